@@ -1,1 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A Wireshark dissector for WeChat's long link.
+//!
+//! The mobile client keeps one TCP connection to its servers and exchanges frames on it: a header
+//! of 16 bytes, then a body ([`frame`] draws it). Requests and responses share a seqid, pushes
+//! carry seqid 0, heartbeats are headers without a body.
+//!
+//! # The flow, one direction
+//!
+//! ```text
+//! bytes ─▶ framing ─▶ frame ─▶ operation ─▶ session ─▶ annotate ─▶ report ─▶ ffi ─▶ plugin/ (C) ─▶ epan
+//!          where?     layout   meaning      who        words       items     C ABI
+//!                                           answers    (fields)
+//!                                           whom
+//! ```
+//!
+//! C calls once for each PDU and is told how many bytes that was; everything else about it is
+//! decided here. Rust returns data and never calls into Wireshark: its errors are long jumps,
+//! which must not cross a Rust frame.
+//!
+//! | module | is the only place that knows |
+//! | --- | --- |
+//! | [`frame`] | how a frame is laid out |
+//! | [`framing`] | where frames begin in a stream that may be cut, holed or wrong |
+//! | [`operation`] | what operation numbers mean |
+//! | [`session`] | which frame answers which |
+//! | [`claim`] | whose a stream on a shared port is |
+//! | [`fields`] | the words a user reads or filters on |
+//! | [`config`] | what a user may set |
+//! | [`body`] | what is inside a body |
+//! | [`annotate`] | how all that becomes a report |
+//! | [`dissector`] | how a capture's state is put together |
+//! | [`ffi`] | the C ABI; `include/wechat_dissector.h` is made from it |
+//! | `plugin` | the symbols Wireshark looks up |
+#![warn(missing_docs)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![deny(unsafe_code)]
 
+pub mod annotate;
+pub mod body;
+pub mod claim;
+pub mod config;
+pub mod dissector;
+pub mod ffi;
+pub mod fields;
+pub mod frame;
+pub mod framing;
+pub mod operation;
+#[cfg(all(feature = "wireshark", not(test)))]
+pub mod plugin;
+pub mod report;
+pub mod session;

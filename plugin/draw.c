@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * draw.c - a report to columns and packet tree, and the body to whoever wants it.
+ */
+#include "shim.h"
+
+/* Deeper items stay at this depth; the Rust side nests less. */
+#define DEEPEST 32
+
+static const wechat_tables *tables;
+static dissector_table_t body_table;
+static heur_dissector_list_t body_heuristics;
+static int tap_expert;
+
+uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree)
+{
+    uint32_t wanted = 0;
+
+    if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
+        wanted |= WECHAT_WANT_INFO;
+    if (tree == NULL)
+        return wanted;
+    if (PTREE_DATA(tree)->visible)
+        return wanted | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS;
+    /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. */
+    if (proto_field_is_referenced(tree, shim_proto) || proto_field_is_referenced(tree, proto_expert) ||
+        have_tap_listener(tap_expert))
+        wanted |= WECHAT_WANT_ITEMS;
+    return wanted;
+}
+
+static proto_item *draw_value(proto_tree *tree, const wechat_item *item, tvbuff_t *tvb, int start)
+{
+    int id = shim_field_ids[item->field];
+    int length = (int)item->length;
+
+    switch (tables->fields[item->field].kind) {
+    case WECHAT_TYPE_DURATION: {
+        int64_t nanoseconds = (int64_t)item->value;
+        nstime_t time = { (time_t)(nanoseconds / 1000000000), (int)(nanoseconds % 1000000000) };
+        return proto_tree_add_time(tree, id, tvb, start, length, &time);
+    }
+    case WECHAT_TYPE_U64:
+        return proto_tree_add_uint64(tree, id, tvb, start, length, item->value);
+    case WECHAT_TYPE_U8:
+    case WECHAT_TYPE_U16:
+    case WECHAT_TYPE_U32:
+    case WECHAT_TYPE_PACKET:
+    case WECHAT_TYPE_REQUEST_PACKET:
+    case WECHAT_TYPE_RESPONSE_PACKET:
+    case WECHAT_TYPE_ACK_PACKET:
+        return proto_tree_add_uint(tree, id, tvb, start, length, (uint32_t)item->value);
+    default:
+        return NULL;
+    }
+}
+
+static unsigned field_encoding(wechat_type type)
+{
+    switch (type) {
+    case WECHAT_TYPE_TEXT:
+    case WECHAT_TYPE_PADDED_TEXT:
+        return ENC_UTF_8 | ENC_NA;
+    case WECHAT_TYPE_PROTOCOL:
+    case WECHAT_TYPE_NONE:
+    case WECHAT_TYPE_BYTES:
+        return ENC_NA;
+    default:
+        return ENC_BIG_ENDIAN;
+    }
+}
+
+static void draw_items(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree)
+{
+    proto_tree *trees[DEEPEST + 1] = { tree };
+
+    for (size_t i = 0; i < report->item_count; i++) {
+        const wechat_item *item = &report->items[i];
+        unsigned depth = MIN(item->depth, DEEPEST - 1);
+        proto_tree *parent = trees[depth];
+        int at = (int)(start + item->offset);
+        int length = (int)item->length;
+        const char *text = report->texts + item->text;
+        proto_item *drawn = NULL;
+
+        switch (item->kind) {
+        case WECHAT_ITEM_KIND_WIRE:
+        case WECHAT_ITEM_KIND_SUBTREE:
+            drawn = proto_tree_add_item(parent, shim_field_ids[item->field], tvb, at, length,
+                                        field_encoding(tables->fields[item->field].kind));
+            break;
+        case WECHAT_ITEM_KIND_GENERATED:
+        case WECHAT_ITEM_KIND_DECODED:
+            drawn = draw_value(parent, item, tvb, at);
+            break;
+        case WECHAT_ITEM_KIND_TEXT:
+            drawn = proto_tree_add_string(parent, shim_field_ids[item->field], tvb, at, length, text);
+            break;
+        case WECHAT_ITEM_KIND_NOTE:
+            proto_tree_add_expert_format(parent, pinfo, &shim_note_ids[item->field], tvb, at, length, "%s", text);
+            continue;
+        default:
+            continue;
+        }
+        if (item->kind == WECHAT_ITEM_KIND_GENERATED || item->kind == WECHAT_ITEM_KIND_TEXT)
+            proto_item_set_generated(drawn);
+        else if (item->text != 0)
+            proto_item_append_text(drawn, "%s", text);
+        if (item->kind == WECHAT_ITEM_KIND_SUBTREE)
+            trees[depth + 1] = proto_item_add_subtree(drawn, shim_subtree_ids[item->field]);
+    }
+}
+
+static void draw_body(uint32_t operation, tvbuff_t *body, packet_info *pinfo, proto_tree *tree)
+{
+    heur_dtbl_entry_t *entry;
+
+    if (dissector_try_uint(body_table, operation, body, pinfo, tree) == 0)
+        dissector_try_heuristic(body_heuristics, body, pinfo, tree, &entry, NULL);
+}
+
+void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree)
+{
+    /* A body dissector may call us again, which takes the report away. */
+    uint32_t operation = report->body_operation;
+    uint32_t length = report->body_length;
+    int at = (int)(start + report->body_offset);
+
+    if (report->info != 0)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report->texts + report->info);
+    draw_items(report, tvb, start, pinfo, tree);
+    if (length != 0)
+        draw_body(operation, tvb_new_subset_length(tvb, at, (int)length), pinfo, tree);
+}
+
+void draw_register(const wechat_tables *rows)
+{
+    tables = rows;
+    body_table = register_dissector_table(rows->body_table, rows->body_title, shim_proto, FT_UINT32, BASE_DEC);
+    body_heuristics = register_heur_dissector_list(rows->fields[0].filter, shim_proto);
+}
+
+void draw_handoff(void)
+{
+    tap_expert = find_tap_id("expert");
+}

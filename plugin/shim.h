@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * shim.h - what the files of the shim share.
+ *
+ * The shim registers rows and draws items as it is told. It knows no field, no operation and no
+ * rule of the protocol: those are rows and decisions of the Rust side.
+ *
+ *   register.c  rows to hf, expert, preferences and UAT; the capture's handle
+ *   draw.c      a report to the packet tree
+ *   tcp.c       the loop over a segment
+ *   ports.c     sharing TCP ports with the dissectors that own them
+ */
+#ifndef WECHAT_SHIM_H
+#define WECHAT_SHIM_H
+
+#include "compat.h"
+#include "wechat_dissector.h"
+
+/* ---- register.c ---- */
+
+/* Ids that registration gave to the rows; the protocol's own is that of the first field. */
+extern int *shim_field_ids;
+extern int *shim_subtree_ids;
+extern expert_field *shim_note_ids;
+extern int shim_proto;
+
+/* Names of the first field. */
+const wechat_field *shim_protocol_row(void);
+
+/* The state of the capture that is open, or NULL. */
+wechat_dissector *shim_dissector(void);
+
+/* Ports the user gave; the range lives until the preference changes. */
+const range_t *shim_ports(void);
+
+/* ---- draw.c ---- */
+
+/* What the host will look at, as bits of WECHAT_WANT_INFO and the ones behind it. */
+uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree);
+
+/* Puts a report on a PDU that begins at `start` of `tvb` into columns and tree, and offers its body
+ * to other dissectors. May throw. */
+void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree);
+
+void draw_register(const wechat_tables *tables);
+void draw_handoff(void);
+
+/* ---- tcp.c ---- */
+
+extern dissector_handle_t tcp_handle;
+
+void tcp_register(void);
+void tcp_handoff(void);
+
+/* Whether the segment belongs to WeChat, where others may want it too. `flags` are added. */
+bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags);
+
+/* ---- ports.c ---- */
+
+void ports_register(void);
+void ports_handoff(void);
+void ports_install(void);
+void ports_remove(void);
+
+#endif

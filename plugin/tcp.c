@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * tcp.c - the loop over a segment. The Rust side says how long each PDU is; this file hands it the
+ * bytes, passes requests for more on to TCP, and keeps one PDU's exceptions from the next.
+ */
+#include "shim.h"
+
+dissector_handle_t tcp_handle;
+static int proto_tcp = -1;
+
+/* TCP's own record of the segment, when TCP called us: others (TLS, HTTP CONNECT, Lua) pass other
+ * data, or none. Our own layers may lie on top of TCP's. */
+static const struct tcpinfo *tcp_info(packet_info *pinfo, void *data)
+{
+    wmem_list_frame_t *layer = wmem_list_tail(pinfo->layers);
+
+    while (layer != NULL && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == shim_proto)
+        layer = wmem_list_frame_prev(layer);
+    if (layer != NULL && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tcp)
+        return (const struct tcpinfo *)data;
+    return NULL;
+}
+
+/* Everything about a segment but its bytes. Of a stream without conversation nothing is remembered. */
+static wechat_segment describe(packet_info *pinfo, conversation_t *conversation, const struct tcpinfo *tcp)
+{
+    wechat_segment segment = { 0 };
+    int side = (int)pinfo->srcport - (int)pinfo->destport;
+
+    if (side == 0)
+        side = cmp_address(&pinfo->src, &pinfo->dst);
+    segment.seconds = pinfo->abs_ts.secs;
+    segment.nanoseconds = pinfo->abs_ts.nsecs;
+    segment.packet = pinfo->num;
+    segment.src_port = (uint16_t)pinfo->srcport;
+    segment.dst_port = (uint16_t)pinfo->destport;
+    segment.flags = side > 0 ? WECHAT_SIDE : 0;
+    if (!PINFO_FD_VISITED(pinfo))
+        segment.flags |= WECHAT_FIRST_VISIT;
+    if (conversation != NULL) {
+        segment.stream = conversation->conv_index;
+        segment.flags |= WECHAT_STREAM;
+    }
+    if (tcp != NULL) {
+        segment.position = tcp->seq;
+        segment.flags |= WECHAT_COUNTED;
+    } else {
+        /* The layer's number tells the records of one packet apart, and stays the same. */
+        segment.position = (uint32_t)pinfo->curr_layer_num << 24;
+    }
+    return segment;
+}
+
+static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const struct tcpinfo *tcp = tcp_info(pinfo, data);
+    wechat_segment segment = describe(pinfo, find_or_create_conversation(pinfo), tcp);
+    const unsigned captured = tvb_captured_length(tvb);
+    const unsigned reported = tvb_reported_length(tvb);
+    const uint8_t *bytes = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
+    const uint32_t first = segment.position;
+    const char *saved_proto = pinfo->current_proto;
+    volatile unsigned offset = 0;
+
+    if (shim_dissector() == NULL)
+        return 0;
+    segment.wanted = draw_wanted(pinfo, tree);
+    /* Behind a FIN nothing more can come. */
+    if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
+        segment.flags |= WECHAT_MORE;
+    while (offset < reported) {
+        wechat_report report;
+        unsigned here = MIN(offset, captured);
+
+        segment.data = bytes + here;
+        segment.captured = captured - here;
+        segment.reported = reported - offset;
+        segment.position = first + offset;
+        switch (wechat_dissect(shim_dissector(), &segment, &report)) {
+        case WECHAT_RESULT_OK:
+        case WECHAT_RESULT_FAILED:
+            break;
+        default:
+            return (int)captured;
+        }
+        if (report.verdict != WECHAT_VERDICT_CONSUMED) {
+            pinfo->desegment_offset = (int)offset;
+            pinfo->desegment_len =
+                report.verdict == WECHAT_VERDICT_NEED_BYTES ? report.length : DESEGMENT_ONE_MORE_SEGMENT;
+            return (int)captured;
+        }
+        /* Not before there is something to show: a segment that only waits stays TCP's. */
+        if (offset == 0) {
+            col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocol_row()->label);
+            col_clear(pinfo->cinfo, COL_INFO);
+        }
+        TRY {
+            draw_report(&report, tvb, here, pinfo, tree);
+        }
+        CATCH_NONFATAL_ERRORS {
+            show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
+        }
+        ENDTRY;
+        pinfo->current_proto = saved_proto;
+        offset += report.length;
+    }
+    return (int)captured;
+}
+
+bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
+{
+    const struct tcpinfo *tcp = tcp_info(pinfo, data);
+    const unsigned captured = tvb_captured_length(tvb);
+    /* Never made for a packet that may not be ours. */
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    wechat_segment segment = describe(pinfo, conversation, tcp);
+    const struct tcp_analysis *analysis =
+        tcp != NULL && conversation != NULL ? get_tcp_conversation_data(conversation, pinfo) : NULL;
+
+    segment.flags |= flags;
+    /* TCP knows the server's port from the SYN. Who is no TCP has no beginning to miss. */
+    if (tcp == NULL || (analysis != NULL && analysis->server_port != 0))
+        segment.flags |= WECHAT_BEGAN;
+    segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
+    segment.captured = captured;
+    segment.reported = tvb_reported_length(tvb);
+    return wechat_claim(shim_dissector(), &segment) != 0;
+}
+
+static ws_bool try_any_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (!tcp_claims(tvb, pinfo, data, WECHAT_ANY_PORT))
+        return false;
+    dissect(tvb, pinfo, tree, data);
+    return true;
+}
+
+void tcp_register(void)
+{
+    tcp_handle = register_dissector(shim_protocol_row()->filter, dissect, shim_proto);
+}
+
+void tcp_handoff(void)
+{
+    const char *filter = shim_protocol_row()->filter;
+
+    proto_tcp = proto_get_id_by_filter_name("tcp");
+    dissector_add_for_decode_as("tcp.port", tcp_handle);
+    heur_dissector_add("tcp", try_any_port, g_strdup_printf("%s over TCP", shim_protocol_row()->label),
+                       g_strdup_printf("%s_tcp", filter), shim_proto, HEURISTIC_ENABLE);
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The header of the business packet, in which most bodies are wrapped.
+//!
+//! ```text
+//! [0xBF] | head length:6 compression:2 | algorithm:4 cookie length:4 | client version | uin | cookie
+//!        | varint cgi type | varint plain length | varint compressed length | rest | encrypted data
+//! ```
+//! Packets of 2015 have no magic, so the header is claimed only when everything in it agrees:
+//! the cgi type is that of the operation, and the lengths fit the algorithm and the bytes there.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::Context;
+use super::reader::Reader;
+use crate::fields::{ALGORITHMS, F};
+use crate::operation::{self, Kind, Meaning};
+use crate::report::Report;
+
+const MAGIC: u8 = 0xbf;
+const ZLIB: u8 = 1;
+const NOT_COMPRESSED: u8 = 2;
+const AES_CBC: u32 = 5;
+const AES_BLOCK: usize = 16;
+const HYBRID_ECDH: u32 = 12;
+const AES_GCM: u32 = 13;
+
+/// The longest rest of a header ever seen is a third of this.
+const LONGEST_REST: usize = 48;
+
+/// Zlib makes data larger by a few bytes at most, and by more than a thousand times smaller never.
+const ZLIB_OVERHEAD: u64 = 64;
+const ZLIB_RATIO: u64 = 1032;
+
+/// A client's version: system, then major, minor, patch and build.
+pub struct ClientVersion(pub u32);
+
+impl fmt::Display for ClientVersion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [top, minor, patch, build] = self.0.to_be_bytes();
+        match top >> 4 {
+            2 => write!(out, ", Android {}.{minor}.{patch} build {build}", top & 0xf),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The header, with the place of each part.
+struct Header {
+    all: Range<usize>,
+    magic: Option<Range<usize>>,
+    lengths: Range<usize>,
+    algorithm: (u32, Range<usize>),
+    version: (u32, Range<usize>),
+    uin: Range<usize>,
+    cookie: Range<usize>,
+    cgi: (u32, Range<usize>),
+    plain: (u32, Range<usize>),
+    packed: (u32, Range<usize>),
+    rest: Range<usize>,
+    payload: Range<usize>,
+}
+
+/// The cgi type in the business header of a body, where one is claimed.
+pub fn cgi(data: &[u8], range: Range<usize>, meaning: Meaning) -> Option<u32> {
+    read(&Reader::new(data, range), meaning).map(|header| header.cgi.0)
+}
+
+/// Shows what is left in `reader`: a business packet, or bytes that stay encrypted.
+pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context) {
+    if reader.left() == 0 {
+        return;
+    }
+    let Some(header) = read(reader, context.meaning) else {
+        return report.wire(F::ENCRYPTED, reader.rest());
+    };
+    let algorithm = ALGORITHMS.iter().find(|(value, _)| *value == header.algorithm.0);
+    let algorithm = algorithm.and_then(|(_, name)| name.to_str().ok()).unwrap_or_default();
+    let call = operation::cgi_name(header.cgi.0);
+    let words = format_args!(": {}, {algorithm}", call.unwrap_or("cgi type unknown"));
+    report.subtree(F::BUSINESS, header.all.clone(), words, |report| {
+        if let Some(magic) = header.magic {
+            report.wire(F::BUSINESS_MAGIC, magic);
+        }
+        report.wire(F::BUSINESS_HEAD_LEN, header.lengths.clone());
+        report.wire(F::BUSINESS_COMPRESSION, header.lengths);
+        report.wire(F::BUSINESS_ALGORITHM, header.algorithm.1.clone());
+        report.wire(F::BUSINESS_COOKIE_LEN, header.algorithm.1);
+        let version = ClientVersion(header.version.0);
+        report.wire_labelled(F::CLIENT_VERSION, header.version.1, format_args!("{version}"));
+        match context.show_account {
+            true => {
+                report.wire(F::UIN, header.uin);
+                if !header.cookie.is_empty() {
+                    report.wire(F::BUSINESS_COOKIE, header.cookie);
+                }
+            }
+            false => report.wire(F::ACCOUNT_HIDDEN, header.uin.start..header.cookie.end),
+        }
+        let (open, name, close) = call.map_or(("", "", ""), |name| (" (", name, ")"));
+        report.decoded(
+            F::BUSINESS_CGI,
+            header.cgi.1,
+            header.cgi.0.into(),
+            format_args!("{open}{name}{close}"),
+        );
+        report.decoded(F::BUSINESS_PLAIN_LEN, header.plain.1, header.plain.0.into(), format_args!(""));
+        report.decoded(F::BUSINESS_PACKED_LEN, header.packed.1, header.packed.0.into(), format_args!(""));
+        if !header.rest.is_empty() {
+            report.wire(F::BUSINESS_REST, header.rest);
+        }
+    });
+    if !header.payload.is_empty() {
+        report.wire_labelled(F::ENCRYPTED, header.payload, format_args!(" ({algorithm})"));
+    }
+}
+
+/// Reads the header and claims it only when everything in it agrees. With the magic byte first;
+/// a first byte of 0xBF is no length of a packet without, since both its low bits are set.
+fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
+    let mut reader = reader.clone();
+    let start = reader.rest().start;
+    let magic = (reader.bytes().first() == Some(&MAGIC)).then(|| reader.take(1)).flatten();
+
+    let (lengths, lengths_at) = reader.u8()?;
+    let head_len = usize::from(lengths >> 2);
+    let compression = lengths & 3;
+    let (kinds, kinds_at) = reader.u8()?;
+    let algorithm = u32::from(kinds >> 4);
+    let (version, version_at) = reader.u32()?;
+    let (_, uin) = reader.u32()?;
+    let cookie = reader.take(usize::from(kinds & 0xf))?;
+    let cgi = varint32(&mut reader)?;
+    let plain = varint32(&mut reader)?;
+    let packed = varint32(&mut reader)?;
+
+    let head_end = start.checked_add(head_len)?;
+    let rest = reader.take(head_end.checked_sub(reader.rest().start)?)?;
+    let payload = reader.rest();
+
+    let known = ALGORITHMS.iter().any(|(value, _)| *value == algorithm);
+    let agrees = known
+        && (compression == ZLIB || compression == NOT_COMPRESSED)
+        && rest.len() <= LONGEST_REST
+        && version_fits(version, meaning)
+        && cgi_fits(cgi.0, meaning)
+        && compression_fits(compression, plain.0.into(), packed.0.into())
+        && payload_fits(algorithm, plain.0, packed.0, payload.len(), meaning);
+    agrees.then(|| Header {
+        all: start..head_end,
+        magic,
+        lengths: lengths_at,
+        algorithm: (algorithm, kinds_at),
+        version: (version, version_at),
+        uin,
+        cookie,
+        cgi,
+        plain,
+        packed,
+        rest,
+        payload,
+    })
+}
+
+/// A varint of at most 32 bits, and where it lies.
+fn varint32(reader: &mut Reader<'_>) -> Option<(u32, Range<usize>)> {
+    let (value, at) = reader.varint().ok()?;
+    Some((u32::try_from(value).ok()?, at))
+}
+
+/// Answers carry 0; a client's top nibble is its system, and a version has a major number.
+fn version_fits(version: u32, meaning: Meaning) -> bool {
+    let from_server = meaning.kind.answers() || meaning.kind == Kind::Push;
+    (version == 0 && from_server) || (version >> 28 != 0 && version >> 28 < 4 && (version >> 24) & 0xf != 0)
+}
+
+/// The cgi type is the operation's; of an operation without one, a known call's.
+fn cgi_fits(cgi: u32, meaning: Meaning) -> bool {
+    let mut known = operation::candidates(meaning, None).filter(|row| row.cgi != 0).peekable();
+    match known.peek() {
+        Some(_) => known.any(|row| row.cgi == cgi),
+        None => operation::cgi_name(cgi).is_some(),
+    }
+}
+
+fn compression_fits(compression: u8, plain: u64, packed: u64) -> bool {
+    match compression {
+        ZLIB => packed <= plain.saturating_add(ZLIB_OVERHEAD) && plain <= packed.saturating_mul(ZLIB_RATIO),
+        _ => packed == plain,
+    }
+}
+
+/// CBC pads to the next multiple of 16. With 12 and 13 a request's lengths are those on the wire,
+/// an answer's are those before an inner zlib.
+fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, meaning: Meaning) -> bool {
+    let packed = packed as usize;
+    match algorithm {
+        AES_CBC => payload == (packed / AES_BLOCK).saturating_add(1).saturating_mul(AES_BLOCK),
+        HYBRID_ECDH | AES_GCM if meaning.kind.answers() || meaning.kind == Kind::Push => {
+            plain as usize == packed
+                && payload > 0
+                && payload <= packed.saturating_add(ZLIB_OVERHEAD as usize)
+        }
+        HYBRID_ECDH | AES_GCM => plain as usize == packed && payload == packed,
+        // RSA works on blocks of 1024 bits and more.
+        _ => payload > 0 && payload.is_multiple_of(64),
+    }
+}

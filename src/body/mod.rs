@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What is inside a body: one file for each layout, one reader for all.
+
+mod business;
+mod identify;
+mod notices;
+mod push;
+mod reader;
+mod synckey;
+
+use std::ops::Range;
+
+use crate::operation::{Layout, Meaning};
+use crate::report::Report;
+use reader::Reader;
+
+pub use business::cgi;
+pub use push::{ack_elapsed_ms, wants_ack};
+
+/// What a body is read with.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// What the frame is.
+    pub meaning: Meaning,
+    /// Whether account numbers and cookies are shown.
+    pub show_account: bool,
+}
+
+/// Shows the body of a frame, which lies at `range` of it. `data` is what was captured of the frame.
+pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layout, context: Context) {
+    let mut reader = Reader::new(data, range);
+    match layout {
+        Layout::Business => business::show(report, &mut reader, context),
+        Layout::Push => push::show(report, &mut reader, context),
+        Layout::PushAck => push::show_ack(report, &mut reader),
+        Layout::Selector => notices::show_selector_push(report, &mut reader),
+        Layout::Redirect => notices::show_redirect(report, &mut reader),
+        Layout::VoipRequest => notices::show_voip(report, &mut reader),
+        Layout::NoticeIds => notices::show_ids(report, &mut reader),
+        Layout::IdentifyRequest => identify::show_request(report, &mut reader, context),
+        Layout::IdentifyAnswer => identify::show_answer(report, &mut reader),
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A cursor over a body that knows where each value lies, and says what is missing.
+
+use std::ops::Range;
+
+use bytes::Buf;
+
+use crate::fields::N;
+use crate::report::Report;
+
+/// Longest varint: ten bytes hold 64 bits.
+const LONGEST_VARINT: usize = 10;
+
+/// Reads a range of a frame from its start to its end.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    /// The frame, as far as it was captured.
+    data: &'a [u8],
+    at: usize,
+    end: usize,
+}
+
+/// A varint cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VarintError {
+    /// The bytes end before it does.
+    Short,
+    /// It goes on beyond 64 bits.
+    Unending,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of `range` of a frame, of which `data` was captured.
+    pub fn new(data: &'a [u8], range: Range<usize>) -> Self {
+        Self { data, at: range.start, end: range.end.max(range.start) }
+    }
+
+    /// Bytes not read yet; some may not be captured.
+    pub fn left(&self) -> usize {
+        self.end.saturating_sub(self.at)
+    }
+
+    /// Where the unread bytes lie.
+    pub fn rest(&self) -> Range<usize> {
+        self.at..self.end
+    }
+
+    /// The unread bytes that were captured.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.data.get(self.at..self.end.min(self.data.len())).unwrap_or_default()
+    }
+
+    /// Whether all unread bytes were captured.
+    pub fn is_captured(&self) -> bool {
+        self.end <= self.data.len()
+    }
+
+    /// Goes on behind the next `length` bytes; `None`, and stays, when they are not there.
+    pub fn take(&mut self, length: usize) -> Option<Range<usize>> {
+        let end = self.at.checked_add(length).filter(|end| *end <= self.end && *end <= self.data.len())?;
+        let range = self.at..end;
+        self.at = end;
+        Some(range)
+    }
+
+    /// A reader of the next `length` bytes.
+    pub fn sub(&mut self, length: usize) -> Option<Self> {
+        self.take(length).map(|range| Self::new(self.data, range))
+    }
+
+    /// A big-endian number of one byte, and where it lies.
+    pub fn u8(&mut self) -> Option<(u8, Range<usize>)> {
+        let value = self.bytes().try_get_u8().ok()?;
+        Some((value, self.take(1)?))
+    }
+
+    /// A big-endian number of four bytes, and where it lies.
+    pub fn u32(&mut self) -> Option<(u32, Range<usize>)> {
+        let value = self.bytes().try_get_u32().ok()?;
+        Some((value, self.take(4)?))
+    }
+
+    /// A protobuf varint, and where it lies.
+    pub fn varint(&mut self) -> Result<(u64, Range<usize>), VarintError> {
+        let mut value = 0u64;
+        for (index, byte) in self.bytes().iter().take(LONGEST_VARINT).enumerate() {
+            let bits = u64::from(byte & 0x7f);
+            // The tenth byte has room for one bit.
+            if index + 1 == LONGEST_VARINT && *byte > 1 {
+                return Err(VarintError::Unending);
+            }
+            value |= bits << (7 * index);
+            if byte & 0x80 == 0 {
+                return self.take(index + 1).map(|range| (value, range)).ok_or(VarintError::Short);
+            }
+        }
+        match self.bytes().len() < LONGEST_VARINT {
+            true => Err(VarintError::Short),
+            false => Err(VarintError::Unending),
+        }
+    }
+
+    /// Notes that `needed` bytes of `what` are not there. Silent where the capture, not the body,
+    /// ends too early: the frame has a note of its own then.
+    pub fn short(&self, report: &mut Report, what: &str, needed: usize) {
+        if self.is_captured() {
+            let words = format_args!("{what} needs {needed} bytes, the body has {}", self.left());
+            report.note(N::BODY_SHORT, self.rest(), words);
+        }
+    }
+
+    /// Notes a varint that cannot be read.
+    pub fn bad_varint(&self, report: &mut Report, what: &str, error: VarintError) {
+        let words = match error {
+            VarintError::Unending => format_args!("the varint of {what} goes on beyond 64 bits"),
+            VarintError::Short if self.is_captured() => {
+                format_args!("the varint of {what} does not end in the body")
+            }
+            VarintError::Short => return,
+        };
+        let end = self.rest().end.min(self.rest().start.saturating_add(LONGEST_VARINT));
+        report.note(N::VARINT_UNENDING, self.rest().start..end, words);
+    }
+
+    /// Notes bytes behind the known layout, if any.
+    pub fn excess(&self, report: &mut Report, what: &str) {
+        if self.left() > 0 && self.is_captured() {
+            let words = format_args!("{} bytes behind {what}", self.left());
+            report.note(N::BODY_EXCESS, self.rest(), words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn varint(bytes: &[u8]) -> Result<(u64, Range<usize>), VarintError> {
+        Reader::new(bytes, 0..bytes.len()).varint()
+    }
+
+    #[test]
+    fn varints_of_every_length() {
+        for shift in 0..64 {
+            let value = u64::MAX >> shift;
+            let mut bytes = Vec::new();
+            let mut left = value;
+            while left >= 0x80 {
+                bytes.push(left as u8 | 0x80);
+                left >>= 7;
+            }
+            bytes.push(left as u8);
+            assert_eq!(varint(&bytes), Ok((value, 0..bytes.len())));
+        }
+    }
+
+    #[test]
+    fn varints_that_do_not_end() {
+        assert_eq!(varint(&[]), Err(VarintError::Short));
+        assert_eq!(varint(&[0x80; 9]), Err(VarintError::Short));
+        assert_eq!(varint(&[0x80; 10]), Err(VarintError::Unending));
+        assert_eq!(
+            varint(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]),
+            Err(VarintError::Unending)
+        );
+    }
+
+    #[test]
+    fn nothing_is_read_beyond_the_captured_bytes() {
+        let mut reader = Reader::new(&[0, 0, 0, 5, 9], 0..8);
+        assert_eq!(reader.u32(), Some((5, 0..4)));
+        assert_eq!((reader.u32(), reader.left(), reader.bytes().len()), (None, 4, 1));
+    }
+}

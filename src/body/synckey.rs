@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The SyncKey of the phone: `{ 1: count, 2: [ { 1: key, 2: value } ] }` as a protobuf.
+
+use std::ops::Range;
+
+use super::reader::{Reader, VarintError};
+use crate::fields::{F, N};
+use crate::report::Report;
+
+/// More entries than any client has; those behind it are counted, not shown.
+const MOST_SHOWN: usize = 1000;
+
+/// Key whose value is a time.
+const KEY_TIME: u64 = 201;
+/// Key of messages.
+const KEY_MESSAGES: u64 = 2;
+
+enum Wire {
+    Varint(u64),
+    Bytes(usize),
+    Fixed(usize),
+}
+
+/// Why a protobuf cannot be read on.
+enum Fault {
+    Varint(&'static str, VarintError),
+    WireType(u64),
+    Short(usize),
+}
+
+/// A field's number and what it holds; bytes themselves are not taken yet.
+fn next(reader: &mut Reader<'_>) -> Result<(u64, Wire, Range<usize>), Fault> {
+    let (tag, tag_at) = reader.varint().map_err(|error| Fault::Varint("a field number", error))?;
+    let (wire, end) = match tag & 7 {
+        0 => {
+            let (value, at) = reader.varint().map_err(|error| Fault::Varint("a value", error))?;
+            (Wire::Varint(value), at.end)
+        }
+        1 => (Wire::Fixed(8), tag_at.end),
+        2 => {
+            let (length, at) = reader.varint().map_err(|error| Fault::Varint("a length", error))?;
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            (Wire::Bytes(length), at.end)
+        }
+        5 => (Wire::Fixed(4), tag_at.end),
+        other => return Err(Fault::WireType(other)),
+    };
+    Ok((tag >> 3, wire, tag_at.start..end))
+}
+
+fn complain(report: &mut Report, reader: &Reader<'_>, fault: Fault) {
+    match fault {
+        Fault::Varint(what, error) => reader.bad_varint(report, what, error),
+        Fault::WireType(wire) => {
+            report.note(
+                N::SYNCKEY_MALFORMED,
+                reader.rest(),
+                format_args!("a field has the wire type {wire}"),
+            );
+        }
+        Fault::Short(length) => reader.short(report, "a field of the SyncKey", length),
+    }
+}
+
+/// Shows all that is left in `reader` as a SyncKey.
+pub fn show(report: &mut Report, reader: &mut Reader<'_>) {
+    if reader.left() == 0 {
+        return;
+    }
+    report.subtree(F::SYNCKEY, reader.rest(), format_args!(""), |report| {
+        let mut count = None;
+        let mut entries = 0u64;
+        while reader.left() > 0 {
+            match member(report, reader, &mut count, &mut entries) {
+                Ok(()) => {}
+                Err(fault) => return complain(report, reader, fault),
+            }
+        }
+        if let Some((count, at)) = count
+            && count != entries
+        {
+            let words = format_args!("the SyncKey says it holds {count} keys, it holds {entries}");
+            report.note(N::SYNCKEY_COUNT_WRONG, at, words);
+        }
+    });
+}
+
+type Count = Option<(u64, Range<usize>)>;
+
+fn member(
+    report: &mut Report,
+    reader: &mut Reader<'_>,
+    count: &mut Count,
+    entries: &mut u64,
+) -> Result<(), Fault> {
+    let (number, wire, at) = next(reader)?;
+    match (number, wire) {
+        (1, Wire::Varint(value)) => {
+            report.decoded(F::SYNCKEY_COUNT, at.clone(), value, format_args!(""));
+            *count = Some((value, at));
+        }
+        (2, Wire::Bytes(length)) => {
+            let entry = reader.sub(length).ok_or(Fault::Short(length))?;
+            *entries += 1;
+            if *entries <= MOST_SHOWN as u64 {
+                show_entry(report, entry, at.start);
+            }
+        }
+        (_, Wire::Varint(_)) => report.wire(F::SYNCKEY_OTHER, at),
+        (_, Wire::Bytes(length) | Wire::Fixed(length)) => {
+            let body = reader.take(length).ok_or(Fault::Short(length))?;
+            report.wire(F::SYNCKEY_OTHER, at.start..body.end);
+        }
+    }
+    Ok(())
+}
+
+/// What a key is known to count.
+fn meaning(key: u64) -> &'static str {
+    match key {
+        KEY_MESSAGES => " (messages)",
+        KEY_TIME => " (unix time)",
+        _ => "",
+    }
+}
+
+fn show_entry(report: &mut Report, entry: Reader<'_>, start: usize) {
+    let all = start..entry.rest().end;
+    // A first reading finds the label, so that a closed entry shows its key and value.
+    let mut labels = (None, None);
+    let mut first = entry.clone();
+    while let Ok((number, Wire::Varint(value), _)) = next(&mut first) {
+        match number {
+            1 => labels.0 = Some(value),
+            2 => labels.1 = Some(value),
+            _ => {}
+        }
+    }
+    let children = |report: &mut Report| {
+        let mut entry = entry;
+        while entry.left() > 0 {
+            let (number, wire, at) = match next(&mut entry) {
+                Ok(member) => member,
+                Err(fault) => return complain(report, &entry, fault),
+            };
+            match (number, wire) {
+                (1, Wire::Varint(key)) => {
+                    report.decoded(F::SYNCKEY_KEY, at, key, format_args!("{}", meaning(key)))
+                }
+                (2, Wire::Varint(value)) => report.decoded(F::SYNCKEY_VALUE, at, value, format_args!("")),
+                (_, Wire::Varint(_)) => report.wire(F::SYNCKEY_OTHER, at),
+                (_, Wire::Bytes(length) | Wire::Fixed(length)) => match entry.take(length) {
+                    Some(body) => report.wire(F::SYNCKEY_OTHER, at.start..body.end),
+                    None => return complain(report, &entry, Fault::Short(length)),
+                },
+            }
+        }
+    };
+    match labels {
+        (Some(key), Some(value)) => {
+            report.subtree(F::SYNCKEY_ENTRY, all, format_args!(": key {key} = {value}"), children);
+        }
+        _ => report.subtree(F::SYNCKEY_ENTRY, all, format_args!(""), children),
+    }
+}

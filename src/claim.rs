@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Whose a stream on a shared port is, decided once and remembered.
+//!
+//! | segment begins with | stream not decided yet |
+//! | --- | --- |
+//! | a TLS record, an HTTP method or `HTTP/` | it is the port owner's, for good |
+//! | a plausible header, 8 bytes or more | it is ours |
+//! | fewer bytes | the owner's turn; what they may have begun is remembered, and the next segment of the same direction decides |
+//! | anything else | the owner's turn; it is ours only when no SYN was seen and a chain of headers lies inside |
+//!
+//! A stream that is ours stays ours, one that is the owner's stays the owner's. Later visits repeat
+//! what the first pass did with the packet.
+
+use std::collections::HashMap;
+
+use crate::config::Config;
+use crate::frame::{HEADER_LEN, Header, Quality, at, may_start_header};
+use crate::framing::{Lane, begins_chain, find_chain};
+use crate::operation;
+use crate::session::LaneId;
+
+/// Fewest bytes that make a header plausible: they end with its signature.
+const PLAUSIBLE: usize = at::SIGNATURE.end;
+
+/// A segment of a stream that may be somebody else's.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer<'a> {
+    /// Captured bytes.
+    pub data: &'a [u8],
+    /// The stream's number, unique in the capture; `None` when nobody knows.
+    pub stream: Option<u32>,
+    /// Which end sends.
+    pub side: bool,
+    /// Position of the first byte in the stream.
+    pub position: u32,
+    /// The packet's number.
+    pub packet: u32,
+    /// Whether the packet has never been dissected before.
+    pub first_visit: bool,
+    /// Whether the capture holds the stream's beginning.
+    pub began_in_capture: bool,
+    /// Whether the port is one that nobody gave to WeChat.
+    pub any_port: bool,
+}
+
+/// What is known of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// Ours from this packet on.
+    Ours(u32),
+    /// Somebody else's from this packet on.
+    Theirs(u32),
+    /// A segment too short to tell: its bytes, their number, where they ended and who sent them.
+    Begun([u8; PLAUSIBLE], usize, u32, bool),
+}
+
+/// The owners of all streams that were offered.
+#[derive(Debug, Default)]
+pub struct Claims {
+    owners: HashMap<u32, Owner>,
+}
+
+impl Claims {
+    /// Whether the segment is ours, and, where its frame began in the segment before, its lane.
+    pub fn decide(&mut self, offer: Offer<'_>, config: &Config) -> (bool, Option<(LaneId, Lane)>) {
+        let Some(stream) = offer.stream else {
+            return (begins_ours(&offer, config), None);
+        };
+        let known = self.owners.get(&stream).copied();
+        match known {
+            Some(Owner::Ours(since)) => return (offer.packet >= since, None),
+            Some(Owner::Theirs(since)) if offer.packet >= since => return (false, None),
+            _ if !offer.first_visit => return (false, None),
+            _ => {}
+        }
+        if begins_theirs(offer.data) {
+            self.owners.insert(stream, Owner::Theirs(offer.packet));
+            return (false, None);
+        }
+        let lane = joined(known, &offer, config).map(|lane| (LaneId::new(stream, offer.side), lane));
+        let ours = lane.is_some() || begins_ours(&offer, config);
+        if ours {
+            self.owners.insert(stream, Owner::Ours(offer.packet));
+        } else if offer.data.len() < PLAUSIBLE && may_start_header(offer.data, config.limit) {
+            let mut begun = [0; PLAUSIBLE];
+            begun.iter_mut().zip(offer.data).for_each(|(to, from)| *to = *from);
+            let end = offer.position.wrapping_add(offer.data.len() as u32);
+            self.owners.insert(stream, Owner::Begun(begun, offer.data.len(), end, offer.side));
+        }
+        (ours, lane)
+    }
+}
+
+/// The lane of a frame whose first bytes were too few to claim it.
+fn joined(known: Option<Owner>, offer: &Offer<'_>, config: &Config) -> Option<Lane> {
+    let Some(Owner::Begun(bytes, length, end, side)) = known else { return None };
+    if side != offer.side || end != offer.position || offer.any_port {
+        return None;
+    }
+    let begun = bytes.get(..length)?;
+    let joined: Vec<u8> = begun.iter().chain(offer.data).copied().take(HEADER_LEN).collect();
+    let header = Header::read(&joined).filter(|header| header.quality(config.limit) == Quality::Strict)?;
+    Some(Lane::behind_header(end.wrapping_sub(length as u32), &header, end))
+}
+
+fn begins_ours(offer: &Offer<'_>, config: &Config) -> bool {
+    let Offer { data, .. } = *offer;
+    if offer.any_port {
+        let known = |header: Header| {
+            let base = header.op.checked_sub(operation::ANSWER).unwrap_or(header.op);
+            operation::rows(header.op).chain(operation::rows(base)).next().is_some()
+        };
+        return config.try_any_port
+            && Header::read(data).is_some_and(known)
+            && begins_chain(data, config.limit);
+    }
+    let plausible = data.len() >= PLAUSIBLE && may_start_header(data, config.limit);
+    plausible || (!offer.began_in_capture && find_chain(data, config.limit))
+}
+
+/// Whether a segment begins as a TLS record or an HTTP message does.
+fn begins_theirs(data: &[u8]) -> bool {
+    const WORDS: [&[u8]; 12] = [
+        b"HTTP/",
+        b"GET ",
+        b"POST ",
+        b"PUT ",
+        b"HEAD ",
+        b"CONNECT ",
+        b"OPTIONS ",
+        b"DELETE ",
+        b"PATCH ",
+        b"TRACE ",
+        b"PRI * ",
+        b"NOTIFY ",
+    ];
+    let tls = matches!(data, [20..=24, 3, 0..=4, ..]);
+    tls || WORDS.iter().any(|word| data.starts_with(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::P;
+
+    const HEARTBEAT: [u8; 16] = [0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15];
+
+    fn offer(data: &[u8], packet: u32) -> Offer<'_> {
+        let (position, side) = (1, false);
+        Offer {
+            data,
+            stream: Some(1),
+            side,
+            position,
+            packet,
+            first_visit: true,
+            began_in_capture: true,
+            any_port: false,
+        }
+    }
+
+    fn decide(claims: &mut Claims, offer: Offer<'_>) -> bool {
+        claims.decide(offer, &Config::default()).0
+    }
+
+    #[test]
+    fn a_decision_stays_and_later_visits_repeat_it() {
+        let mut claims = Claims::default();
+        assert!(!decide(&mut claims, offer(b"junk", 1)));
+        assert!(decide(&mut claims, offer(&HEARTBEAT, 2)));
+        assert!(decide(&mut claims, offer(b"GET / HTTP/1.1", 3)));
+        let again = |data, packet| Offer { first_visit: false, ..offer(data, packet) };
+        assert!(!decide(&mut claims, again(&HEARTBEAT, 1)));
+        assert!(decide(&mut claims, again(b"anything", 3)));
+    }
+
+    #[test]
+    fn http_and_tls_stay_theirs_whatever_they_carry() {
+        for first in [b"GET / HTTP/1.1\r\n".as_slice(), &[22, 3, 1, 0, 5], b"HTTP/1.1 200 OK"] {
+            let mut claims = Claims::default();
+            assert!(!decide(&mut claims, offer(first, 1)));
+            assert!(!decide(&mut claims, offer(&HEARTBEAT, 2)));
+        }
+    }
+
+    #[test]
+    fn a_short_first_segment_costs_its_frame_only() {
+        for length in 1..PLAUSIBLE {
+            let mut claims = Claims::default();
+            assert!(!decide(&mut claims, offer(&HEARTBEAT[..length], 1)));
+            let rest = Offer { position: 1 + length as u32, ..offer(&HEARTBEAT[length..], 2) };
+            let (ours, lane) = claims.decide(rest, &Config::default());
+            assert!(ours && lane.is_some_and(|(_, lane)| lane.next() == 17), "{length}");
+        }
+    }
+
+    #[test]
+    fn inside_is_looked_only_when_no_syn_was_seen() {
+        let late = [[7; 20].as_slice(), &HEARTBEAT, &HEARTBEAT].concat();
+        assert!(!decide(&mut Claims::default(), offer(&late, 1)));
+        let no_syn = Offer { began_in_capture: false, ..offer(&late, 1) };
+        assert!(decide(&mut Claims::default(), no_syn));
+        let single = Offer { began_in_capture: false, ..offer(&late[..36], 1) };
+        assert!(!decide(&mut Claims::default(), single));
+    }
+
+    #[test]
+    fn any_port_wants_a_whole_known_frame_and_the_preference() {
+        let mut config = Config::default();
+        let any = |data| Offer { any_port: true, ..offer(data, 1) };
+        assert!(!Claims::default().decide(any(&HEARTBEAT), &config).0);
+        config.set_number(P::TRY_ANY_PORT, 1);
+        assert!(Claims::default().decide(any(&HEARTBEAT), &config).0);
+        assert!(!Claims::default().decide(any(&HEARTBEAT[..15]), &config).0);
+        let mut unknown = HEARTBEAT;
+        unknown[8] = 9;
+        assert!(!Claims::default().decide(any(&unknown), &config).0);
+    }
+
+    #[test]
+    fn another_version_never_claims() {
+        let mut other = HEARTBEAT;
+        other[7] = 2;
+        assert!(!decide(&mut Claims::default(), offer(&other, 1)));
+    }
+}

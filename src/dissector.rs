@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! One capture's dissector: framing, session and annotation put together.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::annotate::{self, Known};
+use crate::body;
+use crate::claim::{Claims, Offer};
+use crate::config::Config;
+use crate::frame::Header;
+use crate::framing::{Cut, Lane, More, Verdict, View, Why};
+use crate::operation::{self, Kind, Meaning, Sender};
+use crate::report::{Report, Wanted};
+use crate::session::{Decision, Facts, LaneId, Observed, Place, Session};
+
+/// Bytes of a stream, from a place in it to the end of what the carrier has put together.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// Captured bytes.
+    pub data: &'a [u8],
+    /// The same on the wire: larger than `data` when the capture cut bytes off.
+    pub reported: usize,
+    /// The stream's number, unique in the capture.
+    pub stream: u32,
+    /// Which of the stream's two ends sends.
+    pub side: bool,
+    /// Position of the first byte: what tells this PDU from the others of its packet and lane.
+    pub position: u32,
+    /// Whether `position` counts the bytes of the stream, so that holes show.
+    pub counted: bool,
+    /// The packet's number in the capture.
+    pub packet: u32,
+    /// When the packet was captured, in nanoseconds.
+    pub time: i64,
+    /// Port of the sender.
+    pub src_port: u16,
+    /// Port of the receiver.
+    pub dst_port: u16,
+    /// Whether the packet has never been dissected before.
+    pub first_visit: bool,
+    /// Whether the carrier can wait for more bytes.
+    pub more: bool,
+    /// What of the report is asked for.
+    pub wanted: Wanted,
+}
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many bytes are dealt with; the report shows them.
+    Consumed(usize),
+    /// Nothing can be said before more has come; the report is empty.
+    Need(More),
+}
+
+/// One end-to-end stream.
+#[derive(Debug, Default)]
+struct Stream {
+    lanes: [Lane; 2],
+    /// The end that an operation showed to be the server.
+    server: Option<bool>,
+}
+
+/// The state of one capture.
+#[derive(Debug, Default)]
+pub struct Dissector {
+    config: Config,
+    streams: HashMap<u32, Stream>,
+    claims: Claims,
+    session: Session,
+    /// Frames that began and never became whole.
+    unfinished: HashSet<(LaneId, u32)>,
+    report: Report,
+}
+
+impl Dissector {
+    /// A dissector for one capture.
+    pub fn new(config: Config) -> Self {
+        Self { config, ..Self::default() }
+    }
+
+    /// The report of the last [`Self::step`].
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Whether a segment on a port that others use too is ours.
+    pub fn claim(&mut self, offer: Offer<'_>) -> bool {
+        let (ours, lane) = self.claims.decide(offer, &self.config);
+        if let (Some((_, lane)), Some(stream)) = (lane, offer.stream) {
+            let lanes = &mut self.streams.entry(stream).or_default().lanes;
+            if let Some(slot) = lanes.get_mut(usize::from(offer.side)) {
+                *slot = lane;
+            }
+        }
+        ours
+    }
+
+    /// Deals with the PDU at the start of `segment`.
+    pub fn step(&mut self, segment: &Segment<'_>) -> Step {
+        self.report.begin(segment.wanted, segment.data.len());
+        let lane = LaneId::new(segment.stream, segment.side);
+        let place = Place { packet: segment.packet, lane, position: segment.position };
+        match segment.first_visit {
+            true => self.first_visit(segment, place),
+            false => self.later_visit(segment, place),
+        }
+    }
+
+    /// Reports that the dissector failed on this segment.
+    pub fn failed(&mut self, segment: &Segment<'_>) {
+        self.report.begin(segment.wanted, segment.data.len());
+        annotate::internal_error(&mut self.report, segment.reported);
+    }
+
+    fn first_visit(&mut self, segment: &Segment<'_>, place: Place) -> Step {
+        let more = segment.more && self.config.desegment;
+        let (limit, unfinished) = (self.config.limit, &mut self.unfinished);
+        let stream = self.streams.entry(segment.stream).or_default();
+        let [first, second] = &mut stream.lanes;
+        let lane = if segment.side { second } else { first };
+        let position = if segment.counted { segment.position } else { lane.next() };
+        let view = View { data: segment.data, reported: segment.reported, position, more };
+        let verdict = lane.decide(view, limit, |position| {
+            unfinished.insert((place.lane, position));
+        });
+        match verdict {
+            Verdict::Need(more) => Step::Need(more),
+            Verdict::Skip(length, why) => {
+                self.session.skip(place, length, why);
+                annotate::skipped(&mut self.report, segment.data, length, why);
+                Step::Consumed(length)
+            }
+            Verdict::Frame(cut) => self.first_frame(segment, place, cut),
+        }
+    }
+
+    fn first_frame(&mut self, segment: &Segment<'_>, place: Place, cut: Cut) -> Step {
+        let Some(header) = Header::read(segment.data) else {
+            return Step::Consumed(cut.extent);
+        };
+        let data = segment.data.get(..cut.extent).unwrap_or(segment.data);
+        let own_extent = cut.extent != header.packet_len as usize;
+        let end = if cut.wrong_length { cut.extent } else { header.packet_len as usize };
+        let body = header.body(end);
+        let meaning = self.meaning(segment, &header, body.len());
+        let wants_ack = meaning.kind == Kind::Push && body::wants_ack(data, body.clone());
+        let elapsed_ms = match meaning.kind {
+            Kind::PushAck => body::ack_elapsed_ms(data, body),
+            _ => None,
+        };
+        let observed = Observed {
+            meaning,
+            op: header.op,
+            seq: header.seq,
+            time: segment.time,
+            wants_ack,
+            elapsed_ms,
+            wrong_length: cut.wrong_length,
+            extent: own_extent.then_some(u32::try_from(cut.extent).unwrap_or(u32::MAX)),
+        };
+        let event = self.session.observe(place, &observed);
+        let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
+        let wrong_length = cut.wrong_length;
+        self.show(&Known { header, data, extent: cut.extent, meaning, facts, wrong_length })
+    }
+
+    /// What a frame is: by its operation, else by what the stream has shown, else by its ports.
+    fn meaning(&mut self, segment: &Segment<'_>, header: &Header, body_len: usize) -> Meaning {
+        let stream = self.streams.entry(segment.stream).or_default();
+        if let Some(sender) = operation::sender_by_operation(header.op, header.seq, body_len) {
+            stream.server = Some(segment.side == (sender == Sender::Server));
+        }
+        let shown = stream.server.map(|server| match server == segment.side {
+            true => Sender::Server,
+            false => Sender::Client,
+        });
+        let hint = shown.or_else(|| self.config.sender(segment.src_port, segment.dst_port));
+        let meaning = operation::classify(header.op, header.seq, body_len, hint);
+        Meaning { kind: self.config.kind(meaning), ..meaning }
+    }
+
+    fn later_visit(&mut self, segment: &Segment<'_>, place: Place) -> Step {
+        match self.session.find(place) {
+            Some((_, Decision::Skip(length, why))) => {
+                annotate::skipped(&mut self.report, segment.data, length, why);
+                Step::Consumed(length)
+            }
+            Some((event, Decision::Frame { meaning, wrong_length, extent })) => {
+                let facts = self.session.facts(event, false);
+                let Some(header) = Header::read(segment.data) else {
+                    return self.nothing_known(segment, place);
+                };
+                let extent = extent.unwrap_or(header.packet_len) as usize;
+                let data = segment.data.get(..extent).unwrap_or(segment.data);
+                self.show(&Known { header, data, extent, meaning, facts, wrong_length })
+            }
+            None => self.nothing_known(segment, place),
+        }
+    }
+
+    /// The first pass waited here. What never became whole is shown as far as it came.
+    fn nothing_known(&mut self, segment: &Segment<'_>, place: Place) -> Step {
+        let lane =
+            self.streams.get(&segment.stream).and_then(|stream| stream.lanes.get(usize::from(segment.side)));
+        let waits = lane.is_some_and(|lane| lane.awaits(segment.position));
+        if !waits && !self.unfinished.contains(&(place.lane, segment.position)) {
+            return Step::Need(More::Segment);
+        }
+        let length = segment.reported;
+        let Some(header) = Header::read(segment.data) else {
+            annotate::skipped(&mut self.report, segment.data, length, Why::Truncated);
+            return Step::Consumed(length);
+        };
+        let body_len = header.body(header.packet_len as usize).len();
+        let meaning = self.meaning(segment, &header, body_len);
+        let facts = Facts::default();
+        self.show(&Known { header, data: segment.data, extent: length, meaning, facts, wrong_length: false })
+    }
+
+    fn show(&mut self, known: &Known<'_>) -> Step {
+        annotate::frame(&mut self.report, known, &self.config);
+        Step::Consumed(known.extent)
+    }
+}

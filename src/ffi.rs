@@ -1,0 +1,672 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The C ABI: every `repr(C)` type, every `extern "C"` function, and the one panic guard.
+//!
+//! The generated header is the manual; what a C programmer must know stands in the docs here.
+#![allow(non_camel_case_types, unsafe_code)]
+
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use libc::{size_t, strnlen};
+use once_cell::sync::Lazy;
+
+use crate::claim::Offer;
+use crate::config::Config;
+use crate::dissector::{Dissector, Segment, Step};
+use crate::fields::{self, Base, FIELDS, Group, NOTES, PREFERENCES, PrefType, Severity, Type};
+use crate::framing::More;
+use crate::report::{Item, Wanted};
+
+/// Version of this interface. It changes whenever a layout or a meaning does.
+pub const WECHAT_ABI_VERSION: u32 = 1;
+
+/// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
+pub const WECHAT_FIRST_VISIT: u32 = 1;
+/// Bit of `wechat_segment.flags`: the carrier can wait for more bytes.
+pub const WECHAT_MORE: u32 = 1 << 1;
+/// Bit of `wechat_segment.flags`: `position` counts the bytes of the stream (TCP sequence numbers).
+pub const WECHAT_COUNTED: u32 = 1 << 2;
+/// Bit of `wechat_segment.flags`: the sender is the second of the stream's two ends. Which one is
+/// called second does not matter, as long as it stays the same.
+pub const WECHAT_SIDE: u32 = 1 << 3;
+/// Bit of `wechat_segment.flags`: `stream` is set. Without it nothing can be remembered.
+pub const WECHAT_STREAM: u32 = 1 << 4;
+/// Bit of `wechat_segment.flags`: the capture holds the beginning of the stream.
+pub const WECHAT_BEGAN: u32 = 1 << 5;
+/// Bit of `wechat_segment.flags`: no port of the stream was given to WeChat.
+pub const WECHAT_ANY_PORT: u32 = 1 << 6;
+
+/// Bit of `wechat_segment.wanted`: the words for the Info column.
+pub const WECHAT_WANT_INFO: u32 = 1;
+/// Bit of `wechat_segment.wanted`: the items.
+pub const WECHAT_WANT_ITEMS: u32 = 1 << 1;
+/// Bit of `wechat_segment.wanted`: the items' texts.
+pub const WECHAT_WANT_LABELS: u32 = 1 << 2;
+
+/// What a function says of its call. A malformed frame is never an error: it is a report with a note.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum wechat_result {
+    /// The outputs are set.
+    Ok = 0,
+    /// A pointer that must not be NULL is NULL; no output is set.
+    Null = 1,
+    /// A number has no meaning, a text is no UTF-8, or a row is refused; no output is set.
+    Invalid = 2,
+    /// The library failed; where there is a report it says so in a note.
+    Failed = 3,
+}
+
+/// A name for a value.
+#[repr(C)]
+pub struct wechat_value {
+    /// The value.
+    pub value: u32,
+    /// Its name.
+    pub name: *const c_char,
+}
+
+/// A field: a row to register with the host.
+#[repr(C)]
+pub struct wechat_field {
+    /// Name in display filters.
+    pub filter: *const c_char,
+    /// Name in the packet tree; of a protocol also the Protocol column.
+    pub label: *const c_char,
+    /// One sentence of help; of a protocol its long name.
+    pub help: *const c_char,
+    /// Names of values, `value_count` of them.
+    pub values: *const wechat_value,
+    /// Number of `values`.
+    pub value_count: size_t,
+    /// The bits that count of the bytes read; 0 for all.
+    pub mask: u64,
+    /// Type of the value.
+    pub kind: Type,
+    /// How a number is written.
+    pub base: Base,
+    /// Of a masked boolean, the number of bits it is cut from; else 0.
+    pub bits: u8,
+}
+
+/// A note (expert info): a row to register with the host.
+#[repr(C)]
+pub struct wechat_note {
+    /// Name in display filters.
+    pub filter: *const c_char,
+    /// What is wrong, without the numbers.
+    pub summary: *const c_char,
+    /// What it is about.
+    pub group: Group,
+    /// How bad it is.
+    pub severity: Severity,
+}
+
+/// A choice of a preference, or a column of its table.
+#[repr(C)]
+pub struct wechat_part {
+    /// Name on the command line; of a column its heading.
+    pub name: *const c_char,
+    /// Words in the dialog.
+    pub help: *const c_char,
+}
+
+/// A preference: a row to register with the host.
+#[repr(C)]
+pub struct wechat_preference {
+    /// Name behind the protocol's and a dot; of a table also part of its file's name.
+    pub name: *const c_char,
+    /// Title in the dialog.
+    pub title: *const c_char,
+    /// Help in the dialog.
+    pub help: *const c_char,
+    /// Default of ports, such as "80,8080"; else empty.
+    pub ports: *const c_char,
+    /// Choices, or columns of a table, `part_count` of them.
+    pub parts: *const wechat_part,
+    /// Number of `parts`.
+    pub part_count: size_t,
+    /// Default of a yes/no, a number or a choice.
+    pub number: u32,
+    /// What it holds.
+    pub kind: PrefType,
+}
+
+/// Everything to register. The rows live as long as the library.
+#[repr(C)]
+pub struct wechat_tables {
+    /// Fields; an item names one by its index. The first is the protocol.
+    pub fields: *const wechat_field,
+    /// Number of `fields`.
+    pub field_count: size_t,
+    /// Notes; a note item names one by its index.
+    pub notes: *const wechat_note,
+    /// Number of `notes`.
+    pub note_count: size_t,
+    /// Preferences; the functions of `wechat_config` name one by its index.
+    pub preferences: *const wechat_preference,
+    /// Number of `preferences`.
+    pub preference_count: size_t,
+    /// Name of the table in which other dissectors register for the body of an operation.
+    pub body_table: *const c_char,
+    /// Its title.
+    pub body_title: *const c_char,
+}
+
+/// What comes in: bytes of a stream, and where they are from. The caller keeps it.
+#[repr(C)]
+pub struct wechat_segment {
+    /// Captured bytes, from a place in the stream to the end of what the carrier has put together.
+    /// May be NULL when `captured` is 0.
+    pub data: *const u8,
+    /// Number of bytes at `data`.
+    pub captured: size_t,
+    /// The same on the wire: larger than `captured` when the capture cut bytes off.
+    pub reported: size_t,
+    /// When the packet was captured: seconds since 1970.
+    pub seconds: i64,
+    /// And nanoseconds.
+    pub nanoseconds: i32,
+    /// The packet's number in the capture. It never falls from one first visit to the next.
+    pub packet: u32,
+    /// The stream's number, unique in the capture.
+    pub stream: u32,
+    /// Position of the first byte in the stream, or a number that tells this place from the others
+    /// of the packet and is the same at each visit.
+    pub position: u32,
+    /// Port of the sender.
+    pub src_port: u16,
+    /// Port of the receiver.
+    pub dst_port: u16,
+    /// Bits of `WECHAT_FIRST_VISIT` and the ones behind it; others are ignored.
+    pub flags: u32,
+    /// Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.
+    pub wanted: u32,
+}
+
+/// What became of a segment.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum wechat_verdict {
+    /// `length` bytes, at least 1 and at most `reported`, are dealt with; the report shows them.
+    Consumed = 0,
+    /// Call again with the same bytes and the whole next segment behind them.
+    NeedSegment = 1,
+    /// Call again with the same bytes and `length` more behind them.
+    NeedBytes = 2,
+}
+
+/// What comes out: what one PDU looks like. It points into the handle and is valid until the next
+/// call with it.
+#[repr(C)]
+pub struct wechat_report {
+    /// What became of the segment.
+    pub verdict: wechat_verdict,
+    /// Bytes consumed or needed.
+    pub length: u32,
+    /// The items, in tree order.
+    pub items: *const Item,
+    /// Number of `items`.
+    pub item_count: size_t,
+    /// The texts; an item's is at `texts + item.text`, NUL-terminated UTF-8 without control
+    /// characters. `texts` itself is an empty text.
+    pub texts: *const c_char,
+    /// The words for the Info column, a text; 0 for none.
+    pub info: u32,
+    /// The operation by which other dissectors may take the body.
+    pub body_operation: u32,
+    /// Where the captured part of the body starts, from the start of the PDU.
+    pub body_offset: u32,
+    /// Its length; 0 when there is no body to offer.
+    pub body_length: u32,
+}
+
+/// What the user has set. Made by `wechat_config_new`, freed by `wechat_config_free`.
+pub struct wechat_config {
+    config: Config,
+}
+
+/// The state of one capture.
+///
+/// The sequence of calls: `wechat_tables_get` once, and register what it says. For each capture a
+/// `wechat_config` that holds the preferences, and a `wechat_dissector_new` with it. For each
+/// segment `wechat_dissect` until all its bytes are consumed or more are needed. At the end of the
+/// capture `wechat_dissector_free`. A handle is used by one thread at a time.
+pub struct wechat_dissector {
+    dissector: Dissector,
+    #[cfg(feature = "provoke-panic")]
+    panics: bool,
+}
+
+/// Rows hold pointers to static texts, which every thread may read.
+struct Tables {
+    tables: wechat_tables,
+    _fields: Vec<wechat_field>,
+    _notes: Vec<wechat_note>,
+    _preferences: Vec<wechat_preference>,
+    _values: Vec<Vec<wechat_value>>,
+    _parts: Vec<Vec<wechat_part>>,
+}
+
+// SAFETY: nothing is written after `Lazy` has built it, and all pointers are to parts of itself
+// (heap buffers that are never touched again) or to static texts.
+unsafe impl Send for Tables {}
+// SAFETY: as above.
+unsafe impl Sync for Tables {}
+
+static TABLES: Lazy<Tables> = Lazy::new(|| {
+    let values: Vec<Vec<wechat_value>> = FIELDS
+        .iter()
+        .map(|row| {
+            row.values
+                .iter()
+                .map(|(value, name)| wechat_value { value: *value, name: name.as_ptr() })
+                .collect()
+        })
+        .collect();
+    let parts: Vec<Vec<wechat_part>> = PREFERENCES
+        .iter()
+        .map(|row| {
+            row.parts
+                .iter()
+                .map(|part| wechat_part { name: part.name.as_ptr(), help: part.help.as_ptr() })
+                .collect()
+        })
+        .collect();
+    let fields: Vec<wechat_field> = FIELDS
+        .iter()
+        .zip(&values)
+        .map(|(row, values)| wechat_field {
+            filter: row.filter.as_ptr(),
+            label: row.label.as_ptr(),
+            help: row.help.as_ptr(),
+            values: values.as_ptr(),
+            value_count: values.len(),
+            mask: row.mask,
+            kind: row.ty,
+            base: row.base,
+            bits: row.bits,
+        })
+        .collect();
+    let notes: Vec<wechat_note> = NOTES
+        .iter()
+        .map(|row| wechat_note {
+            filter: row.filter.as_ptr(),
+            summary: row.summary.as_ptr(),
+            group: row.group,
+            severity: row.severity,
+        })
+        .collect();
+    let preferences: Vec<wechat_preference> = PREFERENCES
+        .iter()
+        .zip(&parts)
+        .map(|(row, parts)| wechat_preference {
+            name: row.name.as_ptr(),
+            title: row.title.as_ptr(),
+            help: row.help.as_ptr(),
+            ports: row.ports.as_ptr(),
+            parts: parts.as_ptr(),
+            part_count: parts.len(),
+            number: row.number,
+            kind: row.ty,
+        })
+        .collect();
+    let tables = wechat_tables {
+        fields: fields.as_ptr(),
+        field_count: fields.len(),
+        notes: notes.as_ptr(),
+        note_count: notes.len(),
+        preferences: preferences.as_ptr(),
+        preference_count: preferences.len(),
+        body_table: fields::BODY_TABLE.as_ptr(),
+        body_title: fields::BODY_TABLE_TITLE.as_ptr(),
+    };
+    Tables {
+        tables,
+        _fields: fields,
+        _notes: notes,
+        _preferences: preferences,
+        _values: values,
+        _parts: parts,
+    }
+});
+
+/// Runs `body`; a panic ends here and becomes `failed`. No panic crosses into C.
+fn guard<T>(failed: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(failed)
+}
+
+/// The version of the interface that the library was built with; compare it with
+/// `WECHAT_ABI_VERSION` before anything else.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_abi_version() -> u32 {
+    WECHAT_ABI_VERSION
+}
+
+/// What to register with the host. Never NULL; lives as long as the library.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_tables_get() -> *const wechat_tables {
+    guard(ptr::null(), || &raw const TABLES.tables)
+}
+
+/// A configuration with the defaults. Free it with `wechat_config_free`. NULL when the library failed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_config_new() -> Option<Box<wechat_config>> {
+    guard(None, || Some(Box::new(wechat_config { config: Config::default() })))
+}
+
+/// Frees a configuration; NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_config_free(config: Option<Box<wechat_config>>) {
+    guard((), || drop(config));
+}
+
+/// Sets a yes/no, a number or a choice.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_config_set_number(
+    config: Option<&mut wechat_config>,
+    preference: u16,
+    value: u32,
+) -> wechat_result {
+    let Some(config) = config else { return wechat_result::Null };
+    let known = PREFERENCES.get(usize::from(preference));
+    if !known.is_some_and(|row| matches!(row.ty, PrefType::Boolean | PrefType::Number | PrefType::Choice)) {
+        return wechat_result::Invalid;
+    }
+    guard(wechat_result::Failed, || {
+        config.config.set_number(preference, value);
+        wechat_result::Ok
+    })
+}
+
+/// Sets ports from a range such as "80,8080-8090".
+///
+/// # Safety
+/// `range` is NULL or a NUL-terminated text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_config_set_ports(
+    config: Option<&mut wechat_config>,
+    preference: u16,
+    range: *const c_char,
+) -> wechat_result {
+    let Some(config) = config else { return wechat_result::Null };
+    // SAFETY: the caller's promise.
+    let range = match unsafe { text(range) } {
+        Ok(range) => range,
+        Err(result) => return result,
+    };
+    if PREFERENCES.get(usize::from(preference)).is_none_or(|row| row.ty != PrefType::Ports) {
+        return wechat_result::Invalid;
+    }
+    guard(wechat_result::Failed, || {
+        config.config.set_ports(preference, range);
+        wechat_result::Ok
+    })
+}
+
+/// Adds a row to a table preference. `cells` has as many texts as the table has columns.
+///
+/// # Safety
+/// `cells` is NULL or points to `count` texts, each NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_config_add_row(
+    config: Option<&mut wechat_config>,
+    preference: u16,
+    cells: *const *const c_char,
+    count: size_t,
+) -> wechat_result {
+    let Some(config) = config else { return wechat_result::Null };
+    // SAFETY: the caller's promise.
+    match unsafe { row(preference, cells, count) } {
+        Err(result) => result,
+        Ok(cells) => guard(wechat_result::Failed, || match config.config.add_operation(cells) {
+            Ok(()) => wechat_result::Ok,
+            Err(_) => wechat_result::Invalid,
+        }),
+    }
+}
+
+/// Checks a row of a table preference. When it is refused (`WECHAT_RESULT_INVALID`), `message` holds a
+/// sentence for the user, NUL-terminated and cut to `size` bytes.
+///
+/// # Safety
+/// `cells` is NULL or points to `count` texts, each NULL or NUL-terminated; `message` is NULL or has
+/// room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_row_check(
+    preference: u16,
+    cells: *const *const c_char,
+    count: size_t,
+    message: *mut c_char,
+    size: size_t,
+) -> wechat_result {
+    // SAFETY: the caller's promise.
+    let checked = match unsafe { row(preference, cells, count) } {
+        Ok(cells) => guard(Err(String::from("the dissector failed")), || Config::check_operation(cells)),
+        Err(wechat_result::Invalid) => {
+            Err(String::from("the row is no UTF-8 text, or has not as many cells as the table has columns"))
+        }
+        Err(result) => return result,
+    };
+    let Err(sentence) = checked else { return wechat_result::Ok };
+    if !message.is_null() && size > 0 {
+        // Cut between characters, so that what is left is UTF-8.
+        let room = size.saturating_sub(1);
+        let cut = sentence
+            .char_indices()
+            .map(|(at, c)| at.saturating_add(c.len_utf8()))
+            .take_while(|end| *end <= room);
+        let length = cut.last().unwrap_or(0);
+        // SAFETY: `length < size` bytes fit the caller's buffer, and `sentence` is at least as long.
+        unsafe {
+            ptr::copy_nonoverlapping(sentence.as_ptr().cast::<c_char>(), message, length);
+            message.add(length).write(0);
+        }
+    }
+    wechat_result::Invalid
+}
+
+/// A handle for one capture, with a copy of `config`, or with the defaults when that is NULL. Free it
+/// with `wechat_dissector_free`. NULL when the library failed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_dissector_new(config: Option<&wechat_config>) -> Option<Box<wechat_dissector>> {
+    guard(None, || {
+        let config = config.map_or_else(Config::default, |config| config.config.clone());
+        Some(Box::new(wechat_dissector {
+            dissector: Dissector::new(config),
+            #[cfg(feature = "provoke-panic")]
+            panics: false,
+        }))
+    })
+}
+
+/// Frees a handle and all reports with it; NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_dissector_free(dissector: Option<Box<wechat_dissector>>) {
+    guard((), || drop(dissector));
+}
+
+/// Deals with the PDU at the start of `segment`, which needs `WECHAT_STREAM`. On `WECHAT_RESULT_FAILED` the
+/// report has consumed the whole segment and says so in a note.
+///
+/// # Safety
+/// `segment.data` points to `segment.captured` bytes, or that is 0. `report` may be uninitialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_dissect(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    report: *mut wechat_report,
+) -> wechat_result {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return wechat_result::Null };
+    if report.is_null() {
+        return wechat_result::Null;
+    }
+    // SAFETY: the caller's promise.
+    let data = match unsafe { bytes(segment) } {
+        Ok(data) => data,
+        Err(result) => return result,
+    };
+    let flag = |bit| segment.flags & bit != 0;
+    let reported = segment.reported.max(data.len());
+    if reported == 0 || u32::try_from(reported).is_err() || !flag(WECHAT_STREAM) {
+        return wechat_result::Invalid;
+    }
+    let wanted = |bit| segment.wanted & bit != 0;
+    let segment = Segment {
+        data,
+        reported,
+        stream: segment.stream,
+        side: flag(WECHAT_SIDE),
+        position: segment.position,
+        counted: flag(WECHAT_COUNTED),
+        packet: segment.packet,
+        time: segment.seconds.saturating_mul(1_000_000_000).saturating_add(segment.nanoseconds.into()),
+        src_port: segment.src_port,
+        dst_port: segment.dst_port,
+        first_visit: flag(WECHAT_FIRST_VISIT),
+        more: flag(WECHAT_MORE),
+        wanted: Wanted {
+            columns: wanted(WECHAT_WANT_INFO),
+            items: wanted(WECHAT_WANT_ITEMS),
+            labels: wanted(WECHAT_WANT_LABELS),
+        },
+    };
+    let step = guard(None, || {
+        #[cfg(feature = "provoke-panic")]
+        provoked(handle);
+        Some(handle.dissector.step(&segment))
+    });
+    if step.is_none() {
+        guard((), || handle.dissector.failed(&segment));
+    }
+    let (verdict, length) = match step {
+        Some(Step::Consumed(length)) => (wechat_verdict::Consumed, length.clamp(1, reported)),
+        Some(Step::Need(More::Segment)) => (wechat_verdict::NeedSegment, 0),
+        Some(Step::Need(More::Bytes(length))) => (wechat_verdict::NeedBytes, length),
+        None => (wechat_verdict::Consumed, reported),
+    };
+    let made = handle.dissector.report();
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    let body = made.body();
+    let out = wechat_report {
+        verdict,
+        length: number(length),
+        items: made.items().as_ptr(),
+        item_count: made.items().len(),
+        texts: made.texts().as_ptr().cast(),
+        info: made.info(),
+        body_operation: body.map_or(0, |(operation, _)| *operation),
+        body_offset: body.map_or(0, |(_, range)| number(range.start)),
+        body_length: body.map_or(0, |(_, range)| number(range.len())),
+    };
+    // SAFETY: not NULL, and the caller's to write.
+    unsafe { report.write(out) };
+    if step.is_some() { wechat_result::Ok } else { wechat_result::Failed }
+}
+
+/// Whether a segment on a port that other protocols use too is WeChat's: 1 or 0. Call it for every
+/// segment of such a stream, in order, and hand over to `wechat_dissect` what is. Also 0 when an
+/// argument is NULL or makes no sense.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_claim(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+) -> c_int {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(data) = (unsafe { bytes(segment) }) else { return 0 };
+    let flag = |bit| segment.flags & bit != 0;
+    let offer = Offer {
+        data,
+        stream: flag(WECHAT_STREAM).then_some(segment.stream),
+        side: flag(WECHAT_SIDE),
+        position: segment.position,
+        packet: segment.packet,
+        first_visit: flag(WECHAT_FIRST_VISIT),
+        began_in_capture: flag(WECHAT_BEGAN),
+        any_port: flag(WECHAT_ANY_PORT),
+    };
+    guard(0, || c_int::from(handle.dissector.claim(offer)))
+}
+
+/// Makes the next `wechat_dissect` panic, to show that it does not get out.
+#[cfg(feature = "provoke-panic")]
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_provoke_panic(dissector: Option<&mut wechat_dissector>) {
+    if let Some(handle) = dissector {
+        handle.panics = true;
+    }
+}
+
+#[cfg(feature = "provoke-panic")]
+#[allow(clippy::panic)]
+fn provoked(handle: &mut wechat_dissector) {
+    if std::mem::take(&mut handle.panics) {
+        panic!("provoked");
+    }
+}
+
+/// The captured bytes of a segment.
+///
+/// # Safety
+/// `segment.data` points to `segment.captured` bytes, or that is 0.
+unsafe fn bytes(segment: &wechat_segment) -> Result<&[u8], wechat_result> {
+    if segment.captured == 0 {
+        return Ok(&[]);
+    }
+    if segment.data.is_null() {
+        return Err(wechat_result::Null);
+    }
+    if isize::try_from(segment.captured).is_err() {
+        return Err(wechat_result::Invalid);
+    }
+    // SAFETY: not NULL, of a length that a slice may have; the rest is the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(segment.data, segment.captured) })
+}
+
+/// Longest text that is taken from C.
+const LONGEST_TEXT: usize = 65536;
+
+/// A text of the caller's.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated, and lives as long as the result.
+unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, wechat_result> {
+    if text.is_null() {
+        return Err(wechat_result::Null);
+    }
+    // SAFETY: NUL-terminated by the caller's promise; no more than LONGEST_TEXT bytes are looked at.
+    if unsafe { strnlen(text, LONGEST_TEXT) } == LONGEST_TEXT {
+        return Err(wechat_result::Invalid);
+    }
+    // SAFETY: a NUL was found.
+    unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| wechat_result::Invalid)
+}
+
+/// The cells of a row of the table `preference`.
+///
+/// # Safety
+/// `cells` is NULL or points to `count` texts, each NULL or NUL-terminated.
+unsafe fn row<'a>(
+    preference: u16,
+    cells: *const *const c_char,
+    count: size_t,
+) -> Result<[&'a str; 3], wechat_result> {
+    if cells.is_null() {
+        return Err(wechat_result::Null);
+    }
+    let table = PREFERENCES.get(usize::from(preference)).filter(|row| row.ty == PrefType::Table);
+    if table.is_none_or(|row| row.parts.len() != count) || count != 3 {
+        return Err(wechat_result::Invalid);
+    }
+    let mut texts = [""; 3];
+    for (index, cell) in texts.iter_mut().enumerate() {
+        // SAFETY: `index` is below `count`, and the text is as the caller promised.
+        *cell = unsafe { text(*cells.add(index)) }?;
+    }
+    Ok(texts)
+}

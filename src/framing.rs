@@ -1,0 +1,724 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Where frames begin in a stream that may be cut, holed or wrong: the only place that decides.
+//!
+//! Each direction of a stream is a [`Lane`]. In step, the next header is where the last frame
+//! ended. Out of step, the next frame is looked for by its signature, and a candidate is believed
+//! when what follows it continues the chain:
+//!
+//! | situation | what is believed |
+//! | --- | --- |
+//! | in step | a header with a sane length |
+//! | in step, the bytes behind the frame are no header | the frame, unless a chain begins inside it: then its length is wrong |
+//! | waiting for the rest of a frame | a chain of two headers inside what has come ends the wait: the length is wrong |
+//! | out of step | the first place from which headers chain to the end of the data, two of them before one |
+//!
+//! A header other than `head length 16, version 1` never brings a lane back into step.
+
+use memchr::memmem;
+
+use crate::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
+
+/// Up to this many missing bytes are asked for at once; a length that claims more is looked after
+/// while it is waited for.
+const CREDIBLE: usize = 8192;
+
+/// A length beyond [`CREDIBLE`] is waited for one segment at a time until this much is there.
+const PROBATION: usize = 4096;
+
+/// A candidate that is not sure yet is waited for one segment at a time up to this size.
+const LARGEST_CANDIDATE: usize = 65536;
+
+/// So many headers in a row are evidence enough.
+const ENOUGH: usize = 4;
+
+/// The bytes that a lane is offered.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Captured bytes, from a place in the stream to the end of what the carrier has put together.
+    pub data: &'a [u8],
+    /// The same on the wire: larger than `data` when the capture cut bytes off.
+    pub reported: usize,
+    /// Position of the first byte in the stream; wraps.
+    pub position: u32,
+    /// Whether more bytes may be asked for.
+    pub more: bool,
+}
+
+/// What is at the start of a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A frame; its header is whole.
+    Frame(Cut),
+    /// Bytes in which no frame is shown.
+    Skip(usize, Why),
+    /// Nothing can be said before more has come.
+    Need(More),
+}
+
+/// How far a frame reaches in the view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Bytes on the wire that belong to the frame and lie in the view.
+    pub extent: usize,
+    /// The packet length is not to be believed: the frame ends where the next header begins, or
+    /// with the data.
+    pub wrong_length: bool,
+}
+
+/// Why bytes are skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Why {
+    /// A frame begins behind them.
+    Resynchronised,
+    /// No frame begins in them.
+    OutOfStep,
+    /// They belong to a frame whose header came in an earlier packet.
+    Continuation,
+    /// As [`Why::Continuation`], and bytes between are missing.
+    AfterHole,
+    /// The stream has been here before.
+    SeenBefore,
+    /// The capture holds none of them, or not enough for a header.
+    NotCaptured,
+    /// The stream ends inside a header, or no more may be asked for.
+    Truncated,
+}
+
+impl Why {
+    /// Every reason, in the order of its number.
+    pub const ALL: [Self; 7] = [
+        Self::Resynchronised,
+        Self::OutOfStep,
+        Self::Continuation,
+        Self::AfterHole,
+        Self::SeenBefore,
+        Self::NotCaptured,
+        Self::Truncated,
+    ];
+}
+
+/// How much more is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// Whatever the next segment holds.
+    Segment,
+    /// So many bytes behind the end of the view.
+    Bytes(usize),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Trust {
+    /// Nothing has been seen.
+    #[default]
+    Fresh,
+    /// The next header is where the last frame ended.
+    InStep,
+    /// A single header was found out of step; its end will tell.
+    Candidate,
+    /// Out of step.
+    Lost,
+}
+
+/// One direction of a stream, as far as the first pass has come.
+#[derive(Clone, Debug, Default)]
+pub struct Lane {
+    trust: Trust,
+    /// Where the next header is expected.
+    next: u32,
+    /// Where the newest frame began.
+    start: u32,
+    /// Behind the last byte seen.
+    seen: u32,
+    /// Where the frame that is being waited for ends.
+    awaited_end: Option<u32>,
+    /// Bytes that were missing when later ones came; they may come out of order.
+    hole: Option<(u32, u32)>,
+}
+
+impl Lane {
+    /// Where the next header is expected.
+    pub fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// A lane whose first frame began at `position` with `header`; the header itself is behind.
+    pub fn behind_header(position: u32, header: &Header, seen: u32) -> Self {
+        let next = position.wrapping_add(header.packet_len);
+        Self { trust: Trust::InStep, next, start: position, seen, ..Self::default() }
+    }
+
+    /// Whether the lane waits for the rest of the frame that begins at `position`.
+    pub fn awaits(&self, position: u32) -> bool {
+        self.awaited_end.is_some() && self.next == position
+    }
+
+    /// Says what is at the start of `view`, and moves on. `abandoned` is told the position of a
+    /// frame that will never be whole.
+    pub fn decide(&mut self, view: View<'_>, limit: u32, abandoned: impl FnOnce(u32)) -> Verdict {
+        let verdict = self.locate(view, limit, abandoned);
+        let end = view.position.wrapping_add(clamp(view.reported));
+        if distance(self.seen, end) > 0 {
+            self.seen = end;
+        }
+        verdict
+    }
+
+    fn locate(&mut self, view: View<'_>, limit: u32, abandoned: impl FnOnce(u32)) -> Verdict {
+        if self.trust == Trust::Fresh {
+            self.next = view.position;
+            self.start = view.position;
+            self.seen = view.position;
+            return self.at_header(view, limit);
+        }
+        let ahead = distance(self.next, view.position);
+        if ahead == 0 {
+            return self.at_header(view, limit);
+        }
+        if ahead > 0 {
+            let awaited_end = self.awaited_end.take();
+            if awaited_end.is_some() {
+                abandoned(self.next);
+            }
+            if distance(self.seen, view.position) > 0 {
+                self.hole = Some((self.seen, view.position));
+            }
+            return match awaited_end.map(|end| (end, distance(view.position, end))) {
+                Some((end, rest)) if rest >= 0 => {
+                    self.start = self.next;
+                    self.next = end;
+                    self.inside(view, rest as usize, Why::AfterHole, limit)
+                }
+                _ => {
+                    self.trust = Trust::Lost;
+                    self.next = view.position;
+                    self.at_header(view, limit)
+                }
+            };
+        }
+        let rest = distance(view.position, self.next) as usize;
+        if distance(self.start, view.position) > 0 {
+            return self.inside(view, rest, Why::Continuation, limit);
+        }
+        match self.hole {
+            Some((from, to)) if distance(from, view.position) >= 0 && distance(view.position, to) > 0 => {
+                self.fill_hole(view, from, to, limit)
+            }
+            _ => Verdict::Skip(rest.min(view.reported), Why::SeenBefore),
+        }
+    }
+
+    /// The view begins `rest` bytes before the end of a frame whose header is behind.
+    fn inside(&mut self, view: View<'_>, rest: usize, why: Why, limit: u32) -> Verdict {
+        if rest == 0 {
+            return self.at_header(view, limit);
+        }
+        let end = rest.min(view.data.len());
+        if let Some(begin) = find(view.data, 0, end, limit, Chain::is_strong) {
+            return self.resynchronise(view, begin);
+        }
+        let behind = view.data.get(rest..).unwrap_or_default();
+        if may_start_header(behind, limit) {
+            return Verdict::Skip(rest.min(view.reported), why);
+        }
+        self.trust = Trust::Lost;
+        self.next = view.position;
+        self.out_of_step(view, 0, limit)
+    }
+
+    /// Bytes that come out of order. The lane is ahead of them and stays where it is.
+    fn fill_hole(&mut self, view: View<'_>, from: u32, to: u32, limit: u32) -> Verdict {
+        let room = distance(view.position, to) as usize;
+        let mut island = Lane {
+            trust: if from == view.position { Trust::Candidate } else { Trust::Lost },
+            next: view.position,
+            start: view.position,
+            ..Lane::default()
+        };
+        // What follows has been seen already: the carrier will not offer it again.
+        let verdict = island.at_header(View { more: false, ..view }, limit);
+        let used = match verdict {
+            Verdict::Frame(cut) => cut.extent,
+            Verdict::Skip(length, _) => length,
+            Verdict::Need(_) => view.reported,
+        };
+        self.hole = (used < room).then(|| (view.position.wrapping_add(clamp(used)), to));
+        verdict
+    }
+
+    fn at_header(&mut self, view: View<'_>, limit: u32) -> Verdict {
+        let trusted = self.trust == Trust::InStep;
+        let Some(header) = Header::read(view.data) else {
+            return self.cut_header(view, limit);
+        };
+        let length = header.packet_len as usize;
+        let whole = view.data.get(length..);
+        let behind = whole.unwrap_or_default();
+        // A header of its own kind may follow an odd one.
+        let continued = may_start_header(behind, limit) || same_signature(view.data, behind);
+        match header.quality(limit) {
+            Quality::Strict => {}
+            Quality::Odd if self.trust == Trust::Fresh && whole.is_some() && continued => {}
+            Quality::Odd if trusted && strange_fields(&header) == 1 => {}
+            // Its length is the strange field.
+            Quality::Broken if trusted && strange_fields(&header) == 0 => {
+                let begin = find_best(view.data, HEADER_LEN, limit);
+                self.trust = if begin.is_some() { Trust::InStep } else { Trust::Lost };
+                return self.frame(view, begin.unwrap_or_else(|| without_tail(view, limit)), true);
+            }
+            _ => return self.out_of_step(view, 0, limit),
+        }
+        let inside = length.min(view.data.len());
+        if whole.is_some() {
+            if continued {
+                self.trust = Trust::InStep;
+                return self.frame(view, length, false);
+            }
+            if let Some(begin) = find(view.data, HEADER_LEN, inside, limit, Chain::holds) {
+                return self.wrong_length(view, begin, limit);
+            }
+            if self.trust == Trust::Candidate || self.trust == Trust::Lost {
+                return self.out_of_step(view, 1, limit);
+            }
+            return self.frame(view, length, false);
+        }
+        let enough = if view.more { Chain::is_strong } else { Chain::holds };
+        if let Some(begin) = find(view.data, HEADER_LEN, inside, limit, enough) {
+            return self.wrong_length(view, begin, limit);
+        }
+        if view.reported > view.data.len() || !view.more {
+            self.trust = Trust::InStep;
+            return self.frame(view, length, false);
+        }
+        if self.trust == Trust::Lost {
+            self.trust = Trust::Candidate;
+        }
+        self.awaited_end = Some(view.position.wrapping_add(header.packet_len));
+        Verdict::Need(self.ask(length, view.data.len()))
+    }
+
+    /// How much to ask for when `have` bytes of a frame of `length` are there.
+    fn ask(&self, length: usize, have: usize) -> More {
+        let missing = length.saturating_sub(have);
+        match self.trust {
+            Trust::Candidate if length <= LARGEST_CANDIDATE => More::Segment,
+            _ if missing <= CREDIBLE => More::Bytes(missing),
+            _ if have < PROBATION => More::Segment,
+            // Doubling: what the carrier copies stays linear in the length.
+            _ => More::Bytes(missing.min(have)),
+        }
+    }
+
+    /// Fewer bytes than a header.
+    fn cut_header(&mut self, view: View<'_>, limit: u32) -> Verdict {
+        self.awaited_end = None;
+        if view.reported > view.data.len() {
+            self.trust = Trust::Lost;
+            return self.skip(view, view.reported, Why::NotCaptured);
+        }
+        let sure = matches!(self.trust, Trust::InStep | Trust::Candidate);
+        if !sure && !may_start_header(view.data, limit) {
+            self.trust = Trust::Lost;
+            return self.skip(view, view.data.len(), Why::OutOfStep);
+        }
+        if !view.more {
+            self.trust = Trust::Lost;
+            return self.skip(view, view.data.len(), Why::Truncated);
+        }
+        Verdict::Need(match self.trust {
+            Trust::Lost => More::Bytes(HEADER_LEN.saturating_sub(view.data.len())),
+            _ => More::Segment,
+        })
+    }
+
+    /// The frame at the start of `view` ends where the next one begins.
+    fn wrong_length(&mut self, view: View<'_>, begin: usize, limit: u32) -> Verdict {
+        if self.trust == Trust::InStep || self.trust == Trust::Fresh {
+            self.trust = Trust::InStep;
+            return self.frame(view, begin, true);
+        }
+        self.out_of_step(view, 1, limit)
+    }
+
+    /// Looks for the next frame from `from` on.
+    fn out_of_step(&mut self, view: View<'_>, from: usize, limit: u32) -> Verdict {
+        self.awaited_end = None;
+        self.trust = Trust::Lost;
+        match find_best(view.data, from, limit) {
+            Some(0) => {
+                self.next = view.position;
+                return self.at_header(view, limit);
+            }
+            Some(begin) => return self.resynchronise(view, begin),
+            None => {}
+        }
+        let length = without_tail(view, limit);
+        if length == 0 {
+            return self.cut_header(view, limit);
+        }
+        self.skip(view, length, Why::OutOfStep)
+    }
+
+    fn resynchronise(&mut self, view: View<'_>, begin: usize) -> Verdict {
+        self.trust = Trust::Lost;
+        self.skip(view, begin, Why::Resynchronised)
+    }
+
+    fn skip(&mut self, view: View<'_>, length: usize, why: Why) -> Verdict {
+        self.next = view.position.wrapping_add(clamp(length));
+        self.start = self.next;
+        Verdict::Skip(length, why)
+    }
+
+    fn frame(&mut self, view: View<'_>, length: usize, wrong_length: bool) -> Verdict {
+        if self.trust == Trust::Fresh {
+            self.trust = Trust::InStep;
+        }
+        self.awaited_end = None;
+        self.start = view.position;
+        self.next = view.position.wrapping_add(clamp(length));
+        Verdict::Frame(Cut { extent: length.min(view.reported), wrong_length })
+    }
+}
+
+/// How many of the constant fields are not as usual: a header with one strange field is a damaged
+/// or a new one, with two it is garbage.
+fn strange_fields(header: &Header) -> usize {
+    usize::from(header.version != VERSION) + usize::from(usize::from(header.head_len) != HEADER_LEN)
+}
+
+fn same_signature(data: &[u8], behind: &[u8]) -> bool {
+    let theirs = behind.get(at::SIGNATURE);
+    theirs.is_some() && theirs == data.get(at::SIGNATURE)
+}
+
+/// Length of `view` without a tail that may be the start of a header.
+fn without_tail(view: View<'_>, limit: u32) -> usize {
+    let length = view.data.len();
+    if view.reported > length {
+        return view.reported;
+    }
+    let longest = HEADER_LEN.saturating_sub(1).min(length);
+    let tails = (length.saturating_sub(longest)..length).filter(|_| view.more);
+    let mut tails =
+        tails.filter(|start| view.data.get(*start..).is_some_and(|tail| may_start_header(tail, limit)));
+    tails.next().unwrap_or(length)
+}
+
+/// What follows from taking a place for a header.
+#[derive(Clone, Copy)]
+struct Chain {
+    /// Headers in a row.
+    headers: usize,
+    /// Whether the row broke off before the end of the data.
+    broken: bool,
+}
+
+impl Chain {
+    fn holds(self) -> bool {
+        self.headers >= 1 && !self.broken
+    }
+    fn is_strong(self) -> bool {
+        self.headers >= 2 && !self.broken
+    }
+}
+
+/// Follows headers from `begin` on.
+fn follow(data: &[u8], begin: usize, limit: u32) -> Chain {
+    let mut place = begin;
+    let mut headers = 0;
+    while headers < ENOUGH {
+        let rest = data.get(place..).unwrap_or_default();
+        let Some(header) = Header::read(rest) else {
+            // Eight bytes reach behind the signature.
+            let seen = usize::from(rest.len() >= at::SIGNATURE.end);
+            return match may_start_header(rest, limit) {
+                true => Chain { headers: headers + seen, broken: false },
+                false => Chain { headers, broken: true },
+            };
+        };
+        if header.quality(limit) != Quality::Strict {
+            return Chain { headers, broken: true };
+        }
+        headers += 1;
+        place = place.saturating_add(header.packet_len as usize);
+    }
+    Chain { headers, broken: false }
+}
+
+/// The first place in `from..to` where a whole header begins and its chain is believed.
+fn find(data: &[u8], from: usize, to: usize, limit: u32, believed: impl Fn(Chain) -> bool) -> Option<usize> {
+    let first = from.saturating_add(at::SIGNATURE.start);
+    let haystack = data.get(first..)?;
+    memmem::find_iter(haystack, &SIGNATURE)
+        .map(|place| place.saturating_add(from))
+        .take_while(|begin| *begin < to)
+        .find(|begin| {
+            let whole = data.get(*begin..).is_some_and(|rest| rest.len() >= HEADER_LEN);
+            whole && believed(follow(data, *begin, limit))
+        })
+}
+
+/// The first place that is surely a frame's beginning, or else the first that may be one.
+fn find_best(data: &[u8], from: usize, limit: u32) -> Option<usize> {
+    let strong = find(data, from, data.len(), limit, Chain::is_strong);
+    strong.or_else(|| find(data, from, data.len(), limit, Chain::holds))
+}
+
+/// Whether a chain of at least two headers lies in `data`.
+pub fn find_chain(data: &[u8], limit: u32) -> bool {
+    find(data, 0, data.len(), limit, Chain::is_strong).is_some()
+}
+
+/// Whether `data` begins with a whole frame, behind which it ends or a header follows.
+pub fn begins_chain(data: &[u8], limit: u32) -> bool {
+    let whole = Header::read(data).is_some_and(|header| header.packet_len as usize <= data.len());
+    whole && follow(data, 0, limit).holds()
+}
+
+/// How far `to` lies behind `from` in a stream whose positions wrap.
+fn distance(from: u32, to: u32) -> i32 {
+    to.wrapping_sub(from) as i32
+}
+
+/// Views are far below 4 GiB; a caller's larger claim is cut.
+fn clamp(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::DEFAULT_LIMIT;
+
+    fn frame(op: u32, body: &[u8]) -> Vec<u8> {
+        let mut frame = (16 + body.len() as u32).to_be_bytes().to_vec();
+        frame.extend([0, 16, 0, 1]);
+        frame.extend(op.to_be_bytes());
+        frame.extend(7u32.to_be_bytes());
+        frame.extend(body);
+        frame
+    }
+
+    /// Bytes of a body in which no signature occurs.
+    fn body(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i * 31 + 7) as u8 | 2).collect()
+    }
+
+    /// A carrier that hands over segments as TCP does, and the verdicts in terms of positions.
+    struct Carrier {
+        lane: Lane,
+        more: bool,
+        held: Vec<u8>,
+        position: u32,
+        wanted: usize,
+        seen: Vec<(u32, Verdict)>,
+    }
+
+    impl Carrier {
+        fn new() -> Self {
+            Self {
+                lane: Lane::default(),
+                more: true,
+                held: Vec::new(),
+                position: 1000,
+                wanted: 0,
+                seen: Vec::new(),
+            }
+        }
+
+        fn hole(&mut self, length: u32) {
+            self.position = self.position.wrapping_add(self.held.len() as u32 + length);
+            self.held.clear();
+            self.wanted = 0;
+        }
+
+        fn segment(&mut self, bytes: &[u8]) {
+            self.held.extend(bytes);
+            if self.held.len() < self.wanted {
+                return;
+            }
+            while !self.held.is_empty() {
+                let (data, position) = (self.held.as_slice(), self.position);
+                let view = View { data, reported: data.len(), position, more: self.more };
+                let verdict = self.lane.decide(view, DEFAULT_LIMIT, |_| {});
+                let length = match verdict {
+                    Verdict::Frame(cut) => cut.extent,
+                    Verdict::Skip(length, _) => length,
+                    Verdict::Need(more) => {
+                        self.wanted = data.len() + if let More::Bytes(bytes) = more { bytes } else { 1 };
+                        return;
+                    }
+                };
+                assert!(length > 0 && length <= data.len(), "{verdict:?}");
+                self.seen.push((self.position, verdict));
+                self.held.drain(..length);
+                self.position = self.position.wrapping_add(length as u32);
+                self.wanted = 0;
+            }
+        }
+
+        fn frames(&self) -> Vec<usize> {
+            let extent = |(_, verdict): &(u32, Verdict)| match verdict {
+                Verdict::Frame(cut) => Some(cut.extent),
+                _ => None,
+            };
+            self.seen.iter().filter_map(extent).collect()
+        }
+
+        fn skipped(&self) -> Vec<(usize, Why)> {
+            let skip = |(_, verdict): &(u32, Verdict)| match verdict {
+                Verdict::Skip(length, why) => Some((*length, *why)),
+                _ => None,
+            };
+            self.seen.iter().filter_map(skip).collect()
+        }
+    }
+
+    #[test]
+    fn frames_are_cut_wherever_segments_end() {
+        let stream: Vec<u8> = [frame(6, &[]), frame(237, &body(100)), frame(121, &body(40))].concat();
+        for cut in 1..stream.len() {
+            let mut carrier = Carrier::new();
+            carrier.segment(&stream[..cut]);
+            carrier.segment(&stream[cut..]);
+            assert_eq!(carrier.frames(), [16, 116, 56], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_stream_byte_by_byte() {
+        let mut carrier = Carrier::new();
+        let stream: Vec<u8> = [frame(6, &[]), frame(237, &body(10)), frame(121, &body(40))].concat();
+        stream.iter().for_each(|byte| carrier.segment(&[*byte]));
+        assert_eq!(carrier.frames(), [16, 26, 56]);
+    }
+
+    #[test]
+    fn a_late_start_finds_the_next_frame() {
+        let mut carrier = Carrier::new();
+        carrier.segment(&[body(143), frame(237, &body(50)), frame(6, &[])].concat());
+        assert_eq!(carrier.skipped(), [(143, Why::Resynchronised)]);
+        assert_eq!(carrier.frames(), [66, 16]);
+    }
+
+    #[test]
+    fn a_length_too_large_by_a_little_costs_one_frame_only() {
+        let mut broken = frame(237, &body(100));
+        broken[3] += 5;
+        let mut carrier = Carrier::new();
+        carrier.segment(&[broken, frame(121, &body(50)), frame(6, &[])].concat());
+        assert_eq!(carrier.frames(), [116, 66, 16]);
+        assert_eq!(carrier.seen[0].1, Verdict::Frame(Cut { extent: 116, wrong_length: true }));
+    }
+
+    #[test]
+    fn a_length_of_900_000_is_broken_off() {
+        let mut broken = frame(237, &body(100));
+        broken[..4].copy_from_slice(&900_000u32.to_be_bytes());
+        let mut carrier = Carrier::new();
+        carrier.segment(&broken);
+        for _ in 0..5 {
+            carrier.segment(&frame(121, &body(50)));
+        }
+        assert_eq!(carrier.frames(), [116, 66, 66, 66, 66, 66]);
+    }
+
+    #[test]
+    fn a_length_too_small_or_impossible() {
+        for length in [50u32, 7, 0, u32::MAX] {
+            let mut broken = frame(237, &body(100));
+            broken[..4].copy_from_slice(&length.to_be_bytes());
+            let mut carrier = Carrier::new();
+            carrier.segment(&[frame(6, &[]), broken, frame(121, &body(50)), frame(6, &[])].concat());
+            assert_eq!(carrier.frames()[2..], [66, 16], "{length}");
+        }
+    }
+
+    #[test]
+    fn garbage_between_frames_is_skipped() {
+        let mut carrier = Carrier::new();
+        carrier.segment(&[frame(6, &[]), body(333), frame(121, &body(50)), frame(6, &[])].concat());
+        assert_eq!(
+            (carrier.frames(), carrier.skipped()),
+            (vec![16, 66, 16], vec![(333, Why::Resynchronised)])
+        );
+    }
+
+    #[test]
+    fn a_hole_costs_the_frames_it_hits() {
+        let long = frame(237, &body(3000));
+        let mut carrier = Carrier::new();
+        carrier.segment(&frame(6, &[]));
+        carrier.segment(&long[..1400]);
+        carrier.hole(1000);
+        carrier.segment(&[&long[2400..], &frame(121, &body(50))].concat());
+        assert_eq!((carrier.frames(), carrier.skipped()), (vec![16, 66], vec![(616, Why::AfterHole)]));
+    }
+
+    #[test]
+    fn what_comes_out_of_order_fills_its_hole() {
+        let mut carrier = Carrier::new();
+        carrier.segment(&frame(6, &[]));
+        carrier.hole(66);
+        carrier.segment(&frame(237, &body(10)));
+        carrier.position = 1016;
+        carrier.segment(&frame(121, &body(50)));
+        assert_eq!(carrier.frames(), [16, 26, 66]);
+        carrier.position = 1016;
+        carrier.segment(&frame(121, &body(50)));
+        assert_eq!(carrier.skipped(), [(66, Why::SeenBefore)]);
+    }
+
+    #[test]
+    fn a_body_that_holds_a_frame_is_one_body() {
+        let nested = [body(20), frame(237, &body(30)), frame(6, &[]), body(20)].concat();
+        let mut carrier = Carrier::new();
+        let stream = [frame(121, &nested), frame(6, &[]), frame(121, &body(9))].concat();
+        stream.chunks(50).for_each(|segment| carrier.segment(segment));
+        assert_eq!(carrier.frames(), [118, 16, 25]);
+    }
+
+    #[test]
+    fn positions_wrap() {
+        let mut carrier = Carrier::new();
+        carrier.position = u32::MAX - 30;
+        let stream = [frame(6, &[]), frame(237, &body(100)), frame(121, &body(40))].concat();
+        stream.chunks(20).for_each(|segment| carrier.segment(segment));
+        assert_eq!(carrier.frames(), [16, 116, 56]);
+    }
+
+    #[test]
+    fn another_version_is_dissected_in_step_and_never_resynchronises() {
+        let mut other = frame(237, &body(100));
+        other[7] = 2;
+        let mut carrier = Carrier::new();
+        carrier.segment(&[frame(6, &[]), other.clone(), frame(6, &[])].concat());
+        assert_eq!(carrier.frames(), [16, 116, 16]);
+        let mut carrier = Carrier::new();
+        carrier.segment(&[body(40), other.clone(), other].concat());
+        assert_eq!(carrier.frames(), []);
+    }
+
+    #[test]
+    fn without_reassembly_a_long_frame_is_continued() {
+        let stream = [frame(237, &body(100)), frame(6, &[])].concat();
+        let mut carrier = Carrier::new();
+        carrier.more = false;
+        stream.chunks(58).for_each(|segment| carrier.segment(segment));
+        assert_eq!((carrier.frames(), carrier.skipped()), (vec![58, 16], vec![(58, Why::Continuation)]));
+    }
+
+    #[test]
+    fn a_snapped_segment_knows_where_the_next_frame_is() {
+        let mut lane = Lane::default();
+        let mut offer = |data: &[u8], reported, position| {
+            lane.decide(View { data, reported, position, more: false }, DEFAULT_LIMIT, |_| {})
+        };
+        let bytes = frame(237, &body(100));
+        let cut = Verdict::Frame(Cut { extent: 116, wrong_length: false });
+        assert_eq!(offer(&bytes[..60], 132, 0), cut);
+        assert_eq!(offer(&[], 16, 116), Verdict::Skip(16, Why::NotCaptured));
+        assert_eq!(offer(&bytes[..60], 116, 132), cut);
+    }
+}

@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What operation numbers mean: the only place that knows.
+//!
+//! One table, sorted by number. A number with two rows means different things by direction
+//! (12, 39, 241) or by the cgi type in the business header (157, 176, 189). An answer carries
+//! its request's number plus [`ANSWER`].
+
+use crate::frame::SEQ_PUSH;
+
+/// What an answer adds to its request's operation.
+pub const ANSWER: u32 = 1_000_000_000;
+
+/// The smallest frame's heartbeat; answered by the same number in some servers.
+const NOOP: u32 = 6;
+/// The heartbeat of client 6.0 when it has no body; a redirect when the server sends it unasked.
+const HEARTBEAT_6_0: u32 = 12;
+
+/// Who takes part in an operation, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The client asks, the server answers.
+    Request,
+    /// The server sends it unasked, with seqid 0.
+    Push,
+    /// Nothing answers it.
+    OneWay,
+    /// A request that keeps the connection open.
+    Heartbeat,
+}
+
+/// How a body is laid out; [`crate::body`] takes it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// One business packet, or bytes nobody has described.
+    Business,
+    /// Flag word, length, business packet.
+    Push,
+    /// Elapsed time, length, SyncKey.
+    PushAck,
+    /// A selector: what has news.
+    Selector,
+    /// IPv4 addresses, four bytes each.
+    Redirect,
+    /// Masked account number, SyncKey, trailer.
+    IdentifyRequest,
+    /// Selector, return code, key or network id.
+    IdentifyAnswer,
+    /// One byte saying what kind of call, then its payload.
+    VoipRequest,
+    /// Two numbers: notice id and its sequence.
+    NoticeIds,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// Number on the wire; of a request, without [`ANSWER`].
+    pub number: u32,
+    /// The name users filter on (`wechat.op.name`).
+    pub name: &'static str,
+    /// What the Info column says; the name where nobody has found better words.
+    pub title: &'static str,
+    /// Who sends it, and whether it is answered.
+    pub role: Role,
+    /// The cgi type that the business header carries for the same call; 0 when unknown.
+    pub cgi: u32,
+    /// Layout of the body.
+    pub body: Layout,
+    /// Layout of the answer's body.
+    pub answer: Layout,
+}
+
+impl Operation {
+    const fn new(number: u32, name: &'static str, role: Role) -> Self {
+        Self { number, name, title: name, role, cgi: 0, body: Layout::Business, answer: Layout::Business }
+    }
+    const fn titled(self, title: &'static str) -> Self {
+        Self { title, ..self }
+    }
+    const fn cgi(self, cgi: u32) -> Self {
+        Self { cgi, ..self }
+    }
+    const fn body(self, body: Layout) -> Self {
+        Self { body, ..self }
+    }
+    const fn answer(self, answer: Layout) -> Self {
+        Self { answer, ..self }
+    }
+}
+
+const fn request(number: u32, name: &'static str) -> Operation {
+    Operation::new(number, name, Role::Request)
+}
+const fn push(number: u32, name: &'static str) -> Operation {
+    Operation::new(number, name, Role::Push)
+}
+const fn one_way(number: u32, name: &'static str) -> Operation {
+    Operation::new(number, name, Role::OneWay)
+}
+const fn heartbeat(number: u32, name: &'static str) -> Operation {
+    Operation::new(number, name, Role::Heartbeat)
+}
+
+/// Who sent a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
+
+/// What kind of frame one is (`wechat.kind`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Neither direction nor operation tell.
+    Unknown,
+    /// The client asks.
+    Request,
+    /// The server answers.
+    Response,
+    /// The server sends unasked.
+    Push,
+    /// The client has received a push.
+    PushAck,
+    /// Nothing answers it.
+    OneWay,
+    /// The client keeps the connection open.
+    HeartbeatRequest,
+    /// The server agrees.
+    HeartbeatResponse,
+}
+
+impl Kind {
+    /// Every kind, in the order of its number.
+    pub const ALL: [Self; 8] = [
+        Self::Unknown,
+        Self::Request,
+        Self::Response,
+        Self::Push,
+        Self::PushAck,
+        Self::OneWay,
+        Self::HeartbeatRequest,
+        Self::HeartbeatResponse,
+    ];
+
+    /// The value of `wechat.kind`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Push => "push",
+            Self::PushAck => "push acknowledgement",
+            Self::OneWay => "one-way",
+            Self::HeartbeatRequest => "heartbeat request",
+            Self::HeartbeatResponse => "heartbeat response",
+        }
+    }
+
+    /// Whether a server may answer it.
+    pub fn asks(self) -> bool {
+        matches!(self, Self::Request | Self::HeartbeatRequest)
+    }
+
+    /// Whether it answers something.
+    pub fn answers(self) -> bool {
+        matches!(self, Self::Response | Self::HeartbeatResponse)
+    }
+
+    /// Whether a row of this role may be meant.
+    pub fn is(self, role: Role) -> bool {
+        self.roles().contains(&role)
+    }
+
+    fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Unknown => &[Role::Request, Role::Push, Role::OneWay, Role::Heartbeat],
+            Self::Request | Self::Response => &[Role::Request],
+            // A direct send goes either way.
+            Self::Push => &[Role::Push, Role::OneWay],
+            Self::PushAck | Self::OneWay => &[Role::OneWay],
+            Self::HeartbeatRequest | Self::HeartbeatResponse => &[Role::Heartbeat],
+        }
+    }
+}
+
+/// What is known of a frame from its header, its direction and the size of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// What kind of frame it is.
+    pub kind: Kind,
+    /// Who sent it, where that is known.
+    pub sender: Option<Sender>,
+    /// The operation, of an answer its request's.
+    pub base: u32,
+}
+
+/// Classifies a frame. `hint` is what the ports say of its sender; the operation overrules it.
+pub fn classify(op: u32, seq: u32, body_len: usize, hint: Option<Sender>) -> Meaning {
+    let sender = sender_by_operation(op, seq, body_len).or(hint);
+    let is_ack = rows(op).any(|row| row.role == Role::OneWay && row.body == Layout::PushAck);
+    if op >= ANSWER && !is_ack {
+        let base = op - ANSWER;
+        let kind = match base {
+            NOOP | HEARTBEAT_6_0 => Kind::HeartbeatResponse,
+            _ => Kind::Response,
+        };
+        return Meaning { kind, sender, base };
+    }
+    let has = |role| rows(op).any(|row| row.role == role);
+    let from_server = sender == Some(Sender::Server);
+    let kind = if is_ack {
+        Kind::PushAck
+    } else if op == NOOP || (op == HEARTBEAT_6_0 && body_len == 0 && (seq != SEQ_PUSH || !from_server)) {
+        if from_server { Kind::HeartbeatResponse } else { Kind::HeartbeatRequest }
+    } else if has(Role::OneWay) && seq != SEQ_PUSH {
+        Kind::OneWay
+    } else {
+        match sender {
+            Some(Sender::Server) if seq == SEQ_PUSH || only_pushed(op) => Kind::Push,
+            // The article's text allows an answer that repeats its request's number.
+            Some(Sender::Server) => Kind::Response,
+            Some(Sender::Client) => Kind::Request,
+            None => Kind::Unknown,
+        }
+    };
+    Meaning { kind, sender, base: op }
+}
+
+/// Who must have sent a frame, by its operation and seqid alone; `None` when either side may.
+pub fn sender_by_operation(op: u32, seq: u32, body_len: usize) -> Option<Sender> {
+    if rows(op).any(|row| row.body == Layout::PushAck) {
+        Some(Sender::Client)
+    } else if op >= ANSWER || only_pushed(op) {
+        Some(Sender::Server)
+    } else if op == NOOP || (op == HEARTBEAT_6_0 && body_len == 0) {
+        None
+    } else {
+        (seq == SEQ_PUSH).then_some(Sender::Server)
+    }
+}
+
+fn only_pushed(op: u32) -> bool {
+    let mut known = rows(op).peekable();
+    known.peek().is_some() && known.all(|row| row.role == Role::Push)
+}
+
+/// The rows of one number.
+pub fn rows(number: u32) -> impl Iterator<Item = &'static Operation> + Clone {
+    let start = OPERATIONS.partition_point(|row| row.number < number);
+    OPERATIONS.iter().skip(start).take_while(move |row| row.number == number)
+}
+
+/// The rows that a frame may be: those whose role fits, narrowed by the cgi type when there is one.
+pub fn candidates(meaning: Meaning, cgi: Option<u32>) -> impl Iterator<Item = &'static Operation> + Clone {
+    let fits = move |row: &&Operation| meaning.kind.is(row.role);
+    let by_cgi = move |row: &&Operation| cgi == Some(row.cgi);
+    let told = rows(meaning.base).filter(fits).any(|row| by_cgi(&row));
+    rows(meaning.base).filter(fits).filter(move |row| !told || by_cgi(row))
+}
+
+/// How the body of a frame is laid out.
+pub fn layout(meaning: Meaning) -> Layout {
+    let row = candidates(meaning, None).next();
+    row.map_or(Layout::Business, |row| if meaning.kind.answers() { row.answer } else { row.body })
+}
+
+/// The name of the call with this cgi type.
+pub fn cgi_name(cgi: u32) -> Option<&'static str> {
+    OPERATIONS.iter().find(|row| cgi != 0 && row.cgi == cgi).map(|row| row.name)
+}
+
+/// Every operation known, sorted by number.
+#[rustfmt::skip] // one row, one line
+pub static OPERATIONS: &[Operation] = &[
+    request(2, "sendmsg").titled("Send message (old)").cgi(104),
+    push(5, "notify").titled("Notify"),
+    heartbeat(6, "noop").titled("Heartbeat"),
+    one_way(8, "directsend").titled("Direct send").cgi(111),
+    request(9, "uploadmsgimg").titled("Upload image").cgi(110),
+    request(10, "getmsgimg").titled("Download image").cgi(109),
+    push(11, "connection control"),
+    heartbeat(12, "heartbeat (WeChat 6.0)").titled("Heartbeat"),
+    push(12, "redirect").titled("Redirect").body(Layout::Redirect),
+    request(15, "batchgetheadimg").cgi(123),
+    request(19, "uploadvoice").titled("Upload voice").cgi(127),
+    request(20, "downloadvoice").titled("Download voice").cgi(128),
+    request(23, "newgetinvitefriend").cgi(135),
+    push(24, "newnotify").titled("Notify").body(Layout::Selector),
+    request(25, "newsynccheck").titled("Sync check").cgi(247),
+    request(27, "newinit").titled("Initialise").cgi(139),
+    request(28, "batchgetcontactprofile").cgi(140),
+    request(29, "getpsmimg").cgi(141),
+    request(32, "newreg").cgi(126),
+    request(34, "searchcontact").cgi(106),
+    request(35, "getupdateinfo").cgi(113),
+    request(36, "addchatroommember").cgi(120),
+    request(37, "createchatroom").cgi(119),
+    request(38, "getqqgroup").cgi(143),
+    push(39, "synccheck notice").titled("Sync-check notice"),
+    request(39, "uploadvideo").titled("Upload video").cgi(149),
+    request(40, "downloadvideo").titled("Download video").cgi(150),
+    request(41, "sendinviteemail").cgi(116),
+    request(43, "sendverifyemail").cgi(108),
+    request(44, "verifyuser").cgi(137),
+    request(45, "bindopmobile").cgi(132),
+    request(46, "uploadhdheadimg").cgi(157),
+    request(47, "gethdheadimg").cgi(158),
+    request(49, "getbottlecount").cgi(152),
+    request(51, "getpackagelist").cgi(159),
+    request(53, "throwbottle").cgi(154),
+    request(54, "pickbottle").cgi(155),
+    request(55, "openbottle").cgi(156),
+    request(56, "shakereport").cgi(161),
+    request(57, "shakeget").cgi(162),
+    request(59, "expose").cgi(166),
+    request(60, "getvuserinfo").cgi(167),
+    push(61, "voip notify").titled("Voip notify"),
+    request(62, "voipsync").titled("Voip sync").cgi(174),
+    request(63, "voipinvite").cgi(170),
+    request(64, "voipcancelinvite").cgi(171),
+    request(65, "voipanswer").cgi(172),
+    request(66, "voipshutdown").cgi(173),
+    request(67, "getqrcode").cgi(168),
+    request(68, "sendemoji").titled("Send emoticon").cgi(175),
+    request(71, "getcontact").cgi(182),
+    push(72, "bulletin").titled("Bulletin"),
+    request(84, "masssend").cgi(193),
+    push(88, "speedtest notice"),
+    request(89, "speedtest"),
+    request(90, "speedtest report"),
+    request(91, "querydns"),
+    request(94, "voiceaddr").cgi(206),
+    request(95, "mmsnsupload").cgi(207),
+    request(96, "mmsnsdownload").cgi(208),
+    request(97, "mmsnspost").cgi(209),
+    request(98, "mmsnstimeline").cgi(211),
+    request(99, "mmsnsuserpage").cgi(212),
+    request(100, "mmsnscomment").cgi(213),
+    request(101, "mmsnsobjectdetail").cgi(210),
+    request(102, "mmsnssync").titled("Moments sync").cgi(214),
+    request(103, "mmsnslbs").cgi(216),
+    request(104, "mmsnsobjectop").cgi(218),
+    request(105, "uploadappattach").titled("Upload attachment").cgi(220),
+    request(106, "downloadappattach").titled("Download attachment").cgi(221),
+    request(107, "sendappmsg").titled("Send app message").cgi(222),
+    request(111, "mmuploadmedia").cgi(240),
+    request(113, "mmsnsgetcity").cgi(301),
+    request(114, "mmsnstagoption").cgi(290),
+    request(115, "mmsnstagmemberoption").cgi(291),
+    request(116, "mmsnstaglist").cgi(292),
+    request(117, "mmsnstagmemmutilset").cgi(293),
+    request(118, "getprofile").titled("Get profile").cgi(302),
+    request(119, "voipgetroominfo").cgi(303),
+    push(120, "voip request").titled("Voip request").body(Layout::VoipRequest),
+    request(121, "newsync").titled("Sync").cgi(138),
+    push(122, "push").titled("Push").cgi(138).body(Layout::Push),
+    request(123, "voipack").cgi(305),
+    request(127, "shaketranimgreport").cgi(316),
+    request(128, "shaketranimgget").cgi(317),
+    request(129, "batchgetshaketranimg").cgi(318),
+    request(130, "shaketranimgunbind").cgi(319),
+    request(131, "checkunbind").cgi(254),
+    request(132, "queryhaspasswd").cgi(255),
+    request(134, "bakchatuploadhead").cgi(321),
+    request(135, "bakchatuploadend").cgi(322),
+    request(136, "bakchatuploadmsg").cgi(323),
+    request(137, "bakchatuploadmedia").cgi(324),
+    request(138, "bakchatrecovergetlist").cgi(325),
+    request(139, "bakchatrecoverhead").cgi(326),
+    request(140, "bakchatrecoverdata").cgi(327),
+    request(141, "bakchatdelete").cgi(328),
+    request(146, "talkmicaction").cgi(334),
+    request(147, "entertalkroom").cgi(332),
+    request(148, "exittalkroom").cgi(333),
+    request(149, "talknoop").cgi(335),
+    request(150, "opvoicereminder").cgi(331),
+    request(155, "geta8key").cgi(233),
+    request(157, "opvoicereminder").cgi(331),
+    request(157, "uploadvoicerecognize").cgi(329),
+    request(158, "uploadinputvoice").cgi(349),
+    request(173, "getbrandlist").cgi(363),
+    request(176, "clickcommand").cgi(359),
+    request(176, "reportcommand").cgi(2592),
+    request(176, "reportshow").cgi(2645),
+    request(177, "shakemusic").cgi(367),
+    request(178, "newauth").titled("Log in").cgi(380),
+    request(179, "getcert").cgi(381),
+    request(180, "newsetpasswd").cgi(383),
+    request(181, "newsetemailpwd").cgi(382),
+    request(182, "newverifypasswd").cgi(384),
+    request(183, "joinlbsroom").cgi(376),
+    request(184, "getroommember").cgi(377),
+    request(185, "tenpay/realnameauthen").cgi(1616),
+    request(187, "paydeluserroll").cgi(389),
+    request(188, "payauthapp").cgi(397),
+    request(189, "genmallprepay").cgi(2755),
+    request(189, "genprepay").cgi(398),
+    push(192, "favourites notice"),
+    request(193, "addfavitem").cgi(401),
+    request(194, "batchdelfavitem").cgi(403),
+    request(195, "favsync").cgi(400),
+    request(196, "checkfavitem").cgi(405),
+    request(197, "checkcdn").cgi(404),
+    request(198, "cancelqrpay").cgi(410),
+    request(199, "ocrtranslation").cgi(392),
+    request(200, "rcptinfoadd").cgi(415),
+    request(201, "rcptinforemove").cgi(416),
+    request(202, "rcptinfoquery").cgi(417),
+    request(203, "rcptinfoupdate").cgi(418),
+    request(204, "rcptinfotouch").cgi(419),
+    request(205, "identify").titled("Identify").body(Layout::IdentifyRequest).answer(Layout::IdentifyAnswer),
+    request(209, "mmradarsearch").cgi(425),
+    request(210, "getemotionlist").cgi(411),
+    request(211, "getemotiondetail").cgi(412),
+    request(212, "modemotionpack").cgi(413),
+    request(213, "exchangeemotionpack").cgi(423),
+    request(214, "preparepurchase").cgi(422),
+    request(215, "verifypurchase").cgi(414),
+    request(216, "modfavitem").cgi(426),
+    request(217, "getfavinfo").cgi(438),
+    request(218, "kvreportrsa"),
+    request(227, "getpayfunctionlist").cgi(495),
+    request(228, "getpayfunctionproductlist").cgi(496),
+    request(229, "getlatestpayproductinfo").cgi(497),
+    request(230, "submitpayproductbuyinfo").cgi(498),
+    request(232, "getloginqrcode").cgi(502),
+    request(233, "checkloginqrcode").cgi(503),
+    request(237, "newsendmsg").titled("Send message").cgi(522),
+    request(240, "voipRedirect").cgi(678),
+    push(241, "voice transcription notice").titled("Voice transcription notice").cgi(624).body(Layout::NoticeIds),
+    request(243, "signalkeep").titled("Signalling keep-alive"),
+    push(244, "gamesync notice"),
+    request(246, "sharefav").cgi(608),
+    request(249, "voipDoubleLinkSwitch").cgi(249),
+    request(253, "manualauth").titled("Log in").cgi(701),
+    request(254, "autoauth").titled("Log in again").cgi(702),
+    request(289, "gcm register").cgi(623),
+    push(311, "face-to-face data"),
+    request(312, "foreground report"),
+    push(318, "silence notice"),
+    push(319, "new-year shake").cgi(428),
+    request(345, "mp-geta8key").cgi(238),
+    request(346, "pay-geta8key").cgi(835),
+    request(381, "voicetrans").cgi(235),
+    request(387, "minor-geta8key").cgi(812),
+    request(388, "3rd-geta8key").cgi(226),
+    request(400, "mmstoryuserpage").cgi(273),
+    request(433, "secmanualauth").cgi(252),
+    request(434, "secautoauth").cgi(763),
+    request(765, "voipspeedtest").cgi(765),
+    request(901, "voipspeedresult").cgi(901),
+    one_way(1000000122, "push ack (before 5.4)").titled("Push acknowledgement").body(Layout::PushAck),
+    one_way(1000000190, "push ack").titled("Push acknowledgement").body(Layout::PushAck),
+];
+
+const _: () = {
+    let mut i = 1;
+    while i < OPERATIONS.len() {
+        assert!(OPERATIONS[i - 1].number <= OPERATIONS[i].number, "the table is sorted by number");
+        i += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: Option<Sender> = Some(Sender::Client);
+    const SERVER: Option<Sender> = Some(Sender::Server);
+
+    fn kind(op: u32, seq: u32, body_len: usize, hint: Option<Sender>) -> Kind {
+        classify(op, seq, body_len, hint).kind
+    }
+
+    #[test]
+    fn heartbeats_of_both_clients() {
+        assert_eq!(kind(6, 15, 0, CLIENT), Kind::HeartbeatRequest);
+        assert_eq!(kind(6, 15, 0, SERVER), Kind::HeartbeatResponse);
+        assert_eq!(kind(1_000_000_006, 15, 0, CLIENT), Kind::HeartbeatResponse);
+        assert_eq!(kind(12, 3, 0, CLIENT), Kind::HeartbeatRequest);
+        assert_eq!(kind(12, 3, 0, SERVER), Kind::HeartbeatResponse);
+        assert_eq!(kind(1_000_000_012, 3, 0, None), Kind::HeartbeatResponse);
+    }
+
+    #[test]
+    fn twelve_from_the_server_is_a_redirect() {
+        assert_eq!(kind(12, 0, 4, SERVER), Kind::Push);
+        assert_eq!(kind(12, 0, 0, SERVER), Kind::Push);
+        assert_eq!(layout(classify(12, 0, 4, CLIENT)), Layout::Redirect);
+    }
+
+    #[test]
+    fn answers_and_acknowledgements_share_a_range_of_numbers() {
+        assert_eq!(classify(1_000_000_237, 7, 4, CLIENT).base, 237);
+        assert_eq!(kind(1_000_000_237, 7, 4, CLIENT), Kind::Response);
+        assert_eq!(kind(1_000_000_122, 7, 4, SERVER), Kind::PushAck);
+        assert_eq!(kind(1_000_000_190, 7, 4, None), Kind::PushAck);
+        assert_eq!(classify(u32::MAX, 7, 4, None).base, u32::MAX - ANSWER);
+    }
+
+    #[test]
+    fn one_number_two_meanings() {
+        let name = |op, seq, hint| {
+            let names: Vec<_> = candidates(classify(op, seq, 4, hint), None).map(|row| row.name).collect();
+            names.join(" or ")
+        };
+        assert_eq!(name(39, 0, SERVER), "synccheck notice");
+        assert_eq!(name(39, 5, CLIENT), "uploadvideo");
+        assert_eq!(name(157, 5, CLIENT), "opvoicereminder or uploadvoicerecognize");
+        let told: Vec<_> = candidates(classify(157, 5, 4, CLIENT), Some(329)).map(|row| row.name).collect();
+        assert_eq!(told, ["uploadvoicerecognize"]);
+    }
+
+    #[test]
+    fn a_push_stays_a_push_with_a_seqid() {
+        assert_eq!(kind(122, 9, 40, CLIENT), Kind::Push);
+        assert_eq!(kind(4711, 0, 40, None), Kind::Push);
+    }
+
+    #[test]
+    fn unknown_numbers_stay_numbers() {
+        assert_eq!(kind(4711, 1, 40, CLIENT), Kind::Request);
+        assert_eq!(kind(4711, 1, 40, SERVER), Kind::Response);
+        assert_eq!(kind(4711, 1, 40, None), Kind::Unknown);
+        assert_eq!(candidates(classify(4711, 1, 40, CLIENT), None).count(), 0);
+    }
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The report: what one PDU looks like, as a flat list of items, and the writer that fills it.
+//!
+//! A report belongs to its handle and is reused, so that the steady state allocates nothing. Texts
+//! lie in one buffer, each ended by a NUL byte; an item names its text by an offset into it.
+
+use std::fmt::{Arguments, Write};
+use std::ops::Range;
+
+use bytes::{BufMut, BytesMut};
+
+/// What an item is. The set is closed; 6 is reserved for bytes that the dissector made itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ItemKind {
+    /// A field whose value the host reads from the bytes named.
+    Wire = 1,
+    /// A field whose value is in `value`, and stands in no byte as such.
+    Generated = 2,
+    /// A text field whose value is the item's text, made by the dissector.
+    Text = 3,
+    /// As [`ItemKind::Wire`], and the items behind it that are one deeper are its children.
+    Subtree = 4,
+    /// A note: `field` indexes the note table, the bytes named are the ones to blame.
+    Note = 5,
+    /// A field whose value is in `value`, read from the bytes named in a way the host cannot (a varint).
+    Decoded = 7,
+}
+
+/// One line of the packet tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Item {
+    /// The number of a field; of a note, the number of a note.
+    pub field: u16,
+    /// One of the item kinds.
+    pub kind: u8,
+    /// 0 at the top; an item is a child of the nearest subtree above it that is one less deep.
+    pub depth: u8,
+    /// First byte, from the start of the PDU.
+    pub offset: u32,
+    /// Number of bytes. All of them were captured, so that the host can read them unchecked.
+    pub length: u32,
+    /// Offset of the item's text in the report's texts; 0 for none. It stands behind the value, but
+    /// is the value itself of a text item, the label of a subtree without value, the note's message.
+    pub text: u32,
+    /// Value of a generated or decoded item: a number, nanoseconds, or a packet number.
+    pub value: u64,
+}
+
+/// What of a report is asked for. What is not wanted is not computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The words for the Info column.
+    pub columns: bool,
+    /// The items.
+    pub items: bool,
+    /// The items' texts; without them only values and notes are there.
+    pub labels: bool,
+}
+
+/// Number of a text in the report; 0 is none.
+type Text = u32;
+
+/// How deep items may be nested; deeper ones stay at this depth.
+const DEEPEST: u8 = 16;
+
+/// Items and texts of one PDU.
+#[derive(Debug)]
+pub struct Report {
+    items: Vec<Item>,
+    texts: BytesMut,
+    info: Text,
+    wanted: Wanted,
+    /// Captured bytes of the PDU: no item reaches beyond.
+    captured: usize,
+    depth: u8,
+    /// Where the body of the PDU starts and what it is called in the table of body dissectors.
+    body: Option<(u32, Range<usize>)>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        let mut report = Self {
+            items: Vec::new(),
+            texts: BytesMut::new(),
+            info: 0,
+            wanted: Wanted::default(),
+            captured: 0,
+            depth: 0,
+            body: None,
+        };
+        report.begin(Wanted::default(), 0);
+        report
+    }
+}
+
+impl Report {
+    /// Empties the report for the next PDU, of which at most `captured` bytes are there.
+    pub fn begin(&mut self, wanted: Wanted, captured: usize) {
+        self.items.clear();
+        self.texts.clear();
+        self.texts.put_u8(0);
+        self.info = 0;
+        self.wanted = wanted;
+        self.captured = captured;
+        self.depth = 0;
+        self.body = None;
+    }
+
+    /// The items, in tree order.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The texts, each ended by a NUL byte; the first is empty.
+    pub fn texts(&self) -> &[u8] {
+        &self.texts
+    }
+
+    /// One text of the report.
+    pub fn text(&self, text: u32) -> &str {
+        let bytes = self.texts.get(text as usize..).unwrap_or_default();
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        std::str::from_utf8(bytes.get(..end).unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The words for the Info column, a text of the report.
+    pub fn info(&self) -> u32 {
+        self.info
+    }
+
+    /// What other dissectors may take the body by, and where it lies.
+    pub fn body(&self) -> Option<&(u32, Range<usize>)> {
+        self.body.as_ref()
+    }
+
+    /// What was asked for.
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    /// Offers the body to other dissectors.
+    pub fn offer_body(&mut self, operation: u32, range: Range<usize>) {
+        self.body = Some((operation, range));
+    }
+
+    /// Says what the Info column shows.
+    pub fn set_info(&mut self, words: Arguments<'_>) {
+        if self.wanted.columns {
+            self.info = self.put(words);
+        }
+    }
+
+    /// A field that the host reads from `range`.
+    pub fn wire(&mut self, field: u16, range: Range<usize>) {
+        self.add(ItemKind::Wire, field, range, 0, None);
+    }
+
+    /// A field that the host reads from `range`, with words behind its value.
+    pub fn wire_labelled(&mut self, field: u16, range: Range<usize>, words: Arguments<'_>) {
+        self.add(ItemKind::Wire, field, range, 0, Some(words));
+    }
+
+    /// A value that follows from others, not from bytes of its own.
+    pub fn generated(&mut self, field: u16, range: Range<usize>, value: u64) {
+        self.add(ItemKind::Generated, field, range, value, None);
+    }
+
+    /// A value read from `range`, with words behind it.
+    pub fn decoded(&mut self, field: u16, range: Range<usize>, value: u64, words: Arguments<'_>) {
+        self.add(ItemKind::Decoded, field, range, value, Some(words));
+    }
+
+    /// A text value that the dissector made; a value is computed even when labels are not wanted.
+    pub fn text_value(&mut self, field: u16, range: Range<usize>, words: Arguments<'_>) {
+        if self.wanted.items {
+            let text = self.put(words);
+            self.push(ItemKind::Text, field, range, 0, text);
+        }
+    }
+
+    /// A field with children, which `children` adds.
+    pub fn subtree(
+        &mut self,
+        field: u16,
+        range: Range<usize>,
+        words: Arguments<'_>,
+        children: impl FnOnce(&mut Self),
+    ) {
+        self.add(ItemKind::Subtree, field, range, 0, Some(words));
+        let depth = self.depth;
+        self.depth = (depth + 1).min(DEEPEST);
+        children(self);
+        self.depth = depth;
+    }
+
+    /// A note on the bytes to blame.
+    pub fn note(&mut self, note: u16, range: Range<usize>, words: Arguments<'_>) {
+        let text = self.put(words);
+        self.push(ItemKind::Note, note, range, 0, text);
+    }
+
+    fn add(
+        &mut self,
+        kind: ItemKind,
+        field: u16,
+        range: Range<usize>,
+        value: u64,
+        words: Option<Arguments<'_>>,
+    ) {
+        if self.wanted.items {
+            let text = match words {
+                Some(words) if self.wanted.labels => self.put(words),
+                _ => 0,
+            };
+            self.push(kind, field, range, value, text);
+        }
+    }
+
+    fn push(&mut self, kind: ItemKind, field: u16, range: Range<usize>, value: u64, text: Text) {
+        let clamp = |number: usize| u32::try_from(number.min(self.captured)).unwrap_or(u32::MAX);
+        let (start, end) = (clamp(range.start), clamp(range.end));
+        self.items.push(Item {
+            field,
+            kind: kind as u8,
+            depth: self.depth,
+            offset: start,
+            length: end.saturating_sub(start),
+            text,
+            value,
+        });
+    }
+
+    /// Adds a text, if it says anything.
+    fn put(&mut self, words: Arguments<'_>) -> Text {
+        if words.as_str() == Some("") {
+            return 0;
+        }
+        let start = self.texts.len();
+        // Writing to a growing buffer does not fail.
+        let _ = Printable(&mut self.texts).write_fmt(words);
+        if self.texts.len() == start {
+            return 0;
+        }
+        self.texts.put_u8(0);
+        u32::try_from(start).unwrap_or(0)
+    }
+}
+
+/// Keeps control characters, and with them NUL, out of texts that hold captured bytes.
+struct Printable<'a>(&'a mut BytesMut);
+
+impl Write for Printable<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        if !text.chars().any(char::is_control) {
+            return self.0.write_str(text);
+        }
+        text.chars().try_for_each(|c| match c.is_control() {
+            true => write!(self.0, "\\x{:02x}", u32::from(c)),
+            false => self.0.write_char(c),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
+
+    #[test]
+    fn texts_hold_no_control_characters() {
+        let mut report = Report::default();
+        report.begin(ALL, 4);
+        report.set_info(format_args!("a{}b", "\0\n"));
+        assert_eq!(report.text(report.info()), "a\\x00\\x0ab");
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_there() {
+        let mut report = Report::default();
+        report.begin(Wanted { items: true, ..Wanted::default() }, 4);
+        report.set_info(format_args!("info"));
+        report.subtree(0, 0..4, format_args!("label"), |report| report.wire(1, 1..3));
+        let items = report.items();
+        assert_eq!((items.len(), items[0].text, items[1].depth, report.info()), (2, 0, 1, 0));
+        report.begin(Wanted::default(), 4);
+        report.wire(1, 0..4);
+        report.note(1, 0..4, format_args!("notes are always there"));
+        assert_eq!(report.items().len(), 1);
+    }
+}
