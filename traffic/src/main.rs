@@ -1,1 +1,184 @@
-fn main() {}
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The command line of the traffic generator.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use wechat_traffic::bench::{self, Bench};
+use wechat_traffic::capture::Capture;
+use wechat_traffic::{case, fault, loopback, sample, truth};
+
+const USAGE: &str = "\
+wechat-traffic: seeded WeChat long-link traffic
+
+  sample OUT.pcap [--seed N] [--truth FILE]       the sample session
+  cases                                           lists the cases
+  case NAME OUT.pcap [--seed N] [--truth FILE]    a capture for one question
+  faults                                          lists the faults
+  robust FAULT SEED OUT.pcap TRUTH.jsonl          a session with one fault
+  bench OUT.pcap --frames N [--connections C] [--seed N]
+  serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
+  client HOST:PORT                                runs a short session with a server
+";
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    match Arguments::parse().and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wechat-traffic: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The command line, not yet tied to a command.
+struct Arguments {
+    values: std::vec::IntoIter<OsString>,
+    seed: u64,
+    truth: Option<PathBuf>,
+    frames: Option<u64>,
+    connections: u16,
+    ipv6: bool,
+    help: bool,
+}
+
+impl Arguments {
+    fn parse() -> Result<Self> {
+        let mut values = Vec::new();
+        let mut arguments = Self {
+            values: Vec::new().into_iter(),
+            seed: 1,
+            truth: None,
+            frames: None,
+            connections: 1,
+            ipv6: false,
+            help: false,
+        };
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Value(value) => values.push(value),
+                Long("seed") => arguments.seed = parser.value()?.parse()?,
+                Long("truth") => arguments.truth = Some(parser.value()?.into()),
+                Long("frames") => arguments.frames = Some(parser.value()?.parse()?),
+                Long("connections") => arguments.connections = parser.value()?.parse()?,
+                Long("ipv6") => arguments.ipv6 = true,
+                Long("help") | Short('h') => arguments.help = true,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        arguments.values = values.into_iter();
+        Ok(arguments)
+    }
+
+    fn next(&mut self, what: &str) -> Result<OsString> {
+        let value = self.values.next();
+        value.ok_or_else(|| format!("{what} is missing; see --help").into())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        match self.values.next() {
+            None => Ok(()),
+            Some(value) => Err(format!("{value:?} is one argument too many").into()),
+        }
+    }
+}
+
+fn run(mut arguments: Arguments) -> Result<()> {
+    if arguments.help {
+        print!("{USAGE}");
+        return Ok(());
+    }
+    match arguments.next("a command")?.string()?.as_str() {
+        "sample" => {
+            let out = arguments.next("OUT.pcap")?.into();
+            arguments.finish()?;
+            save(&sample::capture(arguments.seed), out, arguments.truth)
+        }
+        "case" => {
+            let name = arguments.next("NAME")?.string()?;
+            let out = arguments.next("OUT.pcap")?.into();
+            arguments.finish()?;
+            let case = case::find(&name).ok_or_else(|| format!("no case is called {name}"))?;
+            save(&case.capture(arguments.seed), out, arguments.truth)
+        }
+        "robust" => {
+            let name = arguments.next("FAULT")?.string()?;
+            let seed = arguments.next("SEED")?.parse()?;
+            let out = arguments.next("OUT.pcap")?.into();
+            let truth = arguments.next("TRUTH.jsonl")?.into();
+            arguments.finish()?;
+            let fault = fault::find(&name).ok_or_else(|| format!("no fault is called {name}"))?;
+            save(&fault::robust(fault, seed), out, Some(truth))
+        }
+        "cases" => list(case::CASES.iter().map(|case| (case.name, case.about))),
+        "faults" => list(fault::FAULTS.iter().map(|fault| (fault.name, fault.about))),
+        "bench" => write_bench(arguments),
+        "serve" => serve(arguments),
+        "client" => {
+            let server = arguments.next("HOST:PORT")?.string()?;
+            arguments.finish()?;
+            report(loopback::client(server.as_str())?)
+        }
+        command => Err(format!("{command:?} is no command; see --help").into()),
+    }
+}
+
+fn save(capture: &Capture, out: PathBuf, truth: Option<PathBuf>) -> Result<()> {
+    capture.write_pcap(create(out)?)?;
+    if let Some(path) = truth {
+        truth::write_json_lines(capture, create(path)?)?;
+    }
+    Ok(())
+}
+
+fn create(path: PathBuf) -> Result<BufWriter<File>> {
+    let file = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+/// Names first, so that `cut -f1` gives the list.
+fn list(rows: impl Iterator<Item = (&'static str, &'static str)>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (name, about) in rows {
+        writeln!(out, "{name}\t{about}")?;
+    }
+    Ok(())
+}
+
+fn write_bench(mut arguments: Arguments) -> Result<()> {
+    let out = arguments.next("OUT.pcap")?.into();
+    arguments.finish()?;
+    let bench = Bench {
+        frames: arguments.frames.ok_or("--frames is missing; see --help")?,
+        connections: arguments.connections,
+        seed: arguments.seed,
+    };
+    let totals = bench::write(create(out)?, &bench)?;
+    println!("{} frames in {} packets", totals.frames, totals.packets);
+    Ok(())
+}
+
+fn serve(mut arguments: Arguments) -> Result<()> {
+    let port: u16 = arguments.next("PORT")?.parse()?;
+    arguments.finish()?;
+    let address: IpAddr =
+        if arguments.ipv6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+    let listener = TcpListener::bind((address, port))?;
+    println!("{}", listener.local_addr()?.port());
+    std::io::stdout().flush()?;
+    report(loopback::serve(&listener)?)
+}
+
+fn report(tally: loopback::Tally) -> Result<()> {
+    println!("{} frames sent, {} received", tally.sent, tally.received);
+    Ok(())
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Captures of any size, to measure speed and memory: made and written piece by piece.
+
+use std::io::{self, Write};
+use std::ops::Range;
+use std::time::Duration;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::account::Account;
+use crate::capture::Writer;
+use crate::flow::{Chunk, Flow, Segmentation};
+use crate::packet::{Direction, Endpoints};
+use crate::pdu::Pdu;
+
+/// How many requests a client sends before it waits for answers.
+const PIPELINED: u64 = 8;
+/// Messages that make bodies of about 40 to 1200 bytes.
+const MESSAGE_LEN: Range<u32> = 5..1150;
+const FIRST_CLIENT_PORT: u16 = 20_000;
+
+/// Each connection in turn has this long for its requests, answers and acknowledgements.
+const TURN: Duration = Duration::from_millis(100);
+const SERVER_TIME: Duration = Duration::from_millis(10);
+
+/// What to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Bench {
+    /// Frames in all, requests and answers.
+    pub frames: u64,
+    /// Over how many connections, at most 45535.
+    pub connections: u16,
+    /// For the random bodies.
+    pub seed: u64,
+}
+
+/// What was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Frames of the long link.
+    pub frames: u64,
+    /// Packets in the file.
+    pub packets: u64,
+}
+
+/// Writes the capture.
+pub fn write(out: impl Write, bench: &Bench) -> io::Result<Totals> {
+    if bench.connections == 0 || bench.connections > u16::MAX - FIRST_CLIENT_PORT {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a capture has 1 to 45535 connections"));
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(bench.seed);
+    let mut clients: Vec<Client> =
+        (0..bench.connections).map(|index| Client::new(FIRST_CLIENT_PORT + index, &mut rng)).collect();
+    let mut writer = Writer::new(out, None)?;
+    let mut totals = Totals::default();
+    let mut now = Duration::ZERO;
+
+    for client in &mut clients {
+        client.flow.handshake(now);
+        totals.packets += client.write_packets(&mut writer)?;
+        now += TURN;
+    }
+    for index in (0..clients.len()).cycle() {
+        if totals.frames >= bench.frames {
+            break;
+        }
+        let client = &mut clients[index];
+        totals.frames += client.take_turn(now, bench.frames - totals.frames, &mut rng);
+        totals.packets += client.write_packets(&mut writer)?;
+        now += TURN;
+    }
+    for client in &mut clients {
+        client.flow.close(now, Direction::ClientToServer);
+        totals.packets += client.write_packets(&mut writer)?;
+        now += TURN;
+    }
+    writer.finish()?;
+    Ok(totals)
+}
+
+struct Client {
+    account: Account,
+    flow: Flow,
+}
+
+impl Client {
+    fn new(port: u16, rng: &mut ChaCha8Rng) -> Self {
+        Self {
+            account: Account::new(rng),
+            flow: Flow::new(Endpoints::v4(port, 8080), [rng.next_u32(), rng.next_u32()]),
+        }
+    }
+
+    /// Requests, then their answers, at most `limit` frames; returns how many.
+    fn take_turn(&mut self, now: Duration, limit: u64, rng: &mut ChaCha8Rng) -> u64 {
+        let requests: Vec<Pdu> = (0..PIPELINED.min(limit))
+            .map(|_| self.account.send_message(rng.random_range(MESSAGE_LEN)))
+            .collect();
+        let answers: Vec<Pdu> = requests
+            .iter()
+            .take((limit as usize).saturating_sub(requests.len()))
+            .map(|request| {
+                let message_len = rng.random_range(MESSAGE_LEN);
+                self.account.synced(request, message_len)
+            })
+            .collect();
+
+        for (at, direction, pdus) in [
+            (now, Direction::ClientToServer, &requests),
+            (now + SERVER_TIME, Direction::ServerToClient, &answers),
+        ] {
+            let chunks: Vec<Chunk> = pdus.iter().map(Chunk::from).collect();
+            self.flow.send(at, direction, &chunks, &Segmentation::Mss);
+        }
+        // The last acknowledgement falls into this turn, so that the file is in order of time.
+        self.flow.idle_until(now + TURN - Duration::from_millis(1));
+        (requests.len() + answers.len()) as u64
+    }
+
+    fn write_packets<W: Write>(&mut self, writer: &mut Writer<W>) -> io::Result<u64> {
+        let (packets, _) = self.flow.drain(0);
+        for packet in &packets {
+            writer.write(packet, self.flow.endpoints())?;
+        }
+        Ok(packets.len() as u64)
+    }
+}

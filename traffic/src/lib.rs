@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! WeChat long-link traffic, made to measure.
+//!
+//! Captures are made from the outside in: an [`account`] makes PDUs that agree with each other, a
+//! [`script`] says who writes them when, a [`flow`] turns writes into TCP segments, and a
+//! [`capture`] merges flows and writes them as pcap. The same seed always gives the same bytes.
+//!
+//! ```text
+//! account ─▶ pdu, body ─▶ script ─▶ flow ─▶ capture ─▶ pcap
+//!                           ▲                  ▲    └─▶ truth
+//!                           └───── fault ──────┘
+//! ```
+//!
+//! The crate shares no code with the dissector, because each is there to check the other.
+
+pub mod account;
+pub mod bench;
+pub mod body;
+pub mod capture;
+pub mod case;
+pub mod fault;
+pub mod flow;
+pub mod loopback;
+pub mod mixed;
+pub mod packet;
+pub mod pdu;
+pub mod sample;
+pub mod script;
+pub mod truth;
