@@ -70,9 +70,23 @@ static unsigned field_encoding(wechat_type type)
     }
 }
 
+/* A note on the very bytes of the subtree it is in belongs to that subtree's item; any other gets an
+ * item of its own. */
+static void draw_note(const wechat_item *note, const wechat_item *above, const char *text, tvbuff_t *tvb, int at,
+                      packet_info *pinfo, proto_tree *tree)
+{
+    expert_field *id = &shim_note_ids[note->field];
+
+    if (above != NULL && above->offset == note->offset && above->length == note->length)
+        expert_add_info_format(pinfo, proto_tree_get_parent(tree), id, "%s", text);
+    else
+        proto_tree_add_expert_format(tree, pinfo, id, tvb, at, (int)note->length, "%s", text);
+}
+
 static void draw_items(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree)
 {
     proto_tree *trees[DEEPEST + 1] = { tree };
+    const wechat_item *blamed[DEEPEST + 1] = { NULL };
 
     for (size_t i = 0; i < report->item_count; i++) {
         const wechat_item *item = &report->items[i];
@@ -97,7 +111,7 @@ static void draw_items(const wechat_report *report, tvbuff_t *tvb, unsigned star
             drawn = proto_tree_add_string(parent, shim_field_ids[item->field], tvb, at, length, text);
             break;
         case WECHAT_ITEM_KIND_NOTE:
-            proto_tree_add_expert_format(parent, pinfo, &shim_note_ids[item->field], tvb, at, length, "%s", text);
+            draw_note(&report->items[i], blamed[depth], text, tvb, at, pinfo, parent);
             continue;
         default:
             continue;
@@ -106,8 +120,10 @@ static void draw_items(const wechat_report *report, tvbuff_t *tvb, unsigned star
             proto_item_set_generated(drawn);
         else if (item->text != 0)
             proto_item_append_text(drawn, "%s", text);
-        if (item->kind == WECHAT_ITEM_KIND_SUBTREE)
+        if (item->kind == WECHAT_ITEM_KIND_SUBTREE) {
             trees[depth + 1] = proto_item_add_subtree(drawn, shim_subtree_ids[item->field]);
+            blamed[depth + 1] = item;
+        }
     }
 }
 

@@ -40,21 +40,22 @@ impl Known<'_> {
 /// Shows a frame.
 pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
     let name = Name::of(known, config);
-    report.set_info(format_args!("{}", Sentence { known, name: &name }));
-    let wanted = report.wanted();
-    if !wanted.items {
-        return notes(report, known, config);
-    }
-    let words = format_args!(", {}, {} bytes", Sentence { known, name: &name }, known.extent);
+    let sentence = Sentence { known, name: &name };
+    report.set_info(format_args!("{sentence}"));
+    let words = format_args!(", {sentence}, {} bytes", known.extent);
     report.subtree(F::WECHAT, 0..known.extent, words, |report| {
-        header(report, known, &name);
+        header(report, known, &name, config);
+        generated(report, known, &name);
         links(report, known);
-        notes(report, known, config);
         let body = known.header.body(known.end());
-        if !body.is_empty() {
+        if report.wanted().items && !body.is_empty() {
             show_body(report, known, config, body);
         }
     });
+    let body = known.header.body(known.end().min(known.data.len()));
+    if !body.is_empty() {
+        report.offer_body(known.header.op, body);
+    }
 }
 
 fn show_body(report: &mut Report, known: &Known<'_>, config: &Config, body: Range<usize>) {
@@ -66,21 +67,52 @@ fn show_body(report: &mut Report, known: &Known<'_>, config: &Config, body: Rang
             body::show(report, known.data, body.clone(), operation::layout(known.meaning), context);
         }
     });
-    let captured = body.start..body.end.min(known.data.len());
-    if !captured.is_empty() {
-        report.offer_body(known.header.op, captured);
-    }
 }
 
-fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
-    let Header { seq, .. } = known.header;
+fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Config) {
+    let Header { packet_len, head_len, version, op, seq } = known.header;
+    let extent = known.extent;
+
     report.wire(F::PACKET_LEN, at::PACKET_LEN);
+    if (packet_len as usize) < HEADER_LEN {
+        let words = format_args!("packet length {packet_len} is below 16, the length of a header");
+        report.note(N::PACKET_LEN_SHORT, at::PACKET_LEN, words);
+    } else if packet_len > config.limit {
+        let words =
+            format_args!("packet length {packet_len} is beyond the largest frame accepted, {}", config.limit);
+        report.note(N::PACKET_LEN_BEYOND_LIMIT, at::PACKET_LEN, words);
+    } else if known.wrong_length {
+        let words =
+            format_args!("packet length {packet_len}, but the next frame begins after {extent} bytes");
+        report.note(N::PACKET_LEN_WRONG, at::PACKET_LEN, words);
+    }
+
     report.wire(F::HEAD_LEN, at::HEAD_LEN);
+    if usize::from(head_len) < HEADER_LEN {
+        report.note(N::HEAD_LEN_SHORT, at::HEAD_LEN, format_args!("head length {head_len} is below 16"));
+    } else if usize::from(head_len) > known.end() {
+        let words = format_args!("head length {head_len} is above the packet length {packet_len}");
+        report.note(N::HEAD_LEN_BEYOND, at::HEAD_LEN, words);
+    }
+
     report.wire(F::VERSION, at::VERSION);
+    if version != VERSION {
+        report.note(N::VERSION_UNKNOWN, at::VERSION, format_args!("version {version}, where 1 is known"));
+    }
+
     match name.exact() {
         "" => report.wire(F::OP, at::OP),
         _ => report.wire_labelled(F::OP, at::OP, format_args!(", {name}")),
     }
+    if let Some(back) = known.facts.back.filter(|_| known.meaning.kind.answers()) {
+        let fits = op == back.op || back.op.checked_add(ANSWER) == Some(op);
+        if !fits {
+            let words =
+                format_args!("operation {op} answers operation {} in packet {}", back.op, back.packet);
+            report.note(N::OP_MISMATCH, at::OP, words);
+        }
+    }
+
     let special = match seq {
         SEQ_PUSH => " (push)",
         SEQ_IDENTIFY => " (identify)",
@@ -88,10 +120,26 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
         _ => "",
     };
     report.wire_labelled(F::SEQ, at::SEQ, format_args!("{special}"));
+    if known.meaning.kind == Kind::Push && seq != SEQ_PUSH {
+        report.note(N::PUSH_WITH_SEQ, at::SEQ, format_args!("a push with seqid {seq}, where 0 is known"));
+    }
+
     let extra = known.header.extra(known.end());
     if !extra.is_empty() {
         report.wire(F::HEAD_EXTRA, extra);
     }
+    if !known.wrong_length && packet_len as usize > extent {
+        let words = format_args!("the frame has {packet_len} bytes, {extent} of them are here");
+        report.note(N::TRUNCATED, 0..extent, words);
+    }
+    if known.data.len() < extent {
+        let words = format_args!("{} of {extent} bytes were captured", known.data.len());
+        report.note(N::NOT_CAPTURED, 0..extent, words);
+    }
+}
+
+/// What follows from header and direction.
+fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
     report.text_value(F::KIND, at::OP, format_args!("{}", known.meaning.kind.label()));
     if known.meaning.kind.answers() {
         report.generated(F::OP_BASE, at::OP, known.meaning.base.into());
@@ -106,72 +154,25 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
     }
 }
 
+/// The other frame of a pair. The time stands with the later frame only, so that one exchange is
+/// one value in a filter or a plot.
 fn links(report: &mut Report, known: &Known<'_>) {
-    let nanoseconds = |partner: Partner| partner.elapsed as u64;
-    let is_ack = known.meaning.kind == Kind::PushAck;
-    if let Some(back) = known.facts.back {
+    let Facts { back, ahead, ack_rule } = known.facts;
+    let (is_ack, is_push) = (known.meaning.kind == Kind::PushAck, known.meaning.kind == Kind::Push);
+    if let Some(Partner { packet, elapsed, .. }) = back {
         let (link, time) = if is_ack { (F::ACK_TO, F::ACK_TIME) } else { (F::RESPONSE_TO, F::RESPONSE_TIME) };
-        report.generated(link, at::SEQ, back.packet.into());
-        report.generated(time, at::SEQ, nanoseconds(back));
+        report.generated(link, at::SEQ, packet.into());
+        report.generated(time, at::SEQ, elapsed as u64);
     }
-    if let Some(rule) = known.facts.ack_rule.filter(|_| known.facts.back.is_some()) {
+    if let Some(rule) = ack_rule {
         let words = match rule {
             AckRule::ElapsedTime => "elapsed time",
             AckRule::OldestOpen => "oldest open push",
         };
         report.text_value(F::ACK_RULE, at::SEQ, format_args!("{words}"));
     }
-    if let Some(ahead) = known.facts.ahead {
-        let (link, time) = match known.meaning.kind {
-            Kind::Push => (F::PUSH_ACK_IN, F::ACK_TIME),
-            _ => (F::RESPONSE_IN, F::RESPONSE_TIME),
-        };
-        report.generated(link, at::SEQ, ahead.packet.into());
-        report.generated(time, at::SEQ, nanoseconds(ahead));
-    }
-}
-
-fn notes(report: &mut Report, known: &Known<'_>, config: &Config) {
-    let Header { packet_len, head_len, version, op, seq } = known.header;
-    let extent = known.extent;
-    if (packet_len as usize) < HEADER_LEN {
-        let words = format_args!("packet length {packet_len} is below 16, the length of a header");
-        report.note(N::PACKET_LEN_SHORT, at::PACKET_LEN, words);
-    } else if packet_len > config.limit {
-        let words =
-            format_args!("packet length {packet_len} is beyond the largest frame accepted, {}", config.limit);
-        report.note(N::PACKET_LEN_BEYOND_LIMIT, at::PACKET_LEN, words);
-    } else if known.wrong_length {
-        let words =
-            format_args!("packet length {packet_len}, but the next frame begins after {extent} bytes");
-        report.note(N::PACKET_LEN_WRONG, at::PACKET_LEN, words);
-    } else if (packet_len as usize) > extent {
-        let words = format_args!("the frame has {packet_len} bytes, {extent} of them are here");
-        report.note(N::TRUNCATED, 0..extent, words);
-    }
-    if usize::from(head_len) < HEADER_LEN {
-        report.note(N::HEAD_LEN_SHORT, at::HEAD_LEN, format_args!("head length {head_len} is below 16"));
-    } else if u32::from(head_len) > packet_len {
-        let words = format_args!("head length {head_len} is above the packet length {packet_len}");
-        report.note(N::HEAD_LEN_BEYOND, at::HEAD_LEN, words);
-    }
-    if version != VERSION {
-        report.note(N::VERSION_UNKNOWN, at::VERSION, format_args!("version {version}, where 1 is known"));
-    }
-    if known.data.len() < extent {
-        let words = format_args!("{} of {extent} bytes were captured", known.data.len());
-        report.note(N::NOT_CAPTURED, known.data.len()..extent, words);
-    }
-    if known.meaning.kind == Kind::Push && seq != SEQ_PUSH {
-        report.note(N::PUSH_WITH_SEQ, at::SEQ, format_args!("a push with seqid {seq}, where 0 is known"));
-    }
-    if let Some(back) = known.facts.back.filter(|_| known.meaning.kind.answers()) {
-        let fits = op == back.op || back.op.checked_add(ANSWER) == Some(op);
-        if !fits {
-            let words =
-                format_args!("operation {op} answers operation {} in packet {}", back.op, back.packet);
-            report.note(N::OP_MISMATCH, at::OP, words);
-        }
+    if let Some(Partner { packet, .. }) = ahead {
+        report.generated(if is_push { F::PUSH_ACK_IN } else { F::RESPONSE_IN }, at::SEQ, packet.into());
     }
 }
 
@@ -293,8 +294,9 @@ impl Display for Sentence<'_> {
             seq => write!(out, " seq={seq}"),
         }?;
         if self.known.wrong_length {
-            write!(out, " [packet length {} is wrong]", header.packet_len)?;
+            return write!(out, " [packet length {} is wrong]", header.packet_len);
         }
-        Ok(())
+        let body = header.body(self.known.end());
+        body::summarise(out, self.known.data, body, operation::layout(*meaning))
     }
 }

@@ -301,7 +301,7 @@ rows! {
         // SyncKey.
         SYNCKEY = field(Bytes, c"wechat.synckey", c"SyncKey", c"How far the client has synchronised, as a protobuf");
         SYNCKEY_COUNT = field(U64, c"wechat.synckey.count", c"Count", c"How many keys the client says there are");
-        SYNCKEY_ENTRY = field(Bytes, c"wechat.synckey.entry", c"Key and value", c"One numbered key");
+        SYNCKEY_ENTRY = field(None, c"wechat.synckey.entry", c"Key and value", c"One numbered key");
         SYNCKEY_KEY = field(U64, c"wechat.synckey.key", c"Key", c"Number of the key");
         SYNCKEY_VALUE = field(U64, c"wechat.synckey.value", c"Value", c"How far this key has come");
         SYNCKEY_OTHER = field(Bytes, c"wechat.synckey.other", c"Unknown field", c"A protobuf field that no source describes");
@@ -320,6 +320,8 @@ rows! {
         BUSINESS_PACKED_LEN = field(U32, c"wechat.business.packed_len", c"Compressed length", c"Length after compression, before encryption");
         BUSINESS_REST = field(Bytes, c"wechat.business.rest", c"Rest of the header", c"Key version and check values; layout differs by client");
         ENCRYPTED = field(Bytes, c"wechat.encrypted", c"Encrypted data", c"Stays encrypted: its keys are not on the wire");
+
+        UNDECODED = field(Bytes, c"wechat.undecoded", c"Undecoded data", c"Encrypted, or of a layout that no source describes");
 
         // Bytes that are no frame.
         SKIPPED = field(Bytes, c"wechat.skipped", c"Skipped bytes", c"Bytes in which no frame begins");

@@ -9,8 +9,8 @@
 //! | --- | --- |
 //! | in step | a header with a sane length |
 //! | in step, the bytes behind the frame are no header | the frame, unless a chain begins inside it: then its length is wrong |
-//! | waiting for the rest of a frame | a chain of two headers inside what has come ends the wait: the length is wrong |
-//! | out of step | the first place from which headers chain to the end of the data, two of them before one |
+//! | waiting for much more of a frame | a chain of four headers inside what has come ends the wait: the length is wrong |
+//! | out of step | the first place from which headers chain to the end of the data, two of them rather than one |
 //!
 //! A header other than `head length 16, version 1` never brings a lane back into step.
 
@@ -28,8 +28,9 @@ const PROBATION: usize = 4096;
 /// A candidate that is not sure yet is waited for one segment at a time up to this size.
 const LARGEST_CANDIDATE: usize = 65536;
 
-/// So many headers in a row are evidence enough.
-const ENOUGH: usize = 4;
+/// So many headers in a row are evidence enough. A body would have to hold as many whole frames to
+/// be taken for a stream; following more of them would make each candidate dear.
+const ENOUGH: usize = 64;
 
 /// The bytes that a lane is offered.
 #[derive(Clone, Copy, Debug)]
@@ -262,7 +263,7 @@ impl Lane {
             Quality::Odd if trusted && strange_fields(&header) == 1 => {}
             // Its length is the strange field.
             Quality::Broken if trusted && strange_fields(&header) == 0 => {
-                let begin = find_best(view.data, HEADER_LEN, limit);
+                let begin = find_best(view.data, HEADER_LEN, view.data.len(), limit);
                 self.trust = if begin.is_some() { Trust::InStep } else { Trust::Lost };
                 return self.frame(view, begin.unwrap_or_else(|| without_tail(view, limit)), true);
             }
@@ -270,11 +271,17 @@ impl Lane {
         }
         let inside = length.min(view.data.len());
         if whole.is_some() {
+            // What was waited for ends with the bytes that came, so nothing behind it speaks for its
+            // length. If a chain begins inside, the next segment tells.
+            let alone = behind.is_empty() && self.awaited_end.is_some() && view.more;
+            if alone && find_best(view.data, HEADER_LEN, inside, limit).is_some() {
+                return Verdict::Need(More::Segment);
+            }
             if continued {
                 self.trust = Trust::InStep;
                 return self.frame(view, length, false);
             }
-            if let Some(begin) = find(view.data, HEADER_LEN, inside, limit, Chain::holds) {
+            if let Some(begin) = find_best(view.data, HEADER_LEN, inside, limit) {
                 return self.wrong_length(view, begin, limit);
             }
             if self.trust == Trust::Candidate || self.trust == Trust::Lost {
@@ -282,24 +289,32 @@ impl Lane {
             }
             return self.frame(view, length, false);
         }
-        let enough = if view.more { Chain::is_strong } else { Chain::holds };
-        if let Some(begin) = find(view.data, HEADER_LEN, inside, limit, enough) {
+        // A credible length is waited for: what follows the frame will speak for it or against it.
+        let missing = length.saturating_sub(view.data.len());
+        let begin = match self.trust {
+            _ if !view.more => find_best(view.data, HEADER_LEN, inside, limit),
+            Trust::Lost | Trust::Candidate => find(view.data, HEADER_LEN, inside, limit, Chain::is_strong),
+            _ if missing > CREDIBLE => find(view.data, HEADER_LEN, inside, limit, Chain::is_sure),
+            _ => None,
+        };
+        if let Some(begin) = begin {
             return self.wrong_length(view, begin, limit);
         }
         if view.reported > view.data.len() || !view.more {
             self.trust = Trust::InStep;
             return self.frame(view, length, false);
         }
-        if self.trust == Trust::Lost {
-            self.trust = Trust::Candidate;
-        }
+        self.trust = match self.trust {
+            Trust::Lost | Trust::Candidate => Trust::Candidate,
+            Trust::Fresh | Trust::InStep => Trust::InStep,
+        };
         self.awaited_end = Some(view.position.wrapping_add(header.packet_len));
-        Verdict::Need(self.ask(length, view.data.len()))
+        Verdict::Need(self.ask(length, missing))
     }
 
-    /// How much to ask for when `have` bytes of a frame of `length` are there.
-    fn ask(&self, length: usize, have: usize) -> More {
-        let missing = length.saturating_sub(have);
+    /// How much to ask for when `missing` bytes of a frame of `length` are not there.
+    fn ask(&self, length: usize, missing: usize) -> More {
+        let have = length.saturating_sub(missing);
         match self.trust {
             Trust::Candidate if length <= LARGEST_CANDIDATE => More::Segment,
             _ if missing <= CREDIBLE => More::Bytes(missing),
@@ -344,7 +359,7 @@ impl Lane {
     fn out_of_step(&mut self, view: View<'_>, from: usize, limit: u32) -> Verdict {
         self.awaited_end = None;
         self.trust = Trust::Lost;
-        match find_best(view.data, from, limit) {
+        match find_best(view.data, from, view.data.len(), limit) {
             Some(0) => {
                 self.next = view.position;
                 return self.at_header(view, limit);
@@ -421,6 +436,9 @@ impl Chain {
     fn is_strong(self) -> bool {
         self.headers >= 2 && !self.broken
     }
+    fn is_sure(self) -> bool {
+        self.headers >= 4 && !self.broken
+    }
 }
 
 /// Follows headers from `begin` on.
@@ -459,10 +477,9 @@ fn find(data: &[u8], from: usize, to: usize, limit: u32, believed: impl Fn(Chain
         })
 }
 
-/// The first place that is surely a frame's beginning, or else the first that may be one.
-fn find_best(data: &[u8], from: usize, limit: u32) -> Option<usize> {
-    let strong = find(data, from, data.len(), limit, Chain::is_strong);
-    strong.or_else(|| find(data, from, data.len(), limit, Chain::holds))
+/// The first place in `from..to` that is surely a frame's beginning, or else the first that may be one.
+fn find_best(data: &[u8], from: usize, to: usize, limit: u32) -> Option<usize> {
+    find(data, from, to, limit, Chain::is_strong).or_else(|| find(data, from, to, limit, Chain::holds))
 }
 
 /// Whether a chain of at least two headers lies in `data`.

@@ -195,10 +195,24 @@ impl Report {
         self.depth = depth;
     }
 
-    /// A note on the bytes to blame.
+    /// A note on the bytes to blame. Right behind the field on the same bytes it becomes its child.
     pub fn note(&mut self, note: u16, range: Range<usize>, words: Arguments<'_>) {
         let text = self.put(words);
-        self.push(ItemKind::Note, note, range, 0, text);
+        let (start, end) = (self.clamp(range.start), self.clamp(range.end));
+        let depth = self.depth;
+        let blamed =
+            self.items.iter_mut().rev().find(|item| item.depth == depth && item.kind != ItemKind::Note as u8);
+        let blamed =
+            blamed.filter(|item| item.offset == start && item.offset.saturating_add(item.length) == end);
+        match blamed.filter(|item| [ItemKind::Wire as u8, ItemKind::Subtree as u8].contains(&item.kind)) {
+            Some(item) => {
+                item.kind = ItemKind::Subtree as u8;
+                self.depth = (depth + 1).min(DEEPEST);
+                self.push(ItemKind::Note, note, range, 0, text);
+                self.depth = depth;
+            }
+            None => self.push(ItemKind::Note, note, range, 0, text),
+        }
     }
 
     fn add(
@@ -219,8 +233,7 @@ impl Report {
     }
 
     fn push(&mut self, kind: ItemKind, field: u16, range: Range<usize>, value: u64, text: Text) {
-        let clamp = |number: usize| u32::try_from(number.min(self.captured)).unwrap_or(u32::MAX);
-        let (start, end) = (clamp(range.start), clamp(range.end));
+        let (start, end) = (self.clamp(range.start), self.clamp(range.end));
         self.items.push(Item {
             field,
             kind: kind as u8,
@@ -230,6 +243,10 @@ impl Report {
             text,
             value,
         });
+    }
+
+    fn clamp(&self, place: usize) -> u32 {
+        u32::try_from(place.min(self.captured)).unwrap_or(u32::MAX)
     }
 
     /// Adds a text, if it says anything.

@@ -66,13 +66,13 @@ pub fn cgi(data: &[u8], range: Range<usize>, meaning: Meaning) -> Option<u32> {
     read(&Reader::new(data, range), meaning).map(|header| header.cgi.0)
 }
 
-/// Shows what is left in `reader`: a business packet, or bytes that stay encrypted.
+/// Shows what is left in `reader`: a business packet, or bytes that nobody can read.
 pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context) {
     if reader.left() == 0 {
         return;
     }
     let Some(header) = read(reader, context.meaning) else {
-        return report.wire(F::ENCRYPTED, reader.rest());
+        return report.wire(F::UNDECODED, reader.rest());
     };
     let algorithm = ALGORITHMS.iter().find(|(value, _)| *value == header.algorithm.0);
     let algorithm = algorithm.and_then(|(_, name)| name.to_str().ok()).unwrap_or_default();

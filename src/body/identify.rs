@@ -95,10 +95,10 @@ fn show_network(report: &mut Report, reader: &mut Reader<'_>) {
 }
 
 pub fn show_answer(report: &mut Report, reader: &mut Reader<'_>) {
-    let (Some((_, selector)), Some((_, ret))) = (reader.u32(), reader.u32()) else {
+    let (Some((selector, selector_at)), Some((_, ret))) = (reader.u32(), reader.u32()) else {
         return reader.short(report, "the selector and the return code", 8);
     };
-    notices::show_selector(report, selector);
+    notices::show_selector(report, selector, selector_at);
     report.wire(F::IDENTIFY_RET, ret);
     let Some((length, at)) = reader.u32() else {
         return reader.short(report, "the length of the key", 4);

@@ -8,6 +8,7 @@ mod push;
 mod reader;
 mod synckey;
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::operation::{Layout, Meaning};
@@ -39,5 +40,20 @@ pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layou
         Layout::NoticeIds => notices::show_ids(report, &mut reader),
         Layout::IdentifyRequest => identify::show_request(report, &mut reader, context),
         Layout::IdentifyAnswer => identify::show_answer(report, &mut reader),
+    }
+}
+
+/// What a body adds to the sentence in the Info column.
+pub fn summarise(
+    out: &mut fmt::Formatter<'_>,
+    data: &[u8],
+    range: Range<usize>,
+    layout: Layout,
+) -> fmt::Result {
+    match layout {
+        Layout::Push if wants_ack(data, range.clone()) => out.write_str(" (acknowledgement wanted)"),
+        Layout::Selector => notices::summarise_selector(out, Reader::new(data, range)),
+        Layout::Redirect => notices::summarise_redirect(out, Reader::new(data, range)),
+        _ => Ok(()),
     }
 }

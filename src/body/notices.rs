@@ -1,25 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Small pushes whose layout is known.
 
+use std::fmt;
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use super::reader::Reader;
-use crate::fields::F;
+use crate::fields::{F, FIELDS};
 use crate::report::Report;
 
 /// The fields that show one bit of the selector each.
 const SELECTOR_BITS: std::ops::RangeInclusive<u16> = F::SELECTOR_PROFILE..=F::SELECTOR_SUB_ACCOUNT;
 
+/// Labels of the bits that are set.
+struct News(u32);
+
+impl fmt::Display for News {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = SELECTOR_BITS.filter_map(|bit| FIELDS.get(usize::from(bit)));
+        let set =
+            rows.filter(|row| row.mask & u64::from(self.0) != 0).filter_map(|row| row.label.to_str().ok());
+        set.enumerate()
+            .try_for_each(|(index, label)| write!(out, "{}{label}", if index == 0 { ": " } else { ", " }))
+    }
+}
+
+pub fn summarise_selector(out: &mut fmt::Formatter<'_>, mut reader: Reader<'_>) -> fmt::Result {
+    reader.u32().map_or(Ok(()), |(selector, _)| write!(out, "{}", News(selector)))
+}
+
+pub fn summarise_redirect(out: &mut fmt::Formatter<'_>, mut reader: Reader<'_>) -> fmt::Result {
+    reader.u32().map_or(Ok(()), |(address, _)| write!(out, " to {}", Ipv4Addr::from(address)))
+}
+
 /// The selector and its bits, for every body that has one.
-pub fn show_selector(report: &mut Report, at: Range<usize>) {
-    report.subtree(F::SELECTOR, at.clone(), format_args!(""), |report| {
+pub fn show_selector(report: &mut Report, selector: u32, at: Range<usize>) {
+    report.subtree(F::SELECTOR, at.clone(), format_args!("{}", News(selector)), |report| {
         SELECTOR_BITS.for_each(|bit| report.wire(bit, at.clone()));
     });
 }
 
 pub fn show_selector_push(report: &mut Report, reader: &mut Reader<'_>) {
     match reader.u32() {
-        Some((_, at)) => show_selector(report, at),
+        Some((selector, at)) => show_selector(report, selector, at),
         None => return reader.short(report, "the selector", 4),
     }
     reader.excess(report, "the selector");
