@@ -146,7 +146,7 @@ fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
         && cgi_fits(cgi.0, meaning)
         && compression_fits(compression, plain.0.into(), packed.0.into())
         && payload_fits(algorithm, plain.0, packed.0, payload.len(), meaning);
-    agrees.then(|| Header {
+    agrees.then_some(Header {
         all: start..head_end,
         magic,
         lengths: lengths_at,

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * c_abi.c - the library as a C program sees it, without Wireshark. tests/c_abi.rs builds and runs it:
+ *
+ *   c_abi layout            prints the sizes and offsets that the Rust side must agree with
+ *   c_abi misuse            checks what the header says of NULL and nonsense
+ *   c_abi panic             checks that a panic inside comes out as a note
+ *   c_abi sample FILE       feeds the segments of FILE and prints each frame's operation and seqid
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wechat_dissector.h"
+
+/* Only in the build that tests make; the header does not have it. */
+void wechat_provoke_panic(wechat_dissector *dissector);
+
+#define CHECK(condition)                                                              \
+    do {                                                                              \
+        if (!(condition)) {                                                           \
+            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
+            exit(1);                                                                  \
+        }                                                                             \
+    } while (0)
+
+static const uint8_t heartbeat[16] = { 0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15 };
+
+static wechat_segment segment_of(const uint8_t *data, size_t length)
+{
+    wechat_segment segment = { 0 };
+
+    segment.data = data;
+    segment.captured = length;
+    segment.reported = length;
+    segment.packet = 1;
+    segment.src_port = 50000;
+    segment.dst_port = 8080;
+    segment.flags = WECHAT_FIRST_VISIT | WECHAT_MORE | WECHAT_COUNTED | WECHAT_STREAM;
+    segment.wanted = WECHAT_WANT_INFO | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS;
+    return segment;
+}
+
+static const char *field_name(const wechat_report *report, size_t item)
+{
+    return wechat_tables_get()->fields[report->items[item].field].filter;
+}
+
+/* Every item within its PDU and its tables, every text ended. */
+static void check_report(const wechat_report *report)
+{
+    const wechat_tables *tables = wechat_tables_get();
+    unsigned depth = 0;
+
+    CHECK(report->texts[0] == '\0');
+    for (size_t i = 0; i < report->item_count; i++) {
+        const wechat_item *item = &report->items[i];
+        bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
+        CHECK(item->field < (is_note ? tables->note_count : tables->field_count));
+        CHECK(item->depth <= depth + 1);
+        CHECK(item->offset + item->length <= report->length || report->verdict != WECHAT_VERDICT_CONSUMED);
+        CHECK(strlen(report->texts + item->text) < 4096);
+        depth = item->depth;
+    }
+    CHECK(report->body_offset + report->body_length <= report->length);
+}
+
+static void print_layout(void)
+{
+#define SIZE(type) printf("sizeof " #type " %zu\n", sizeof(type))
+#define OFFSET(type, member) printf("offsetof " #type "." #member " %zu\n", offsetof(type, member))
+    SIZE(wechat_value);
+    SIZE(wechat_field);
+    SIZE(wechat_note);
+    SIZE(wechat_part);
+    SIZE(wechat_preference);
+    SIZE(wechat_tables);
+    SIZE(wechat_segment);
+    SIZE(wechat_item);
+    SIZE(wechat_report);
+    SIZE(wechat_result);
+    SIZE(wechat_verdict);
+    OFFSET(wechat_field, kind);
+    OFFSET(wechat_field, bits);
+    OFFSET(wechat_preference, kind);
+    OFFSET(wechat_segment, nanoseconds);
+    OFFSET(wechat_segment, wanted);
+    OFFSET(wechat_item, depth);
+    OFFSET(wechat_item, value);
+    OFFSET(wechat_report, items);
+    OFFSET(wechat_report, body_length);
+}
+
+static void check_misuse(void)
+{
+    const wechat_tables *tables = wechat_tables_get();
+    const char *good[] = { "4711", "experiment", "request" };
+    const char *bad[] = { "x", "experiment", "" };
+    const char *no_utf8[] = { "4711", "\xff\xfe", "" };
+    char message[200];
+    wechat_segment segment = segment_of(heartbeat, sizeof heartbeat);
+    wechat_report report;
+    uint16_t ports = 0, table = 0, number = 0;
+
+    CHECK(wechat_abi_version() == WECHAT_ABI_VERSION);
+    CHECK(tables != NULL && tables == wechat_tables_get());
+    CHECK(tables->fields[0].kind == WECHAT_TYPE_PROTOCOL);
+    for (uint16_t i = 0; i < tables->preference_count; i++) {
+        wechat_preference_type kind = tables->preferences[i].kind;
+        if (kind == WECHAT_PREFERENCE_TYPE_PORTS)
+            ports = i;
+        else if (kind == WECHAT_PREFERENCE_TYPE_TABLE)
+            table = i;
+        else if (kind == WECHAT_PREFERENCE_TYPE_NUMBER)
+            number = i;
+    }
+
+    wechat_config *config = wechat_config_new();
+    CHECK(config != NULL);
+    CHECK(wechat_config_set_number(NULL, number, 1) == WECHAT_RESULT_NULL);
+    CHECK(wechat_config_set_number(config, ports, 1) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_number(config, 999, 1) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_number(config, number, 0) == WECHAT_RESULT_OK);
+    CHECK(wechat_config_set_number(config, number, UINT32_MAX) == WECHAT_RESULT_OK);
+    CHECK(wechat_config_set_ports(config, ports, NULL) == WECHAT_RESULT_NULL);
+    CHECK(wechat_config_set_ports(NULL, ports, "80") == WECHAT_RESULT_NULL);
+    CHECK(wechat_config_set_ports(config, number, "80") == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_ports(config, ports, "\xff") == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_ports(config, ports, "80,,x,99999,5-,8080-8090") == WECHAT_RESULT_OK);
+    CHECK(wechat_config_add_row(config, table, good, 3) == WECHAT_RESULT_OK);
+    CHECK(wechat_config_add_row(config, table, good, 3) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_add_row(config, table, good, 2) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_add_row(config, table, NULL, 3) == WECHAT_RESULT_NULL);
+    CHECK(wechat_config_add_row(config, ports, good, 3) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_row_check(table, good, 3, message, sizeof message) == WECHAT_RESULT_OK);
+    CHECK(wechat_row_check(table, bad, 3, message, sizeof message) == WECHAT_RESULT_INVALID);
+    CHECK(strstr(message, "\"x\" is no operation number") == message);
+    memset(message, '#', sizeof message);
+    CHECK(wechat_row_check(table, bad, 3, message, 5) == WECHAT_RESULT_INVALID);
+    CHECK(strcmp(message, "\"x\" ") == 0 && message[5] == '#');
+    CHECK(wechat_row_check(table, bad, 3, message, 1) == WECHAT_RESULT_INVALID && message[0] == '\0');
+    CHECK(wechat_row_check(table, bad, 3, NULL, 0) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_row_check(table, no_utf8, 3, message, sizeof message) == WECHAT_RESULT_INVALID);
+
+    wechat_dissector *dissector = wechat_dissector_new(config);
+    CHECK(dissector != NULL);
+    wechat_config_free(config);
+    CHECK(wechat_dissect(NULL, &segment, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_dissect(dissector, NULL, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_dissect(dissector, &segment, NULL) == WECHAT_RESULT_NULL);
+    segment.data = NULL;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_NULL);
+    segment.captured = segment.reported = 0;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_INVALID);
+    segment = segment_of(heartbeat, sizeof heartbeat);
+    segment.reported = SIZE_MAX;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_INVALID);
+    segment.captured = SIZE_MAX;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_INVALID);
+    segment = segment_of(heartbeat, sizeof heartbeat);
+    segment.flags &= ~(uint32_t)WECHAT_STREAM;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_INVALID);
+    segment = segment_of(heartbeat, sizeof heartbeat);
+    segment.seconds = INT64_MAX;
+    segment.nanoseconds = INT32_MIN;
+    segment.flags |= 0xffff0000;
+    segment.wanted |= 0xffff0000;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
+    CHECK(report.verdict == WECHAT_VERDICT_CONSUMED && report.length == 16);
+    check_report(&report);
+
+    /* A packet that comes after a later one, and a visit to one that never was. */
+    segment.packet = 0;
+    segment.position = 16;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
+    segment.flags &= ~(uint32_t)WECHAT_FIRST_VISIT;
+    segment.packet = 77;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
+
+    CHECK(wechat_claim(NULL, &segment) == 0);
+    CHECK(wechat_claim(dissector, NULL) == 0);
+    segment = segment_of(heartbeat, sizeof heartbeat);
+    segment.stream = 5;
+    CHECK(wechat_claim(dissector, &segment) == 1);
+    segment.data = NULL;
+    CHECK(wechat_claim(dissector, &segment) == 0);
+    wechat_dissector_free(dissector);
+    wechat_dissector_free(NULL);
+    wechat_config_free(NULL);
+
+    dissector = wechat_dissector_new(NULL);
+    CHECK(dissector != NULL);
+    wechat_dissector_free(dissector);
+}
+
+static void check_panic(void)
+{
+    wechat_dissector *dissector = wechat_dissector_new(NULL);
+    wechat_segment segment = segment_of(heartbeat, sizeof heartbeat);
+    wechat_report report;
+
+    wechat_provoke_panic(dissector);
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_FAILED);
+    CHECK(report.verdict == WECHAT_VERDICT_CONSUMED && report.length == 16 && report.item_count == 1);
+    CHECK(report.items[0].kind == WECHAT_ITEM_KIND_NOTE);
+    CHECK(strcmp(wechat_tables_get()->notes[report.items[0].field].filter, "wechat.internal_error") == 0);
+    CHECK(report.items[0].offset == 0 && report.items[0].length == 16);
+    CHECK(strstr(report.texts + report.items[0].text, "please report it") != NULL);
+
+    /* The handle is good for more. */
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
+    check_report(&report);
+    wechat_dissector_free(dissector);
+}
+
+static uint32_t read_u32(FILE *file)
+{
+    uint8_t bytes[4];
+
+    CHECK(fread(bytes, 1, 4, file) == 4);
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* The value of a wire field, as a host reads it. */
+static uint32_t wire_u32(const wechat_report *report, const wechat_segment *segment, const char *filter)
+{
+    for (size_t i = 0; i < report->item_count; i++) {
+        const wechat_item *item = &report->items[i];
+        if (item->kind == WECHAT_ITEM_KIND_NOTE || strcmp(field_name(report, i), filter) != 0)
+            continue;
+        CHECK(item->length == 4 && item->offset + 4 <= segment->captured);
+        const uint8_t *bytes = segment->data + item->offset;
+        return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    }
+    return UINT32_MAX;
+}
+
+/* Records of packet, side, position, length and bytes, the numbers big-endian. Each lane's bytes
+ * are put together here as TCP would. */
+static void feed_sample(const char *name)
+{
+    FILE *file = fopen(name, "rb");
+    wechat_dissector *dissector = wechat_dissector_new(NULL);
+    uint8_t *held[2] = { NULL, NULL };
+    size_t length[2] = { 0, 0 };
+    uint32_t position[2] = { 0, 0 };
+
+    CHECK(file != NULL && dissector != NULL);
+    for (uint32_t packet; (packet = read_u32(file)) != 0;) {
+        uint32_t side = read_u32(file) & 1;
+        uint32_t start = read_u32(file);
+        size_t more = read_u32(file);
+
+        if (length[side] == 0)
+            position[side] = start;
+        held[side] = realloc(held[side], length[side] + more + 1);
+        CHECK(held[side] != NULL && fread(held[side] + length[side], 1, more, file) == more);
+        length[side] += more;
+        while (length[side] > 0) {
+            wechat_segment segment = segment_of(held[side], length[side]);
+            wechat_report report;
+
+            segment.packet = packet;
+            segment.position = position[side];
+            if (side == 1) {
+                segment.flags |= WECHAT_SIDE;
+                segment.src_port = 8080;
+                segment.dst_port = 50000;
+            }
+            CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
+            check_report(&report);
+            if (report.verdict != WECHAT_VERDICT_CONSUMED) {
+                CHECK(report.item_count == 0);
+                break;
+            }
+            CHECK(report.length > 0 && report.length <= length[side]);
+            printf("%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", packet, wire_u32(&report, &segment, "wechat.op"),
+                   wire_u32(&report, &segment, "wechat.seq"));
+            memmove(held[side], held[side] + report.length, length[side] - report.length);
+            length[side] -= report.length;
+            position[side] += report.length;
+        }
+    }
+    fclose(file);
+    free(held[0]);
+    free(held[1]);
+    wechat_dissector_free(dissector);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "layout") == 0)
+        print_layout();
+    else if (argc == 2 && strcmp(argv[1], "misuse") == 0)
+        check_misuse();
+    else if (argc == 2 && strcmp(argv[1], "panic") == 0)
+        check_panic();
+    else if (argc == 3 && strcmp(argv[1], "sample") == 0)
+        feed_sample(argv[2]);
+    else
+        return 2;
+    return 0;
+}
