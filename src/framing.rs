@@ -216,7 +216,7 @@ impl Lane {
         }
         let end = rest.min(view.data.len());
         if let Some(begin) = find(view.data, 0, end, limit, Chain::is_strong) {
-            return self.resynchronise(view, begin);
+            return self.resynchronise(view, begin, limit);
         }
         let behind = view.data.get(rest..).unwrap_or_default();
         if may_start_header(behind, limit) {
@@ -359,13 +359,8 @@ impl Lane {
     fn out_of_step(&mut self, view: View<'_>, from: usize, limit: u32) -> Verdict {
         self.awaited_end = None;
         self.trust = Trust::Lost;
-        match find_best(view.data, from, view.data.len(), limit) {
-            Some(0) => {
-                self.next = view.position;
-                return self.at_header(view, limit);
-            }
-            Some(begin) => return self.resynchronise(view, begin),
-            None => {}
+        if let Some(begin) = find_best(view.data, from, view.data.len(), limit) {
+            return self.resynchronise(view, begin, limit);
         }
         let length = without_tail(view, limit);
         if length == 0 {
@@ -374,8 +369,12 @@ impl Lane {
         self.skip(view, length, Why::OutOfStep)
     }
 
-    fn resynchronise(&mut self, view: View<'_>, begin: usize) -> Verdict {
+    fn resynchronise(&mut self, view: View<'_>, begin: usize, limit: u32) -> Verdict {
         self.trust = Trust::Lost;
+        if begin == 0 {
+            self.next = view.position;
+            return self.at_header(view, limit);
+        }
         self.skip(view, begin, Why::Resynchronised)
     }
 

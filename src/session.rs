@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Which frame answers which: the only place that knows.
 //!
-//! The first pass appends one [`Event`] for each PDU; later visits look it up by packet, lane and
+//! The first pass appends one event for each PDU; later visits look it up by packet, lane and
 //! position. Nothing else changes state, so every later visit sees the same. A fact that lies
 //! ahead of a frame (answered in, acknowledged in) is given out on later visits only.
 

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Random bytes: nothing panics, every call makes progress, and nothing is claimed that is not there.
+
+use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use wechat_dissector::config::Config;
+use wechat_dissector::dissector::{Dissector, Segment, Step};
+use wechat_dissector::fields::{F, FIELDS, NOTES, P};
+use wechat_dissector::report::{ItemKind, Report, Wanted};
+use wechat_traffic::pdu::Pdu;
+
+const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
+
+fn segment(data: &[u8], packet: u32) -> Segment<'_> {
+    Segment {
+        data,
+        reported: data.len(),
+        stream: 0,
+        side: false,
+        position: 0,
+        counted: true,
+        packet,
+        time: 0,
+        src_port: 50000,
+        dst_port: 8080,
+        first_visit: true,
+        more: true,
+        wanted: ALL,
+    }
+}
+
+fn random(rng: &mut ChaCha8Rng, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+fn shows(report: &Report, field: u16) -> bool {
+    report.items().iter().any(|item| item.kind != ItemKind::Note as u8 && item.field == field)
+}
+
+/// The business header of 2015 has no magic; random bodies must not be taken for one.
+#[test]
+fn no_random_body_of_100_000_is_claimed_as_a_business_packet() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut claimed = 0;
+    for index in 0..100_000u32 {
+        let length = 16 + rng.next_u32() as usize % 400;
+        let op = [237, 121, 4711, 1_000_000_237, 1_000_000_121][index as usize % 5];
+        let frame = Pdu::new(op, index + 1, random(&mut rng, length)).encode();
+        let mut dissector = Dissector::new(Config::default());
+        assert_eq!(dissector.step(&segment(&frame, 1)), Step::Consumed(frame.len()));
+        claimed += u32::from(shows(dissector.report(), F::BUSINESS));
+    }
+    assert_eq!(claimed, 0, "of 100 000");
+}
+
+/// As above for bytes that come close: everything is right but the lengths.
+#[test]
+fn a_business_header_whose_lengths_disagree_is_not_claimed() {
+    let mut body = vec![0x7e, 0x5f, 0x26, 0, 0, 0x36];
+    body.extend([1; 19]);
+    body.extend([0x8a, 4, 60, 60, 0, 2]);
+    let with_payload = |length| Pdu::new(237, 1, [body.clone(), vec![9; length]].concat()).encode();
+    for (length, claimed) in [(64, true), (63, false), (80, false), (48, false), (0, false)] {
+        let frame = with_payload(length);
+        let mut dissector = Dissector::new(Config::default());
+        dissector.step(&segment(&frame, 1));
+        assert_eq!(shows(dissector.report(), F::BUSINESS), claimed, "payload of {length}");
+    }
+}
+
+/// Every item lies within the captured bytes and names a row, every text is ended.
+fn check(report: &Report, segment: &Segment<'_>) {
+    for item in report.items() {
+        let rows = if item.kind == ItemKind::Note as u8 { NOTES.len() } else { FIELDS.len() };
+        assert!(usize::from(item.field) < rows);
+        assert!(item.offset as usize + item.length as usize <= segment.data.len());
+        assert!((item.text as usize) < report.texts().len());
+    }
+    assert_eq!(report.texts().last(), Some(&0));
+}
+
+/// Pieces from which streams are made: frames, headers with any numbers, and garbage.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let op = prop_oneof![
+        Just(237),
+        Just(122),
+        Just(205),
+        Just(24),
+        Just(12),
+        Just(120),
+        Just(241),
+        Just(1_000_000_205),
+        Just(1_000_000_190),
+        any::<u32>()
+    ];
+    let seq = prop_oneof![Just(0), Just(u32::MAX), 1..9u32];
+    let body = proptest::collection::vec(prop_oneof![Just(0), Just(8), Just(0x12), any::<u8>()], 0..200);
+    let frame = (op, seq, body).prop_map(|(op, seq, body)| Pdu::new(op, seq, body).encode());
+    let header =
+        (0..400u32, 0..40u16, 0..3u16, any::<u32>(), 0..5u32).prop_map(|(length, head, version, op, seq)| {
+            let mut bytes = length.to_be_bytes().to_vec();
+            bytes.extend(head.to_be_bytes());
+            bytes.extend(version.to_be_bytes());
+            bytes.extend(op.to_be_bytes());
+            bytes.extend(seq.to_be_bytes());
+            bytes
+        });
+    let garbage = proptest::collection::vec(any::<u8>(), 0..100);
+    prop_oneof![4 => frame, 1 => header, 1 => garbage]
+}
+
+#[derive(Debug, Clone)]
+struct Offered {
+    bytes: Vec<u8>,
+    cut_off: usize,
+    side: bool,
+    jump: i32,
+    more: bool,
+    counted: bool,
+}
+
+fn offered() -> impl Strategy<Value = Offered> {
+    let jump = prop_oneof![8 => Just(0), 1 => -300..300i32, 1 => any::<i32>()];
+    let pieces = proptest::collection::vec(piece(), 1..5);
+    (pieces, 0..20usize, any::<bool>(), jump, any::<bool>(), prop::bool::weighted(0.9)).prop_map(
+        |(pieces, cut_off, side, jump, more, counted)| {
+            let bytes = pieces.concat();
+            let cut_off = if cut_off > 10 { cut_off.min(bytes.len()) } else { 0 };
+            Offered { bytes, cut_off, side, jump, more, counted }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_stream_is_dissected_twice_with_the_same_result(stream in proptest::collection::vec(offered(), 1..12), any_port: bool) {
+        let mut config = Config::default();
+        config.set_number(P::SHOW_ACCOUNT, 1);
+        config.set_number(P::TRY_ANY_PORT, u32::from(any_port));
+        let mut dissector = Dissector::new(config);
+        let mut position = [0u32; 2];
+        let mut first = Vec::new();
+        for (index, offered) in stream.iter().enumerate() {
+            let lane = &mut position[usize::from(offered.side)];
+            *lane = lane.wrapping_add_signed(offered.jump);
+            first.push((*lane, visit(&mut dissector, offered, index as u32 + 1, *lane, true)));
+            *lane = lane.wrapping_add(offered.bytes.len() as u32);
+        }
+        let again = |dissector: &mut Dissector, index: usize| {
+            visit(dissector, &stream[index], index as u32 + 1, first[index].0, false)
+        };
+        let forward: Vec<_> = (0..stream.len()).map(|index| again(&mut dissector, index)).collect();
+        for index in (0..stream.len()).rev() {
+            let backward = again(&mut dissector, index);
+            prop_assert_eq!(&backward, &forward[index], "a later visit depends on the order");
+            let shown = &first[index].1;
+            prop_assert!(forward[index].starts_with(shown), "{:?} became {:?}", shown, forward[index]);
+        }
+    }
+}
+
+/// The lengths of the PDUs at the start of an offer that are shown; waiting ends them.
+fn visit(
+    dissector: &mut Dissector,
+    offered: &Offered,
+    packet: u32,
+    position: u32,
+    first_visit: bool,
+) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    let mut used = 0;
+    let captured = offered.bytes.len() - offered.cut_off;
+    while used < offered.bytes.len() {
+        let segment = Segment {
+            reported: offered.bytes.len() - used,
+            side: offered.side,
+            position: position.wrapping_add(used as u32),
+            counted: offered.counted,
+            more: offered.more && offered.cut_off == 0,
+            first_visit,
+            ..segment(offered.bytes[..captured].get(used..).unwrap_or_default(), packet)
+        };
+        match dissector.step(&segment) {
+            Step::Consumed(length) => {
+                assert!(length > 0 && length <= segment.reported, "{length} of {}", segment.reported);
+                check(dissector.report(), &segment);
+                lengths.push(length);
+                used += length;
+            }
+            Step::Need(_) => break,
+        }
+    }
+    lengths
+}
