@@ -133,6 +133,8 @@ pub struct Lane {
     seen: u32,
     /// Where the frame that is being waited for ends.
     awaited_end: Option<u32>,
+    /// Where the bytes began and ended that more was last asked for.
+    asked: Option<(u32, u32)>,
     /// Bytes that were missing when later ones came; they may come out of order.
     hole: Option<(u32, u32)>,
 }
@@ -157,8 +159,20 @@ impl Lane {
     /// Says what is at the start of `view`, and moves on. `abandoned` is told the position of a
     /// frame that will never be whole.
     pub fn decide(&mut self, view: View<'_>, limit: u32, abandoned: impl FnOnce(u32)) -> Verdict {
-        let verdict = self.locate(view, limit, abandoned);
+        let mut verdict = self.locate(view, limit, abandoned);
         let end = view.position.wrapping_add(clamp(view.reported));
+        if let Verdict::Need(_) = verdict {
+            match self.asked {
+                // TCP gives the newest segment to the PDU it was asked for. To ask again from a place
+                // before that segment would let later passes see another cut than this one.
+                Some((start, until))
+                    if distance(start, view.position) > 0 && distance(view.position, until) >= 0 =>
+                {
+                    verdict = self.at_header(View { more: false, ..view }, limit);
+                }
+                _ => self.asked = Some((view.position, end)),
+            }
+        }
         if distance(self.seen, end) > 0 {
             self.seen = end;
         }

@@ -141,9 +141,12 @@ impl Capture {
     /// Writes the capture in pcap format.
     pub fn write_pcap(&self, out: impl Write) -> io::Result<()> {
         let mut writer = Writer::new(out, self.snap_len)?;
-        for packet in &self.packets {
-            writer.write(packet, &self.endpoints[packet.flow])?;
-        }
+        self.write_packets(&mut writer)?;
         writer.finish()
+    }
+
+    /// Appends the packets to a file that others are in, too.
+    pub fn write_packets(&self, writer: &mut Writer<impl Write>) -> io::Result<()> {
+        self.packets.iter().try_for_each(|packet| writer.write(packet, &self.endpoints[packet.flow]))
     }
 }

@@ -130,6 +130,11 @@ pub fn find(name: &str) -> Option<&'static Fault> {
 
 /// A session of about a hundred PDUs with this fault.
 pub fn robust(fault: &Fault, seed: u64) -> Capture {
+    robust_between(Endpoints::v4(40_500, 8080), fault, seed)
+}
+
+/// As [`robust`], between these endpoints: several sessions then fit one file.
+pub fn robust_between(endpoints: Endpoints, fault: &Fault, seed: u64) -> Capture {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut script = mixed::session(&mut rng, PDUS);
     let mut initial_sequences = [rng.next_u32() >> 1, rng.next_u32() >> 1];
@@ -139,7 +144,7 @@ pub fn robust(fault: &Fault, seed: u64) -> Capture {
         Damage::Nothing | Damage::Capture(_) => {}
     }
 
-    let flow = script.play(Endpoints::v4(40_500, 8080), initial_sequences);
+    let flow = script.play(endpoints, initial_sequences);
     let mut capture = Capture::new([flow]);
     if let Damage::Capture(damage) = fault.damage {
         damage(&mut capture, &mut rng);

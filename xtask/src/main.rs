@@ -1,1 +1,92 @@
-fn main() {}
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The project's commands. `cargo xtask` lists them.
+
+mod demo;
+mod doctor;
+mod header;
+mod install;
+mod packages;
+mod robustness;
+mod stage;
+mod suite;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+struct Command {
+    name: &'static str,
+    arguments: Arguments,
+    summary: &'static str,
+}
+
+/// What may follow a command's name.
+#[derive(Clone, Copy)]
+enum Arguments {
+    None(fn() -> Result<()>),
+    /// `--dry-run`
+    DryRun(fn(bool) -> Result<()>),
+    /// Everything after `--`
+    Rest(fn(&[String]) -> Result<()>),
+}
+
+#[rustfmt::skip]
+const COMMANDS: [Command; 10] = [
+    Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
+    Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
+    Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
+    Command { name: "bless", arguments: Arguments::Rest(suite::bless), summary: "lets the tests write the golden files anew" },
+    Command { name: "header", arguments: Arguments::None(header::bless), summary: "writes include/wechat_dissector.h anew" },
+    Command { name: "install", arguments: Arguments::DryRun(install::install), summary: "installs the plugin where this machine's Wireshark looks" },
+    Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
+    Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },
+    Command { name: "robustness", arguments: Arguments::Rest(robustness::measure), summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
+    Command { name: "help", arguments: Arguments::None(help), summary: "shows this" },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return help();
+    };
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        bail!("there is no command `{name}`; `cargo xtask help` lists them");
+    };
+    let words: Vec<&str> = rest.iter().map(String::as_str).collect();
+    match (command.arguments, words.as_slice()) {
+        (Arguments::None(run), []) => run(),
+        (Arguments::DryRun(run), []) => run(false),
+        (Arguments::DryRun(run), ["--dry-run"]) => run(true),
+        (Arguments::Rest(run), []) => run(&[]),
+        (Arguments::Rest(run), ["--", ..]) => run(&rest[1..]),
+        _ => bail!("usage: cargo xtask {name}{}", command.arguments.usage()),
+    }
+}
+
+impl Arguments {
+    fn usage(self) -> &'static str {
+        match self {
+            Self::None(_) => "",
+            Self::DryRun(_) => " [--dry-run]",
+            Self::Rest(_) => " [-- ARGUMENTS]",
+        }
+    }
+}
+
+fn help() -> Result<()> {
+    println!("usage: cargo xtask COMMAND\n");
+    for command in &COMMANDS {
+        println!("  {:<24} {}", format!("{}{}", command.name, command.arguments.usage()), command.summary);
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Calling cargo, and finding what it built.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::process;
+
+/// The package that is the plugin.
+pub const PLUGIN_PACKAGE: &str = "wechat-dissector";
+
+/// The cargo that runs us; like it, it is started somewhere in the workspace.
+pub fn cargo(subcommand: &str) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.arg(subcommand);
+    command
+}
+
+/// The folder of the workspace. Asked at run time: a path compiled in would be wrong after a move.
+pub fn root() -> Result<PathBuf> {
+    folder("workspace_root")
+}
+
+/// Where cargo puts what it builds, wherever the user's settings have moved it.
+pub fn target_dir() -> Result<PathBuf> {
+    folder("target_directory")
+}
+
+fn folder(key: &str) -> Result<PathBuf> {
+    let text = process::stdout(cargo("metadata").args(["--no-deps", "--format-version=1"]))?;
+    let metadata: Value = serde_json::from_str(&text)?;
+    let folder = metadata[key].as_str().with_context(|| format!("cargo metadata names no {key}"))?;
+    Ok(folder.into())
+}
+
+/// The name cargo gives to the plugin's file.
+pub fn plugin_file_name() -> String {
+    format!("{DLL_PREFIX}wechat_dissector{DLL_SUFFIX}")
+}
+
+/// Where the release build leaves the plugin; it need not be there yet.
+pub fn plugin_path() -> Result<PathBuf> {
+    Ok(target_dir()?.join("release").join(plugin_file_name()))
+}
+
+/// Builds the plugin in release mode and returns its path.
+pub fn build_plugin() -> Result<PathBuf> {
+    process::run(cargo("build").args(["--release", "--package", PLUGIN_PACKAGE]))?;
+    let plugin = plugin_path()?;
+    ensure!(plugin.is_file(), "cargo built no plugin at {}", plugin.display());
+    Ok(plugin)
+}
+
+/// Builds the plain C library and returns the folder that its build script wrote to.
+pub fn build_script_folder() -> Result<PathBuf> {
+    let messages = process::stdout(cargo("build").args([
+        "--package",
+        PLUGIN_PACKAGE,
+        "--no-default-features",
+        "--message-format=json-render-diagnostics",
+    ]))?;
+    out_dir(&messages).context("cargo ran no build script of the dissector")
+}
+
+fn out_dir(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["reason"] == "build-script-executed")
+        .filter(|message| message["package_id"].as_str().is_some_and(is_plugin))
+        .find_map(|message| message["out_dir"].as_str().map(PathBuf::from))
+}
+
+/// Package ids read `path+file:///folder#name@version`, or `…/name#version` where the folder has the name.
+fn is_plugin(package_id: &str) -> bool {
+    let (place, fragment) = package_id.split_once('#').unwrap_or(("", package_id));
+    match fragment.split_once('@') {
+        Some((name, _)) => name == PLUGIN_PACKAGE,
+        None => place.rsplit('/').next() == Some(PLUGIN_PACKAGE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_out_dir_is_the_dissectors() {
+        let messages = r#"
+{"reason":"build-script-executed","package_id":"registry+x#libc@0.2.1","out_dir":"/t/libc/out"}
+{"reason":"build-script-executed","package_id":"path+file:///w#wechat-dissector@0.1.0","out_dir":"/t/w/out"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(out_dir(messages), Some("/t/w/out".into()));
+        assert_eq!(out_dir("{}"), None);
+    }
+
+    #[test]
+    fn package_ids_name_the_package_in_two_ways() {
+        assert!(is_plugin("path+file:///w/main#wechat-dissector@0.1.0"));
+        assert!(is_plugin("path+file:///w/wechat-dissector#0.1.0"));
+        assert!(!is_plugin("path+file:///w/wechat-dissector/xtask#0.1.0"));
+        assert!(!is_plugin("path+file:///w/wechat-dissector/traffic#wechat-traffic@0.1.0"));
+    }
+}

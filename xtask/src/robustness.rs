@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `cargo xtask robustness`: how many of the frames around a fault are shown, by this plugin and by a
+//! dissector on `tcp_dissect_pdus`, which is how most are written.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use wechat_traffic::capture::Writer;
+use wechat_traffic::fault::{FAULTS, Fault, robust_between};
+use wechat_traffic::packet::{Direction, Endpoints};
+use wechat_traffic::truth;
+use xtask::sandbox::Sandbox;
+use xtask::{cargo, process};
+
+/// Sessions of each fault.
+const SEEDS: u64 = 100;
+
+/// Port of the server in every session.
+const SERVER_PORT: u16 = 8080;
+
+/// What tells a frame from the others: session, direction, operation and seqid.
+type Frame = (usize, Direction, u32, u32);
+
+/// How often each frame is there; a push has the same numbers as the next.
+type Frames = HashMap<Frame, usize>;
+
+/// A capture with a session for each seed, and what is in it.
+struct Measured {
+    capture: PathBuf,
+    intact: Frames,
+    sent: Frames,
+}
+
+/// Frames shown of a capture.
+struct Score {
+    found: usize,
+    invented: usize,
+}
+
+pub fn measure(arguments: &[String]) -> Result<()> {
+    let seeds = match arguments {
+        [] => SEEDS,
+        [number] => number.parse().with_context(|| format!("`{number}` is no number of seeds"))?,
+        _ => bail!("usage: cargo xtask robustness [-- SEEDS]"),
+    };
+    ensure!((1..=60_000).contains(&seeds), "between 1 and 60000 seeds fit a file");
+    let ours = cargo::build_plugin()?;
+    let folder = cargo::target_dir()?.join("robustness");
+    fs::create_dir_all(&folder)?;
+    let stock = build_stock(&folder)?;
+
+    println!("\nIntact frames shown, of {seeds} sessions for each fault; in brackets, frames shown that nobody sent.\n");
+    println!("| fault | intact frames | WeChat | WeChat, `-2` | `tcp_dissect_pdus` | the same, `-2` |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    for fault in FAULTS {
+        let measured = generate(fault, seeds, &folder)?;
+        let intact: usize = measured.intact.values().sum();
+        print!("| {} | {intact} |", fault.name);
+        for (plugin, arguments) in [(&ours, &[][..]), (&ours, &["-2"]), (&stock, &[]), (&stock, &["-2"])] {
+            let score = score(&measured, plugin, arguments)?;
+            let percent = 100.0 * score.found as f64 / intact.max(1) as f64;
+            match score.invented {
+                0 => print!(" {percent:.2} % |"),
+                invented => print!(" {percent:.2} % ({invented}) |"),
+            }
+        }
+        println!();
+    }
+    Ok(())
+}
+
+fn build_stock(folder: &Path) -> Result<PathBuf> {
+    let library = folder.join("stock.so");
+    let flags = process::stdout(Command::new("pkg-config").args(["--cflags", "wireshark"]))?;
+    let source = cargo::root()?.join("benches/stock/stock.c");
+    process::run(
+        Command::new("cc")
+            .args(["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden"])
+            .args(flags.split_whitespace())
+            .arg(source)
+            .arg("-o")
+            .arg(&library),
+    )?;
+    Ok(library)
+}
+
+/// One session for each seed, each from a client of its own.
+fn generate(fault: &Fault, seeds: u64, folder: &Path) -> Result<Measured> {
+    let capture = folder.join(format!("{}.pcap", fault.name));
+    let mut writer = None;
+    let (mut intact, mut sent) = (Frames::new(), Frames::new());
+    for seed in 1..=seeds {
+        let client = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + seed as u32 * 2);
+        let session = robust_between(Endpoints::v4(40_500, SERVER_PORT).from_client(client), fault, seed);
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => writer.insert(Writer::new(BufWriter::new(File::create(&capture)?), session.snap_len())?),
+        };
+        session.write_packets(writer)?;
+        for row in truth::rows(&session)? {
+            let frame = (seed as usize - 1, row.dir, row.op, row.seq);
+            *sent.entry(frame).or_default() += 1;
+            if row.intact {
+                *intact.entry(frame).or_default() += 1;
+            }
+        }
+    }
+    writer.context("no session")?.finish()?;
+    Ok(Measured { capture, intact, sent })
+}
+
+/// The overlap of what was sent and what is shown.
+fn score(measured: &Measured, plugin: &Path, arguments: &[&str]) -> Result<Score> {
+    let sandbox = Sandbox::new(plugin)?;
+    let capture = sandbox.add_file(&measured.capture)?;
+    let mut tshark = sandbox.tshark(["-n", "-r"]);
+    tshark.arg(capture).args(arguments).args(["-Y", "wechat.op", "-T", "fields"]);
+    tshark.args(["-e", "tcp.stream", "-e", "tcp.srcport", "-e", "wechat.op", "-e", "wechat.seq"]);
+    let shown = frames(&process::stdout(&mut tshark)?)?;
+    let common = |of: &Frames| -> usize {
+        of.iter().map(|(frame, count)| *shown.get(frame).unwrap_or(&0).min(count)).sum()
+    };
+    let total: usize = shown.values().sum();
+    Ok(Score { found: common(&measured.intact), invented: total - common(&measured.sent) })
+}
+
+fn frames(fields: &str) -> Result<Frames> {
+    let mut frames = Frames::new();
+    for line in fields.lines() {
+        let [stream, port, ops, seqs] = line.split('\t').collect::<Vec<_>>()[..] else {
+            bail!("tshark printed `{line}`");
+        };
+        let direction = match port.parse() {
+            Ok(SERVER_PORT) => Direction::ServerToClient,
+            _ => Direction::ClientToServer,
+        };
+        for (op, seq) in ops.split(',').zip(seqs.split(',')) {
+            let frame = (stream.parse()?, direction, op.parse()?, seq.parse()?);
+            *frames.entry(frame).or_default() += 1;
+        }
+    }
+    Ok(frames)
+}

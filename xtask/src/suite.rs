@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `cargo xtask test`: everything that must hold before a change goes in, cheapest first.
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use xtask::cargo::{self, PLUGIN_PACKAGE, cargo};
+use xtask::library::{self, Library};
+use xtask::process;
+use xtask::wireshark::Tshark;
+
+use crate::packages;
+
+/// The promise made to those who load the plugin, in bytes.
+const LARGEST_PLUGIN: u64 = 1_000_000;
+
+/// Runs every step, up to the first that fails; `arguments` go to `cargo test`.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let start = Instant::now();
+    step("system packages", || packages::ensure_installed(&[packages::BUILD, packages::TEST]))?;
+    for (name, mut command) in checks() {
+        step(name, || process::run(&mut command))?;
+    }
+    step("release plugin", check_plugin)?;
+    step("tests", || process::run(cargo("test").args(["--workspace"]).args(arguments)))?;
+    println!("\nEverything passed, in {:.0?}.", start.elapsed());
+    Ok(())
+}
+
+fn checks() -> [(&'static str, Command); 4] {
+    let mut format = cargo("fmt");
+    format.args(["--all", "--check"]);
+    let mut clippy = cargo("clippy");
+    clippy.args(["--workspace", "--all-targets", "--", "-D", "warnings"]);
+    let mut clippy_plain = cargo("clippy");
+    clippy_plain.args(["--package", PLUGIN_PACKAGE, "--no-default-features", "--all-targets"]);
+    clippy_plain.args(["--", "-D", "warnings"]);
+    let mut documentation = cargo("doc");
+    documentation.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    [
+        ("format", format),
+        ("clippy", clippy),
+        ("clippy, plain C library", clippy_plain),
+        ("documentation", documentation),
+    ]
+}
+
+fn step(name: &str, action: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("\n== {name} ==");
+    let start = Instant::now();
+    action().with_context(|| format!("stopped at the step \"{name}\""))?;
+    println!("-- {name}: passed in {:.1?}", start.elapsed());
+    Ok(())
+}
+
+/// One library, small, and for the Wireshark that the tests run.
+fn check_plugin() -> Result<()> {
+    let plugin = cargo::build_plugin()?;
+    let folder = plugin.parent().context("the release folder")?;
+    let mut libraries = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension() == plugin.extension() {
+            libraries.push(path);
+        }
+    }
+    ensure!(
+        libraries == [plugin.clone()],
+        "one plugin library is expected in the release folder, found: {libraries:?}"
+    );
+    let size = fs::metadata(&plugin)?.len();
+    ensure!(size < LARGEST_PLUGIN, "the plugin has {size} bytes, more than {LARGEST_PLUGIN}");
+    let release = Tshark::find()?.context("there is no tshark")?.release;
+    let library = library::inspect(&plugin);
+    ensure!(
+        library == Some(Library::Ours(release)),
+        "a plugin for Wireshark {release} is expected, found: {library:?}"
+    );
+    println!("{} has {size} bytes and is for Wireshark {release}.", plugin.display());
+    Ok(())
+}
+
+/// `cargo xtask bless`: lets the tests write what they expect. They try the plugin in tshark, so it is
+/// built first.
+pub fn bless(arguments: &[String]) -> Result<()> {
+    cargo::build_plugin()?;
+    process::run(cargo("test").args(["--package", PLUGIN_PACKAGE]).args(arguments).env("WECHAT_BLESS", "1"))
+}
