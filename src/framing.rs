@@ -18,15 +18,15 @@ use memchr::memmem;
 
 use crate::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
 
-/// Up to this many missing bytes are asked for at once; a length that claims more is looked after
-/// while it is waited for.
+/// Up to this many missing bytes are asked for at once; a length that claims more is on probation.
 const CREDIBLE: usize = 8192;
 
-/// A length beyond [`CREDIBLE`] is waited for one segment at a time until this much is there.
-const PROBATION: usize = 4096;
+/// A length on probation is waited for one segment at a time until this much is there. Then the rest
+/// is asked for at once, which keeps what the carrier copies linear.
+const PROBATION: usize = 16384;
 
-/// A candidate that is not sure yet is waited for one segment at a time up to this size.
-const LARGEST_CANDIDATE: usize = 65536;
+/// As [`PROBATION`], for a header that was found out of step.
+const LONG_PROBATION: usize = 65536;
 
 /// So many headers in a row are evidence enough. A body would have to hold as many whole frames to
 /// be taken for a stream; following more of them would make each candidate dear.
@@ -99,7 +99,8 @@ impl Why {
     ];
 }
 
-/// How much more is wanted.
+/// How much more is wanted. A number of bytes is final: TCP cannot be asked twice within one packet,
+/// so it is used only where those bytes end the matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum More {
     /// Whatever the next segment holds.
@@ -133,7 +134,7 @@ pub struct Lane {
     seen: u32,
     /// Where the frame that is being waited for ends.
     awaited_end: Option<u32>,
-    /// Where the bytes began and ended that more was last asked for.
+    /// Where the bytes began for which more was last asked, and where at least they were to end.
     asked: Option<(u32, u32)>,
     /// Bytes that were missing when later ones came; they may come out of order.
     hole: Option<(u32, u32)>,
@@ -161,16 +162,15 @@ impl Lane {
     pub fn decide(&mut self, view: View<'_>, limit: u32, abandoned: impl FnOnce(u32)) -> Verdict {
         let mut verdict = self.locate(view, limit, abandoned);
         let end = view.position.wrapping_add(clamp(view.reported));
-        if let Verdict::Need(_) = verdict {
-            match self.asked {
-                // TCP gives the newest segment to the PDU it was asked for. To ask again from a place
-                // before that segment would let later passes see another cut than this one.
-                Some((start, until))
-                    if distance(start, view.position) > 0 && distance(view.position, until) >= 0 =>
-                {
-                    verdict = self.at_header(View { more: false, ..view }, limit);
-                }
-                _ => self.asked = Some((view.position, end)),
+        if let Verdict::Need(more) = verdict {
+            // TCP gave the newest segment to the PDU it was asked for. To ask again from a place that
+            // may lie before that segment would let later passes see another cut than this one.
+            let (start, until) = self.asked.unwrap_or((view.position, view.position));
+            if distance(start, view.position) > 0 && distance(view.position, until) > 0 {
+                verdict = self.at_header(View { more: false, ..view }, limit);
+            } else {
+                let wanted = if let More::Bytes(bytes) = more { clamp(bytes) } else { 1 };
+                self.asked = Some((view.position, end.wrapping_add(wanted)));
             }
         }
         if distance(self.seen, end) > 0 {
@@ -286,10 +286,12 @@ impl Lane {
         let inside = length.min(view.data.len());
         if whole.is_some() {
             // What was waited for ends with the bytes that came, so nothing behind it speaks for its
-            // length. If a chain begins inside, the next segment tells.
-            let alone = behind.is_empty() && self.awaited_end.is_some() && view.more;
-            if alone && find_best(view.data, HEADER_LEN, inside, limit).is_some() {
-                return Verdict::Need(More::Segment);
+            // length; two headers inside that lead beyond its end speak against it.
+            if behind.is_empty()
+                && self.awaited_end.is_some()
+                && let Some(begin) = find(view.data, HEADER_LEN, inside, limit, Chain::speaks_against_end)
+            {
+                return self.wrong_length(view, begin, limit);
             }
             if continued {
                 self.trust = Trust::InStep;
@@ -323,19 +325,11 @@ impl Lane {
             Trust::Fresh | Trust::InStep => Trust::InStep,
         };
         self.awaited_end = Some(view.position.wrapping_add(header.packet_len));
-        Verdict::Need(self.ask(length, missing))
-    }
-
-    /// How much to ask for when `missing` bytes of a frame of `length` are not there.
-    fn ask(&self, length: usize, missing: usize) -> More {
-        let have = length.saturating_sub(missing);
-        match self.trust {
-            Trust::Candidate if length <= LARGEST_CANDIDATE => More::Segment,
-            _ if missing <= CREDIBLE => More::Bytes(missing),
-            _ if have < PROBATION => More::Segment,
-            // Doubling: what the carrier copies stays linear in the length.
-            _ => More::Bytes(missing.min(have)),
-        }
+        let probation = match self.trust {
+            Trust::Candidate => view.data.len() < LONG_PROBATION,
+            _ => missing > CREDIBLE && view.data.len() < PROBATION,
+        };
+        Verdict::Need(if probation { More::Segment } else { More::Bytes(missing) })
     }
 
     /// Fewer bytes than a header.
@@ -354,10 +348,7 @@ impl Lane {
             self.trust = Trust::Lost;
             return self.skip(view, view.data.len(), Why::Truncated);
         }
-        Verdict::Need(match self.trust {
-            Trust::Lost => More::Bytes(HEADER_LEN.saturating_sub(view.data.len())),
-            _ => More::Segment,
-        })
+        Verdict::Need(More::Segment)
     }
 
     /// The frame at the start of `view` ends where the next one begins.
@@ -440,6 +431,8 @@ struct Chain {
     headers: usize,
     /// Whether the row broke off before the end of the data.
     broken: bool,
+    /// Whether the last frame ends with the data.
+    ends: bool,
 }
 
 impl Chain {
@@ -448,6 +441,10 @@ impl Chain {
     }
     fn is_strong(self) -> bool {
         self.headers >= 2 && !self.broken
+    }
+    /// The data ends inside a frame of the chain, so that nothing else ends with the data.
+    fn speaks_against_end(self) -> bool {
+        self.is_strong() && !self.ends
     }
     fn is_sure(self) -> bool {
         self.headers >= 4 && !self.broken
@@ -464,17 +461,17 @@ fn follow(data: &[u8], begin: usize, limit: u32) -> Chain {
             // Eight bytes reach behind the signature.
             let seen = usize::from(rest.len() >= at::SIGNATURE.end);
             return match may_start_header(rest, limit) {
-                true => Chain { headers: headers + seen, broken: false },
-                false => Chain { headers, broken: true },
+                true => Chain { headers: headers + seen, broken: false, ends: place == data.len() },
+                false => Chain { headers, broken: true, ends: false },
             };
         };
         if header.quality(limit) != Quality::Strict {
-            return Chain { headers, broken: true };
+            return Chain { headers, broken: true, ends: false };
         }
         headers += 1;
         place = place.saturating_add(header.packet_len as usize);
     }
-    Chain { headers, broken: false }
+    Chain { headers, broken: false, ends: false }
 }
 
 /// The first place in `from..to` where a whole header begins and its chain is believed.
