@@ -17,6 +17,7 @@
 use memchr::memmem;
 
 use crate::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
+use crate::operation;
 
 /// Up to this many missing bytes are asked for at once; a length that claims more is on probation.
 const CREDIBLE: usize = 8192;
@@ -429,6 +430,8 @@ fn without_tail(view: View<'_>, limit: u32) -> usize {
 struct Chain {
     /// Headers in a row.
     headers: usize,
+    /// Whether the first header's operation is in the range of those numbered.
+    numbered: bool,
     /// Whether the row broke off before the end of the data.
     broken: bool,
     /// Whether the last frame ends with the data.
@@ -437,7 +440,7 @@ struct Chain {
 
 impl Chain {
     fn holds(self) -> bool {
-        self.headers >= 1 && !self.broken
+        self.headers >= 1 && self.numbered && !self.broken
     }
     fn is_strong(self) -> bool {
         self.headers >= 2 && !self.broken
@@ -454,24 +457,24 @@ impl Chain {
 /// Follows headers from `begin` on.
 fn follow(data: &[u8], begin: usize, limit: u32) -> Chain {
     let mut place = begin;
-    let mut headers = 0;
-    while headers < ENOUGH {
+    let mut chain = Chain { headers: 0, numbered: false, broken: false, ends: false };
+    while chain.headers < ENOUGH {
         let rest = data.get(place..).unwrap_or_default();
         let Some(header) = Header::read(rest) else {
+            chain.broken = !may_start_header(rest, limit);
+            chain.ends = place == data.len();
             // Eight bytes reach behind the signature.
-            let seen = usize::from(rest.len() >= at::SIGNATURE.end);
-            return match may_start_header(rest, limit) {
-                true => Chain { headers: headers + seen, broken: false, ends: place == data.len() },
-                false => Chain { headers, broken: true, ends: false },
-            };
+            let seen = usize::from(!chain.broken && rest.len() >= at::SIGNATURE.end);
+            return Chain { headers: chain.headers + seen, ..chain };
         };
         if header.quality(limit) != Quality::Strict {
-            return Chain { headers, broken: true, ends: false };
+            return Chain { broken: true, ..chain };
         }
-        headers += 1;
+        chain.numbered |= chain.headers == 0 && operation::in_range(header.op);
+        chain.headers += 1;
         place = place.saturating_add(header.packet_len as usize);
     }
-    Chain { headers, broken: false, ends: false }
+    chain
 }
 
 /// The first place in `from..to` where a whole header begins and its chain is believed.
@@ -488,6 +491,7 @@ fn find(data: &[u8], from: usize, to: usize, limit: u32, believed: impl Fn(Chain
 }
 
 /// The first place in `from..to` that is surely a frame's beginning, or else the first that may be one.
+/// A header that stands alone must also have an operation like those that are numbered.
 fn find_best(data: &[u8], from: usize, to: usize, limit: u32) -> Option<usize> {
     find(data, from, to, limit, Chain::is_strong).or_else(|| find(data, from, to, limit, Chain::holds))
 }

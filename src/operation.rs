@@ -247,6 +247,11 @@ fn only_pushed(op: u32) -> bool {
     known.peek().is_some() && known.all(|row| row.role == Role::Push)
 }
 
+/// Whether a number is in the range in which operations and their answers are numbered.
+pub fn in_range(op: u32) -> bool {
+    op / ANSWER < 2 && op % ANSWER <= u32::from(u16::MAX)
+}
+
 /// The rows of one number.
 pub fn rows(number: u32) -> impl Iterator<Item = &'static Operation> + Clone {
     let start = OPERATIONS.partition_point(|row| row.number < number);

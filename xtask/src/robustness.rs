@@ -20,6 +20,9 @@ use xtask::{cargo, process};
 /// Sessions of each fault.
 const SEEDS: u64 = 100;
 
+/// Random bytes in which no frame may be found.
+const FOREIGN_GIGABYTES: &str = "10";
+
 /// Port of the server in every session.
 const SERVER_PORT: u16 = 8080;
 
@@ -54,7 +57,9 @@ pub fn measure(arguments: &[String]) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let stock = build_stock(&folder)?;
 
-    println!("\nIntact frames shown, of {seeds} sessions for each fault; in brackets, frames shown that nobody sent.\n");
+    println!(
+        "\nIntact frames shown, of {seeds} sessions for each fault; in brackets, frames shown that nobody sent.\n"
+    );
     println!("| fault | intact frames | WeChat | WeChat, `-2` | `tcp_dissect_pdus` | the same, `-2` |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
     for fault in FAULTS {
@@ -71,7 +76,16 @@ pub fn measure(arguments: &[String]) -> Result<()> {
         }
         println!();
     }
-    Ok(())
+    println!("\nFrames that were never there, in foreign bytes:\n");
+    let example = [
+        "--release",
+        "--package",
+        cargo::PLUGIN_PACKAGE,
+        "--no-default-features",
+        "--example",
+        "foreign_bytes",
+    ];
+    process::run(cargo::cargo("run").arg("--quiet").args(example).args(["--", FOREIGN_GIGABYTES]))
 }
 
 fn build_stock(folder: &Path) -> Result<PathBuf> {

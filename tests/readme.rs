@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The README's table of filters is the field table; `cargo xtask bless` writes it.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::{env, fs};
+
+use wechat_dissector::fields::{FIELDS, NOTES, Severity, Type};
+
+const BEGIN: &str = "<!-- filters -->\n";
+const END: &str = "<!-- end -->";
+
+fn type_name(ty: Type) -> &'static str {
+    match ty {
+        Type::Protocol => "protocol",
+        Type::None => "label",
+        Type::Boolean => "boolean",
+        Type::U8 | Type::U16 | Type::U32 | Type::U64 => "unsigned number",
+        Type::I32 => "signed number",
+        Type::Bytes => "bytes",
+        Type::Text | Type::PaddedText => "text",
+        Type::Ipv4 => "IPv4 address",
+        Type::Duration => "duration",
+        Type::Packet | Type::RequestPacket | Type::ResponsePacket | Type::AckPacket => "packet number",
+    }
+}
+
+fn tables() -> String {
+    let mut text = String::from("\n| field | type | what it is |\n| --- | --- | --- |\n");
+    for row in FIELDS {
+        let [filter, help] = [row.filter, row.help].map(|text| text.to_str().unwrap());
+        writeln!(text, "| `{filter}` | {} | {help} |", type_name(row.ty)).unwrap();
+    }
+    text.push_str("\n| note | severity | what is wrong |\n| --- | --- | --- |\n");
+    for row in NOTES {
+        let severity = match row.severity {
+            Severity::Chat => "chat",
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        let [filter, summary] = [row.filter, row.summary].map(|text| text.to_str().unwrap());
+        writeln!(text, "| `{filter}` | {severity} | {summary} |").unwrap();
+    }
+    text.push('\n');
+    text
+}
+
+#[test]
+fn the_table_of_filters_is_up_to_date() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(&file).expect("README.md");
+    let (before, rest) = readme.split_once(BEGIN).expect("the table's begin");
+    let (table, after) = rest.split_once(END).expect("the table's end");
+    if env::var_os("WECHAT_BLESS").is_some() {
+        fs::write(&file, format!("{before}{BEGIN}{}{END}{after}", tables())).expect("writes the README");
+        return;
+    }
+    assert!(table == tables(), "the table of filters in README.md is out of date: run `cargo xtask bless`");
+}
+
+/// What the README says of preferences and files is there.
+#[test]
+fn what_the_readme_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["README.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root.join(name)).expect(name);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            assert!(root.join(link).exists(), "{name} links to {link}");
+        }
+    }
+    let readme = fs::read_to_string(root.join("README.md")).expect("README.md");
+    for row in wechat_dissector::fields::PREFERENCES {
+        let name = format!("| `wechat.{}` |", row.name.to_str().unwrap());
+        assert!(readme.contains(&name), "the README does not list {name}");
+    }
+}
