@@ -366,7 +366,8 @@ typedef struct wechat_item {
   // Number of bytes. All of them were captured, so that the host can read them unchecked.
   uint32_t length;
   // Offset of the item's text in the report's texts; 0 for none. It stands behind the value, but
-  // is the value itself of a text item, the label of a subtree without value, the note's message.
+  // is the value itself of a text item, stands for the bytes of a subtree of bytes, and is the
+  // message of a note.
   uint32_t text;
   // Value of a generated or decoded item: a number, nanoseconds, or a packet number.
   uint64_t value;

@@ -8,6 +8,10 @@
 dissector_handle_t tcp_handle;
 static int proto_tcp = -1;
 
+/* PDUs of one call that get a tree: a packet has room for fewer, and epan gives up on a tree of a
+ * million items, which a megabyte of the smallest PDUs would fill. */
+#define MOST_IN_TREE 16384
+
 /* TCP's own record of the segment, when TCP called us: others (TLS, HTTP CONNECT, Lua) pass other
  * data, or none. Our own layers may lie on top of TCP's. */
 static const struct tcpinfo *tcp_info(packet_info *pinfo, void *data)
@@ -59,8 +63,10 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
     const unsigned reported = tvb_reported_length(tvb);
     const uint8_t *bytes = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
     const uint32_t first = segment.position;
-    const char *saved_proto = pinfo->current_proto;
+    const char *const saved_proto = pinfo->current_proto;
+    const uint16_t saved_can_desegment = pinfo->can_desegment;
     volatile unsigned offset = 0;
+    volatile unsigned count = 0;
 
     if (shim_dissector() == NULL)
         return 0;
@@ -94,15 +100,23 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
             col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocol_row()->label);
             col_clear(pinfo->cinfo, COL_INFO);
         }
+        /* Whatever a body's dissector does, the next frame is seen; and what it waits for is not
+         * TCP's to give. */
+        pinfo->can_desegment = 0;
         TRY {
             draw_report(&report, tvb, here, pinfo, tree);
         }
-        CATCH_NONFATAL_ERRORS {
+        CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
             show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
         }
         ENDTRY;
+        pinfo->can_desegment = saved_can_desegment;
+        pinfo->desegment_offset = 0;
+        pinfo->desegment_len = 0;
         pinfo->current_proto = saved_proto;
         offset += report.length;
+        if (++count == MOST_IN_TREE)
+            segment.wanted &= ~(uint32_t)(WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS);
     }
     return (int)captured;
 }
@@ -129,8 +143,14 @@ bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
 
 static ws_bool try_any_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
+    conversation_t *conversation;
+
     if (!tcp_claims(tvb, pinfo, data, WECHAT_ANY_PORT))
         return false;
+    /* Segments that begin inside a frame look like nobody's; others would take them. */
+    conversation = find_or_create_conversation(pinfo);
+    if (!PINFO_FD_VISITED(pinfo))
+        conversation_set_dissector_from_frame_number(conversation, pinfo->num, tcp_handle);
     dissect(tvb, pinfo, tree, data);
     return true;
 }

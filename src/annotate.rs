@@ -206,7 +206,7 @@ pub fn skipped(report: &mut Report, data: &[u8], length: usize, why: Why) {
     report.set_info(format_args!("[{words}]"));
     report.subtree(F::WECHAT, 0..length, format_args!(", {words}"), |report| {
         if !data.is_empty() {
-            report.wire(field, 0..length.min(data.len()));
+            report.wire_labelled(field, 0..length.min(data.len()), format_args!(" ({length} bytes)"));
         }
         report.note(note, 0..length, format_args!("{words}"));
     });

@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 
 use crate::config::Config;
+use crate::fields::DEFAULT_LIMIT;
 use crate::frame::{HEADER_LEN, Header, Quality, at, may_start_header};
 use crate::framing::{Lane, begins_chain, find_chain};
 use crate::operation;
@@ -41,6 +42,12 @@ pub struct Offer<'a> {
     pub began_in_capture: bool,
     /// Whether the port is one that nobody gave to WeChat.
     pub any_port: bool,
+}
+
+/// The length up to which a header is plausible: a stream whose frames are beyond the user's limit is
+/// still ours, to say so.
+fn limit(config: &Config) -> u32 {
+    config.limit.max(DEFAULT_LIMIT)
 }
 
 /// What is known of a stream.
@@ -81,7 +88,7 @@ impl Claims {
         let ours = lane.is_some() || begins_ours(&offer, config);
         if ours {
             self.owners.insert(stream, Owner::Ours(offer.packet));
-        } else if offer.data.len() < PLAUSIBLE && may_start_header(offer.data, config.limit) {
+        } else if offer.data.len() < PLAUSIBLE && may_start_header(offer.data, limit(config)) {
             let mut begun = [0; PLAUSIBLE];
             begun.iter_mut().zip(offer.data).for_each(|(to, from)| *to = *from);
             let end = offer.position.wrapping_add(offer.data.len() as u32);
@@ -99,7 +106,7 @@ fn joined(known: Option<Owner>, offer: &Offer<'_>, config: &Config) -> Option<La
     }
     let begun = bytes.get(..length)?;
     let joined: Vec<u8> = begun.iter().chain(offer.data).copied().take(HEADER_LEN).collect();
-    let header = Header::read(&joined).filter(|header| header.quality(config.limit) == Quality::Strict)?;
+    let header = Header::read(&joined).filter(|header| header.quality(limit(config)) == Quality::Strict)?;
     Some(Lane::behind_header(end.wrapping_sub(length as u32), &header, end))
 }
 
@@ -112,10 +119,10 @@ fn begins_ours(offer: &Offer<'_>, config: &Config) -> bool {
         };
         return config.try_any_port
             && Header::read(data).is_some_and(known)
-            && begins_chain(data, config.limit);
+            && begins_chain(data, limit(config));
     }
-    let plausible = data.len() >= PLAUSIBLE && may_start_header(data, config.limit);
-    plausible || (!offer.began_in_capture && find_chain(data, config.limit))
+    let plausible = data.len() >= PLAUSIBLE && may_start_header(data, limit(config));
+    plausible || (!offer.began_in_capture && find_chain(data, limit(config)))
 }
 
 /// Whether a segment begins as a TLS record or an HTTP message does.

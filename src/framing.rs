@@ -277,7 +277,7 @@ impl Lane {
             Quality::Odd if self.trust == Trust::Fresh && whole.is_some() && continued => {}
             Quality::Odd if trusted && strange_fields(&header) == 1 => {}
             // Its length is the strange field.
-            Quality::Broken if trusted && strange_fields(&header) == 0 => {
+            Quality::Broken if (trusted || self.trust == Trust::Fresh) && strange_fields(&header) == 0 => {
                 let begin = find_best(view.data, HEADER_LEN, view.data.len(), limit);
                 self.trust = if begin.is_some() { Trust::InStep } else { Trust::Lost };
                 return self.frame(view, begin.unwrap_or_else(|| without_tail(view, limit)), true);
@@ -474,7 +474,8 @@ fn follow(data: &[u8], begin: usize, limit: u32) -> Chain {
         chain.headers += 1;
         place = place.saturating_add(header.packet_len as usize);
     }
-    chain
+    // Where so long a chain ends is not known: it may well be with the data.
+    Chain { ends: true, ..chain }
 }
 
 /// The first place in `from..to` where a whole header begins and its chain is believed.

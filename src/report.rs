@@ -42,7 +42,8 @@ pub struct Item {
     /// Number of bytes. All of them were captured, so that the host can read them unchecked.
     pub length: u32,
     /// Offset of the item's text in the report's texts; 0 for none. It stands behind the value, but
-    /// is the value itself of a text item, the label of a subtree without value, the note's message.
+    /// is the value itself of a text item, stands for the bytes of a subtree of bytes, and is the
+    /// message of a note.
     pub text: u32,
     /// Value of a generated or decoded item: a number, nanoseconds, or a packet number.
     pub value: u64,

@@ -12,6 +12,9 @@ use crate::report::Report;
 /// The fields that show one bit of the selector each.
 const SELECTOR_BITS: std::ops::RangeInclusive<u16> = F::SELECTOR_PROFILE..=F::SELECTOR_SUB_ACCOUNT;
 
+/// More addresses than any redirect has; those behind them are not shown one by one.
+const MOST_ADDRESSES: usize = 256;
+
 /// Labels of the bits that are set.
 struct News(u32);
 
@@ -49,12 +52,14 @@ pub fn show_selector_push(report: &mut Report, reader: &mut Reader<'_>) {
 }
 
 pub fn show_redirect(report: &mut Report, reader: &mut Reader<'_>) {
-    while let Some(at) = reader.take(4) {
-        report.wire(F::REDIRECT_ADDRESS, at);
+    for _ in 0..MOST_ADDRESSES {
+        match reader.take(4) {
+            Some(at) => report.wire(F::REDIRECT_ADDRESS, at),
+            None if reader.left() > 0 => return reader.short(report, "an address", 4),
+            None => return,
+        }
     }
-    if reader.left() > 0 {
-        reader.short(report, "an address", 4);
-    }
+    reader.excess(report, "the first addresses");
 }
 
 pub fn show_voip(report: &mut Report, reader: &mut Reader<'_>) {

@@ -67,7 +67,8 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>) {
     if reader.left() == 0 {
         return;
     }
-    report.subtree(F::SYNCKEY, reader.rest(), format_args!(""), |report| {
+    let words = format_args!(" ({} bytes)", reader.left());
+    report.subtree(F::SYNCKEY, reader.rest(), words, |report| {
         let mut count = None;
         let mut entries = 0u64;
         while reader.left() > 0 {

@@ -1,0 +1,931 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The plugin in a real tshark, on generated captures: what it shows is what was sent.
+
+#[path = "support/plugin.rs"]
+mod plugin;
+#[path = "support/wireshark.rs"]
+mod wireshark;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use serde_json::{Map, Value, json};
+use wechat_dissector::fields::{Base, FIELDS, Field, NOTES, PREFERENCES, PrefType, Preference, Type};
+use wechat_traffic::account::Account;
+use wechat_traffic::capture::Capture;
+use wechat_traffic::flow::Chunk;
+use wechat_traffic::packet::{Control, Direction, Endpoints, Packet};
+use wechat_traffic::pdu::{HEADER_LEN, MAX_PACKET_LEN, Pdu, RESPONSE_OFFSET, op, seq};
+use wechat_traffic::script::Script;
+use wechat_traffic::{case, sample};
+use wireshark::{Frame, Opened, Wireshark, assert_frames, example, open, whole, with_whole_header};
+
+const SEED: u64 = 1;
+const TWO_PASSES: &[&str] = &["-2"];
+/// No packets.
+const NONE: [usize; 0] = [];
+
+fn sample() -> Capture {
+    sample::capture(SEED)
+}
+
+fn case(name: &str) -> Capture {
+    case::find(name).unwrap_or_else(|| panic!("no case {name}")).capture(SEED)
+}
+
+fn rng() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(SEED)
+}
+
+fn packets_of(frames: &[Frame], wanted: impl Fn(&Frame) -> bool) -> Vec<usize> {
+    let packets: BTreeSet<usize> =
+        frames.iter().filter(|frame| wanted(frame)).map(|frame| frame.packet).collect();
+    packets.into_iter().collect()
+}
+
+// ---- registration ----
+
+#[test]
+fn the_plugin_is_listed_as_a_dissector() {
+    let text = Wireshark::shared().run(&["-G", "plugins"]).text();
+    let ours: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split('\t').map(str::trim).collect())
+        .filter(|columns: &Vec<&str>| columns[0] == "wechat.so")
+        .collect();
+    assert_eq!(ours.len(), 1, "{text}");
+    assert_eq!(ours[0][1..3], [env!("CARGO_PKG_VERSION"), "dissector"]);
+}
+
+#[test]
+fn every_field_and_note_of_the_tables_is_registered_as_it_stands_there() {
+    let text = Wireshark::shared().run(&["-G", "fields"]).text();
+    let is_ours =
+        |line: &&str| matches!(line.split('\t').nth(2), Some("wechat")) || line.contains("\twechat.");
+    let registered: BTreeSet<&str> =
+        text.lines().filter(is_ours).filter(|line| !line.ends_with("\twechat.shared_port")).collect();
+    let note = |filter: &str, summary: &str| format!("F\t{summary}\t{filter}\tFT_NONE\twechat\t\t0x0\t");
+    let notes = NOTES.iter().map(|row| note(row.filter.to_str().unwrap(), row.summary.to_str().unwrap()));
+    let expected: Vec<String> = FIELDS.iter().map(field_line).chain(notes).collect();
+    assert_eq!(registered, expected.iter().map(String::as_str).collect());
+}
+
+/// As `tshark -G fields` writes it.
+fn field_line(row: &Field) -> String {
+    let [filter, label, help] = [row.filter, row.label, row.help].map(|text| text.to_str().unwrap());
+    let ty = match row.ty {
+        Type::Protocol => return format!("P\t{help}\t{filter}"),
+        Type::None => "FT_NONE",
+        Type::Boolean => "FT_BOOLEAN",
+        Type::U8 => "FT_UINT8",
+        Type::U16 => "FT_UINT16",
+        Type::U32 => "FT_UINT32",
+        Type::U64 => "FT_UINT64",
+        Type::I32 => "FT_INT32",
+        Type::Bytes => "FT_BYTES",
+        Type::Text => "FT_STRING",
+        Type::PaddedText => "FT_STRINGZPAD",
+        Type::Ipv4 => "FT_IPv4",
+        Type::Duration => "FT_RELATIVE_TIME",
+        Type::Packet | Type::RequestPacket | Type::ResponsePacket | Type::AckPacket => "FT_FRAMENUM",
+    };
+    let base = match row.base {
+        Base::Natural if row.ty == Type::Boolean => "32",
+        Base::Natural => "",
+        Base::Dec => "BASE_DEC",
+        Base::Hex => "BASE_HEX",
+        Base::DecHex => "BASE_DEC_HEX",
+    };
+    format!("F\t{label}\t{filter}\t{ty}\twechat\t{base}\t{:#x}\t{help}", row.mask)
+}
+
+#[test]
+fn every_preference_of_the_table_is_registered_with_its_default() {
+    let text = Wireshark::shared().run(&["-G", "defaultprefs"]).text();
+    let registered: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#wechat.")).collect();
+    let expected: Vec<String> = PREFERENCES.iter().filter_map(preference_line).collect();
+    assert_eq!(registered, expected);
+}
+
+/// As `tshark -G defaultprefs` writes it; it leaves tables out.
+fn preference_line(row: &Preference) -> Option<String> {
+    let value = match row.ty {
+        PrefType::Ports => row.ports.to_str().unwrap().to_owned(),
+        PrefType::Boolean => if row.number == 0 { "FALSE" } else { "TRUE" }.to_owned(),
+        PrefType::Number => row.number.to_string(),
+        PrefType::Choice => row.parts[row.number as usize].help.to_str().unwrap().to_owned(),
+        PrefType::Table => return None,
+    };
+    Some(format!("{}: {value}", row.name.to_str().unwrap()))
+}
+
+#[test]
+fn bodies_have_a_dissector_table_of_numbers() {
+    let text = Wireshark::shared().run(&["-G", "dissector-tables"]).text();
+    let ours: Vec<&str> = text.lines().filter(|line| line.contains("wechat")).collect();
+    assert_eq!(ours, ["wechat.op\tWeChat operation\tFT_UINT32\tBASE_DEC\tWeChat\tDecode As not supported"]);
+}
+
+// ---- the sample session ----
+
+/// What was sent, and the frame whose length was broken on purpose, as its header has it.
+fn sample_frames(capture: &Capture) -> Vec<Frame> {
+    let mut frames = whole(capture);
+    let behind =
+        frames.iter().position(|frame| (frame.packet, frame.op) == (75, op::NOTIFY)).expect("notify");
+    frames.insert(behind, Frame { packet: 75, op: op::NOTIFY, seq: seq::PUSH, packet_len: 7 });
+    frames
+}
+
+#[test]
+fn the_sample_shows_every_frame_in_order() {
+    let capture = sample();
+    assert_frames(&open(&capture).frames(), &sample_frames(&capture));
+}
+
+#[test]
+fn the_sample_shows_the_same_frames_in_two_passes() {
+    let capture = sample();
+    assert_frames(&open(&capture).with(TWO_PASSES).frames(), &sample_frames(&capture));
+}
+
+#[test]
+fn columns_name_the_protocol_and_every_frame_of_a_packet() {
+    let filter = "frame.number in {4,8,24,35,37,62,66,70,75,81,114}";
+    let columns = open(&sample()).values(filter, &["frame.number", "_ws.col.Protocol", "_ws.col.Info"]);
+    let expected = [
+        "4 WeChat Identify request seq=identify",
+        "8 TCP 8080 → 40123 [ACK] Seq=109 Ack=277 Win=65535 Len=0",
+        "24 WeChat Send message request seq=4 | Send message request seq=5 | Send message request seq=6",
+        "35 WeChat Push (acknowledgement wanted)",
+        "37 WeChat Push acknowledgement seq=8",
+        "62 WeChat Direct send one-way seq=13",
+        "66 WeChat Operation 4660 response seq=14",
+        "70 WeChat Heartbeat seq=16",
+        "75 WeChat Send message response seq=17 | Notify [packet length 7 is wrong] | Notify: Messages",
+        "81 WeChat Redirect to 203.0.113.80",
+        "114 WeChat Heartbeat seq=heartbeat",
+    ];
+    assert_eq!(columns, expected);
+}
+
+#[test]
+fn details_show_the_header_its_meaning_and_the_body() {
+    let text = open(&sample()).text(&["-V", "-Y", "frame.number == 14"]);
+    let ours = &text[text.find("\nWeChat long link").expect("a tree of ours")..];
+    let expected = "
+WeChat long link, Send message response seq=2, 111 bytes
+    Packet length: 111
+    Head length: 16
+    Version: 1
+    Operation: 1000000237 (0x3b9acaed), newsendmsg
+    Seqid: 2 (0x00000002)
+    [Kind: response]
+    [Request operation: 237 (0x000000ed)]
+    [Operation name: newsendmsg]
+    [Direction: server to client (2)]
+    [Response to: 12]
+    [Response time: 0.070000000 seconds]
+    Body (95 bytes)
+        Business packet header: newsendmsg, AES-128-CBC
+            0111 11.. = Header length: 31
+            .... ..10 = Compression: none (2)
+            0101 .... = Algorithm: AES-128-CBC (5)
+            .... 1111 = Cookie length: 15
+            Client version: 0x00000000
+            Account data not shown (preference show_account)
+            Cgi type: 522 (newsendmsg)
+            Plain length: 48
+            Compressed length: 48
+            Rest of the header: 0000
+        Encrypted data: 3f854298eca865796eeee1e70893897fc8cffcb2d9eb9c71a1a3c1e51758eea3bbc1a085… (AES-128-CBC)
+
+";
+    assert_eq!(ours, expected);
+}
+
+#[test]
+fn json_has_a_layer_for_every_frame_of_a_packet() {
+    let layers = open(&sample()).layers();
+    let packet: Vec<&Map<String, Value>> =
+        layers.iter().filter(|(number, _)| *number == 24).map(|(_, layer)| layer).collect();
+    let seqs: Vec<&Value> = packet.iter().map(|layer| &layer["wechat.seq"]).collect();
+    assert_eq!(seqs, ["4", "5", "6"]);
+    let business = json!({
+        "wechat.business.head_len": "32",
+        "wechat.business.compression": "1",
+        "wechat.business.algorithm": "5",
+        "wechat.business.cookie_len": "15",
+        "wechat.client_version": "0x26000036",
+        "wechat.account_hidden": "",
+        "wechat.business.cgi": "522",
+        "wechat.business.plain_len": "180",
+        "wechat.business.packed_len": "90",
+        "wechat.business.rest": "00:02",
+    });
+    assert_eq!(packet[0]["wechat.body_tree"]["wechat.business"], business);
+    assert_eq!(packet[0]["wechat.packet_len"], "144");
+    assert_eq!(packet[0]["wechat.op.name"], "newsendmsg");
+}
+
+#[test]
+fn bytes_that_are_highlighted_are_those_of_the_field() {
+    let text = open(&sample()).text(&["-T", "pdml", "-Y", "frame.number == 26"]);
+    let place = |name: &str| -> Vec<(usize, usize)> {
+        let attribute = |line: &str, name: &str| -> usize {
+            let (_, rest) = line.split_once(&format!(" {name}=\"")).expect("an attribute");
+            rest.split('"').next().expect("its value").parse().expect("a number")
+        };
+        let lines = text.lines().filter(|line| line.contains(&format!(" name=\"{name}\" ")));
+        lines.map(|line| (attribute(line, "pos"), attribute(line, "size"))).collect()
+    };
+    // Ethernet, IP and TCP take 54 bytes; two frames of 111 follow.
+    assert_eq!(place("wechat"), [(54, 111), (165, 111)]);
+    assert_eq!(place("wechat.packet_len"), [(54, 4), (165, 4)]);
+    assert_eq!(place("wechat.op"), [(62, 4), (173, 4)]);
+    assert_eq!(place("wechat.seq"), [(66, 4), (177, 4)]);
+    assert_eq!(place("wechat.body"), [(70, 95), (181, 95)]);
+}
+
+#[test]
+fn statistics_see_values_without_a_visible_tree() {
+    let count =
+        "io,stat,0,COUNT(wechat.response_time)wechat.response_time,MAX(wechat.packet_len)wechat.packet_len";
+    let text = open(&sample()).text(&["-q", "-z", count]);
+    let row = text.lines().find(|line| line.contains("<>")).expect("a row of numbers");
+    let cells: Vec<&str> = row.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    assert_eq!(cells[1..], ["21", "5057"], "{text}");
+}
+
+// ---- display filters ----
+
+#[test]
+fn filters_find_operations_by_number_and_by_name() {
+    let (opened, frames) = (open(&sample()), sample_frames(&sample()));
+    let number = packets_of(&frames, |frame| frame.op == 0xed);
+    assert_eq!(opened.packets("wechat.op == 0xed"), number);
+    let either = |frame: &Frame| [237, 237 + RESPONSE_OFFSET].contains(&frame.op);
+    assert_eq!(opened.packets("wechat.op.name == \"newsendmsg\""), packets_of(&frames, either));
+    let answers = packets_of(&frames, |frame| frame.op == 237 + RESPONSE_OFFSET);
+    assert_eq!(opened.packets("wechat.op.base == 237"), answers);
+}
+
+#[test]
+fn filters_find_kinds() {
+    let (opened, frames) = (open(&sample()), sample_frames(&sample()));
+    let pushes = packets_of(&frames, |frame| frame.seq == seq::PUSH);
+    assert_eq!(opened.packets("wechat.kind == \"push\""), pushes);
+    let acks = packets_of(&frames, |frame| frame.op == op::PUSH_ACK);
+    assert_eq!(opened.packets("wechat.kind == \"push acknowledgement\""), acks);
+    assert_eq!(opened.packets("wechat.kind contains \"heartbeat\""), [70, 71, 92, 93, 114, 115]);
+    assert_eq!(opened.packets("wechat.kind == \"one-way\""), [62]);
+    assert_eq!(opened.packets("wechat.kind == \"unknown\""), NONE);
+}
+
+#[test]
+fn filters_compare_numbers_and_times_by_value() {
+    let (opened, frames) = (open(&sample()), sample_frames(&sample()));
+    assert_eq!(
+        opened.packets("wechat.packet_len > 600"),
+        packets_of(&frames, |frame| frame.packet_len > 600)
+    );
+    assert_eq!(
+        opened.packets("wechat.seq >= 0xfffffffe"),
+        packets_of(&frames, |frame| frame.seq >= 0xffff_fffe)
+    );
+    assert_eq!(opened.packets("wechat.response_time < 0.05"), [6, 71, 90, 93, 115]);
+    assert_eq!(opened.packets("wechat.response_time == 0.07"), [14]);
+    assert_eq!(opened.packets("wechat.response_time >= 0.085 || wechat.ack.time > 0.14"), [27, 45]);
+}
+
+#[test]
+fn filters_follow_responses_to_their_requests() {
+    let opened = open(&sample());
+    assert_eq!(opened.packets("wechat.response_to == 24"), [26, 27]);
+    let answers = packets_of(&sample_frames(&sample()), |frame| {
+        frame.op >= RESPONSE_OFFSET && frame.op != op::PUSH_ACK
+            || (frame.op, frame.packet) == (op::HEARTBEAT, 93)
+    });
+    assert_eq!(opened.packets("wechat.response_to"), answers);
+}
+
+#[test]
+fn filters_see_inside_bodies() {
+    let opened = open(&sample());
+    assert_eq!(opened.packets("wechat.push.flags.ack == 1"), [35, 41, 43, 111]);
+    assert_eq!(opened.packets("wechat.push.flags.ack == 0"), [39]);
+    assert_eq!(opened.packets("wechat.synckey.key == 201"), [4, 37, 45, 89, 104, 112]);
+    assert_eq!(opened.packets("wechat.selector.messages == 1"), [6, 29, 75, 106]);
+    assert_eq!(opened.packets("wechat.redirect.address == 198.51.100.8"), [81]);
+    assert_eq!(opened.packets("wechat.identify.language == \"zh_CN\""), [4, 89, 104]);
+    assert_eq!(opened.packets("wechat.business.cgi == 106"), [68]);
+}
+
+#[test]
+fn filters_find_notes_by_name_and_severity() {
+    let opened = open(&sample());
+    let notes = opened.values("wechat.packet_len_short", &["frame.number", "_ws.expert.message"]);
+    assert_eq!(notes, ["75 packet length 7 is below 16, the length of a header"]);
+    assert_eq!(opened.packets("_ws.expert.severity == \"Error\" && wechat"), [75]);
+    assert_eq!(opened.packets("_ws.expert.group == \"Malformed\" && wechat"), [75]);
+}
+
+// ---- two passes ----
+
+#[test]
+fn facts_that_lie_ahead_are_shown_once_they_are_known() {
+    let opened = open(&sample());
+    assert_eq!(opened.packets("wechat.response_in || wechat.push.ack_in"), NONE, "in one pass");
+
+    let opened = opened.with(TWO_PASSES);
+    let answered = [
+        "4 6",
+        "7 10",
+        "12 14",
+        "20 22",
+        "24 26,26,27",
+        "31 33",
+        "50 53",
+        "56 60",
+        "58 60",
+        "64 66",
+        "70 71",
+        "73 75",
+        "77 79",
+        "89 90",
+        "92 93",
+        "94 96",
+        "104 106",
+        "107 109",
+        "114 115",
+    ];
+    assert_eq!(opened.values("wechat.response_in", &["frame.number", "wechat.response_in"]), answered);
+    let acknowledged = ["35 37", "41 45", "43 45", "111 112"];
+    assert_eq!(opened.values("wechat.push.ack_in", &["frame.number", "wechat.push.ack_in"]), acknowledged);
+}
+
+/// Links from frames to packets: which packet, which seqid, which other packet.
+fn links(layers: &[(usize, Map<String, Value>)], field: &str) -> BTreeSet<(usize, String, usize)> {
+    let linked = layers.iter().filter(|(_, layer)| layer.contains_key(field));
+    let link = |(packet, layer): &(usize, Map<String, Value>)| {
+        let text = |field: &str| layer[field].as_str().expect("one value").to_owned();
+        (*packet, text("wechat.seq"), text(field).parse().expect("a number"))
+    };
+    linked.map(link).collect()
+}
+
+#[test]
+fn every_link_ahead_has_a_link_back() {
+    for capture in [sample(), case("merged"), case("second-client")] {
+        let layers = open(&capture).with(TWO_PASSES).layers();
+        let ahead = links(&layers, "wechat.response_in");
+        let back = links(&layers, "wechat.response_to");
+        assert!(ahead.len() >= 8, "{ahead:?}");
+        let turned: BTreeSet<_> = back.into_iter().map(|(packet, seq, other)| (other, seq, packet)).collect();
+        assert_eq!(ahead, turned);
+    }
+}
+
+#[test]
+fn two_passes_add_the_facts_ahead_and_change_nothing_else() {
+    const AHEAD: [&str; 2] = ["wechat.response_in", "wechat.push.ack_in"];
+    for capture in [sample(), case("repeated-seq"), case("mid-stream")] {
+        let opened = open(&capture);
+        let mut twice = opened.with(TWO_PASSES).layers();
+        twice.iter_mut().for_each(|(_, layer)| AHEAD.iter().for_each(|field| drop(layer.remove(*field))));
+        assert_eq!(opened.layers(), twice);
+    }
+}
+
+#[test]
+fn two_passes_print_the_same_every_time() {
+    let opened = open(&sample()).with(TWO_PASSES);
+    let [first, second] = [(); 2].map(|()| opened.text(&["-T", "pdml"]));
+    let body = |text: &str| text[text.find("<packet>").expect("a packet")..].to_owned();
+    assert_eq!(body(&first), body(&second));
+}
+
+// ---- streams that TCP cuts, joins, repeats and disorders ----
+
+/// Every frame that came whole is shown, and nothing else, in one pass and in two.
+#[track_caller]
+fn assert_shows_what_was_sent(opened: &Opened, capture: &Capture) {
+    assert_frames(&opened.frames(), &whole(capture));
+    assert_frames(&opened.with(TWO_PASSES).frames(), &whole(capture));
+}
+
+#[track_caller]
+fn assert_case(name: &str) {
+    let capture = case(name);
+    assert_shows_what_was_sent(&open(&capture), &capture);
+}
+
+#[test]
+fn ipv6_is_the_same() {
+    assert_case("ipv6");
+}
+
+#[test]
+fn clients_with_equal_ports_and_sequence_numbers_are_told_apart() {
+    assert_case("second-client");
+}
+
+#[test]
+fn headers_may_be_cut_after_any_byte() {
+    assert_case("split-header");
+}
+
+#[test]
+fn frames_may_come_byte_by_byte() {
+    assert_case("byte-by-byte");
+}
+
+#[test]
+fn frames_may_begin_and_end_anywhere_in_a_segment() {
+    assert_case("merged");
+}
+
+#[test]
+fn segments_may_be_full_of_sixteen_byte_frames() {
+    assert_case("sixteen-byte-frames");
+}
+
+#[test]
+fn a_frame_may_have_almost_a_mebibyte() {
+    assert_case("big-frame");
+}
+
+#[test]
+fn sequence_numbers_may_wrap_within_a_frame() {
+    assert_case("seq-wrap");
+}
+
+#[test]
+fn a_capture_may_begin_within_a_frame() {
+    assert_case("mid-stream");
+}
+
+#[test]
+fn a_repeated_segment_repeats_no_frame() {
+    assert_case("retransmission");
+}
+
+#[test]
+fn a_request_that_repeats_a_seqid_takes_the_response() {
+    assert_case("repeated-seq");
+    let opened = open(&case("repeated-seq")).with(TWO_PASSES);
+    let links = ["frame.number", "wechat.response_in", "wechat.response_to"];
+    // Two requests, the second answered; the answer once more; the next exchange.
+    assert_eq!(
+        opened.values("wechat && frame.number >= 20", &links),
+        ["20  ", "22 24 ", "24  22", "26  ", "28 30 ", "30  28"]
+    );
+}
+
+#[test]
+fn the_old_push_acknowledgement_acknowledges() {
+    assert_case("old-push-ack");
+    let opened = open(&case("old-push-ack")).with(TWO_PASSES);
+    let links =
+        opened.values("wechat.push.ack_in || wechat.ack_to", &["wechat.push.ack_in", "wechat.ack_to"]);
+    assert_eq!(links, ["22 ", " 20"]);
+}
+
+#[test]
+fn header_bytes_beyond_sixteen_are_shown_and_not_taken_for_the_body() {
+    assert_case("long-header");
+    let opened = open(&case("long-header"));
+    let fields = ["frame.number", "wechat.head_len", "wechat.head_extra", "wechat.packet_len"];
+    assert_eq!(opened.values("wechat.head_extra", &fields), ["20 20 e0e1e2e3 164"]);
+    assert_eq!(opened.packets("wechat.head_extra && wechat.body[0:2] == 81:5f"), [20]);
+}
+
+/// A first segment of fewer than 8 bytes is the port owner's: that frame is lost, and only that one.
+#[test]
+fn a_first_header_may_be_cut_and_costs_at_most_its_own_frame() {
+    let capture = case("split-first-header");
+    let rest = open(&capture).values("wechat.continuation", &["frame.number", "tcp.len"]);
+    let short: Vec<String> = (1..8).map(|cut| format!("{} {}", 60 + cut, 100 - cut)).collect();
+    assert_eq!(rest, short, "of the frames that began with 1 to 7 bytes");
+
+    let mut expected = whole(&capture);
+    expected.retain(|frame| !(61..68).contains(&frame.packet));
+    assert_frames(&open(&capture).frames(), &expected);
+    assert_frames(&open(&capture).with(TWO_PASSES).frames(), &expected);
+}
+
+#[test]
+fn disordered_segments_cost_at_most_their_frame() {
+    let capture = case("out-of-order");
+    let mut expected = whole(&capture);
+    let disordered = expected.iter().position(|frame| frame.packet_len > 5000).expect("the long frame");
+    expected.remove(disordered);
+    assert_shows(&open(&capture), &expected);
+
+    let ordered = open(&capture).with(&["-o", "tcp.reassemble_out_of_order:TRUE"]);
+    assert_shows_what_was_sent(&ordered, &capture);
+}
+
+#[track_caller]
+fn assert_shows(opened: &Opened, expected: &[Frame]) {
+    assert_frames(&opened.frames(), expected);
+    assert_frames(&opened.with(TWO_PASSES).frames(), expected);
+}
+
+#[test]
+fn packets_cut_off_by_the_snap_length_show_their_headers_and_say_so() {
+    let mut capture = case("snaplen");
+    let opened = open(&capture);
+    assert_eq!(opened.packets("wechat.not_captured"), [4, 6, 8, 10, 12, 15]);
+    assert_eq!(opened.packets("_ws.malformed"), NONE);
+    capture.set_snap_len(u32::MAX);
+    assert_shows(&opened, &with_whole_header(&capture));
+}
+
+#[test]
+fn a_frame_that_the_captures_end_cuts_off_is_not_taken_for_whole() {
+    assert_case("truncated-end");
+}
+
+/// TCP holds the segment back for the rest of the frame and never offers it again, so that nobody but
+/// TCP can say so.
+#[test]
+fn a_segment_that_waits_for_more_until_the_end_stays_tcps() {
+    let opened = open(&case("truncated-end")).with(TWO_PASSES);
+    let columns = opened.values("frame.number == 20", &["_ws.col.Protocol", "_ws.col.Info"]);
+    let info = "40700 → 8080 [ACK] Seq=2214 Ack=347 Win=65535 Len=1400 [TCP segment of a reassembled PDU]";
+    assert_eq!(columns, [format!("TCP {info}")]);
+}
+
+#[test]
+fn a_frame_that_begins_behind_another_and_never_ends_is_noted_on_later_visits() {
+    let account = &mut Account::new(&mut rng());
+    let mut script = Script::starting_at(Duration::ZERO);
+    script.client([&account.send_message(80), &account.send_message(5000)]);
+    script.close = false;
+    let mut capture = Capture::new([script.play(Endpoints::v4(40_700, 8080), [1, 2])]);
+    let end = capture.packets().iter().rposition(|packet| packet.control == Control::PshAck);
+    capture.truncate(end.expect("the write ends"));
+
+    let fields = ["frame.number", "wechat.seq", "wechat.packet_len", "_ws.expert.message"];
+    let notes = open(&capture).with(TWO_PASSES).values("wechat.truncated", &fields);
+    assert_eq!(notes, ["4 1,2 144,5057 the frame has 5057 bytes, 1256 of them are here"]);
+}
+
+// ---- ports and preferences ----
+
+#[test]
+fn another_port_is_read_when_the_user_says_so() {
+    let capture = case("other-port");
+    assert_eq!(open(&capture).packets("wechat"), NONE, "nobody said so");
+    let ways: [&[&str]; 3] = [
+        &["-d", "tcp.port==14000,wechat"],
+        &["-o", "wechat.tcp.port:14000"],
+        &["-o", "wechat.try_any_port:TRUE"],
+    ];
+    for way in ways {
+        assert_shows_what_was_sent(&open(&capture).with(way), &capture);
+    }
+}
+
+/// Of each packet the protocols, such as `eth:ethertype:ip:tcp:http`.
+fn protocols(opened: &Opened) -> Vec<String> {
+    opened.values("frame", &["frame.protocols"])
+}
+
+#[test]
+fn an_empty_port_range_frees_every_port() {
+    let freed = open(&sample()).with(&["-o", "wechat.tcp.port:"]);
+    let disabled = open(&sample()).with(&["--disable-protocol", "wechat"]);
+    assert_eq!(freed.packets("wechat"), NONE);
+    assert_eq!(disabled.packets("wechat"), NONE);
+    // Their owners get the segments: this one is TLS's, whatever it makes of it.
+    assert!(protocols(&freed)[103].ends_with(":tcp:tls"));
+    assert_eq!(protocols(&freed), protocols(&disabled));
+
+    let foreign = open(&case("foreign")).with(&["-o", "wechat.tcp.port:"]);
+    assert_eq!(foreign.packets("http.request && tcp.port == 80").len(), 3);
+}
+
+#[test]
+fn a_port_range_without_443_leaves_it_to_tls() {
+    let opened = open(&sample()).with(&["-o", "wechat.tcp.port:80,8000-8100"]);
+    let mut expected = sample_frames(&sample());
+    expected.retain(|frame| frame.packet <= 100);
+    assert_frames(&opened.frames(), &expected);
+}
+
+#[test]
+fn without_reassembly_a_frame_is_shown_where_its_header_is() {
+    for capture in [case("big-frame"), case("byte-by-byte"), case("long-header")] {
+        let expected = with_whole_header(&capture);
+        for preference in ["wechat.desegment:FALSE", "tcp.desegment_tcp_streams:FALSE"] {
+            assert_shows(&open(&capture).with(&["-o", preference]), &expected);
+        }
+    }
+}
+
+#[test]
+fn a_frame_beyond_the_limit_is_an_error_and_costs_no_other() {
+    let capture = sample();
+    let opened = open(&capture).with(&["-o", "wechat.max_frame:2000"]);
+    let fields = ["frame.number", "wechat.packet_len", "_ws.expert.message"];
+    assert_eq!(
+        opened.values("wechat.packet_len_beyond_limit && _ws.expert.severity == \"Error\"", &fields),
+        [
+            "9 2561 packet length 2561 is beyond the largest frame accepted, 2000",
+            "16 5057 packet length 5057 is beyond the largest frame accepted, 2000",
+        ]
+    );
+    let mut shown = opened.frames();
+    shown.retain(|frame| frame.packet_len <= 2000);
+    let mut expected = sample_frames(&capture);
+    expected.retain(|frame| frame.packet_len <= 2000);
+    assert_frames(&shown, &expected);
+}
+
+#[test]
+fn account_data_is_shown_only_on_request() {
+    let hidden = open(&sample());
+    assert_eq!(hidden.packets("wechat.uin || wechat.business.cookie"), NONE);
+
+    let shown = hidden.with(&["-o", "wechat.show_account:TRUE"]);
+    assert_eq!(shown.packets("wechat.account_hidden"), NONE);
+    assert_eq!(shown.packets("wechat.uin"), hidden.packets("wechat.account_hidden"));
+    let fields = ["wechat.uin", "wechat.business.cookie"];
+    assert_eq!(
+        shown.values("frame.number in {4,7,107}", &fields),
+        [
+            "475459749 ",
+            "475459749 df6ff8eff6eabe39fd243a2e5780a0",
+            "327558108 3d73572bb2992eec738a943bd9259b",
+        ]
+    );
+}
+
+#[test]
+fn the_account_number_is_in_no_text_unless_asked_for() {
+    let number = "475459749";
+    let opened = open(&sample());
+    assert!(!opened.text(&["-V", "-P"]).contains(number));
+    assert!(opened.text(&["-V", "-P", "-o", "wechat.show_account:TRUE"]).contains(number));
+}
+
+#[test]
+fn the_ports_need_not_tell_who_is_the_server() {
+    let opened = open(&sample()).with(&["-o", "wechat.server_side:none"]);
+    // Before the first operation that tells, nothing does; behind it everything is told.
+    assert_eq!(opened.packets("wechat.kind == \"unknown\""), [4, 89, 104]);
+    assert_eq!(opened.packets("wechat.op && !wechat.direction"), [4, 89, 104]);
+    let turned = open(&sample()).with(&["-o", "wechat.server_side:higher"]);
+    assert_eq!(turned.packets("wechat.direction == 2 && frame.number == 4"), [4]);
+}
+
+// ---- the user's table of operations ----
+
+fn operation_row(cells: &str) -> String {
+    format!("uat:wechat_operations:{cells}")
+}
+
+#[test]
+fn the_users_table_names_an_operation() {
+    let row = operation_row(r#""4660","experiment","request""#);
+    let opened = open(&sample()).with(&["-o", &row]);
+    let fields = ["frame.number", "wechat.op.name", "_ws.col.Info"];
+    assert_eq!(
+        opened.values("wechat.op.name == \"experiment\"", &fields),
+        ["64 experiment experiment request seq=14", "66 experiment experiment response seq=14",]
+    );
+}
+
+#[test]
+fn the_users_table_renames_a_known_operation_in_one_role() {
+    let row = operation_row(r#""0x18","news","push""#);
+    let opened = open(&sample()).with(&["-o", &row]);
+    assert_eq!(opened.packets("wechat.op.name == \"news\""), [29, 75]);
+    assert_eq!(opened.packets("wechat.op.name == \"newnotify\""), NONE);
+}
+
+#[test]
+fn a_bad_row_of_the_users_table_stops_tshark_with_a_reason() {
+    let long = format!(r#""5","{}","""#, "x".repeat(65));
+    let rows = [
+        (r#""abc","x","""#, r#""abc" is no operation number: decimal, or 0x and hexadecimal"#),
+        (r#""4294967296","x","""#, r#""4294967296" is no operation number: decimal, or 0x and hexadecimal"#),
+        (r#""+5","x","""#, r#""+5" is no operation number: decimal, or 0x and hexadecimal"#),
+        (r#""1000000237","x","""#, "1000000237 is the number of an answer: name its request, 237"),
+        (r#""5","","""#, "operation 5 needs a name"),
+        (r#""5","a$b","""#, r#"the name of operation 5 holds "$""#),
+        (long.as_str(), "the name of operation 5 is longer than 64 characters"),
+        (r#""5","x","boss""#, r#""boss" is no role: request, push, one-way, heartbeat, or nothing"#),
+    ];
+    let opened = open(&sample());
+    for (cells, reason) in rows {
+        let output = opened.with(&["-o", &operation_row(cells)]).run();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{cells}: {output:?}");
+        assert!(output.stderr.trim_end().ends_with(reason), "{cells}: {}", output.stderr);
+    }
+}
+
+// ---- other dissectors for bodies ----
+
+#[test]
+fn a_lua_script_takes_over_the_body_of_an_operation() {
+    let opened = open(&sample()).with_lua(&example("take_over.lua"));
+    let requests = packets_of(&sample_frames(&sample()), |frame| frame.op == 237);
+    assert_eq!(opened.packets("message"), requests);
+    assert_eq!(opened.packets("message && wechat.op == 237 && wechat.body"), requests, "our tree stays");
+    // The three frames of this packet: its first byte and the rest are exactly the body.
+    let fields = ["message.first", "message.rest", "wechat.body"];
+    let values = opened.values("frame.number == 24", &fields);
+    let columns: Vec<Vec<&str>> = values[0].split(' ').map(|column| column.split(',').collect()).collect();
+    let bodies: Vec<String> =
+        columns[0].iter().zip(&columns[1]).map(|(first, rest)| format!("{}{rest}", &first[2..])).collect();
+    assert_eq!(bodies, columns[2]);
+    assert_eq!(bodies.len(), 3);
+}
+
+#[test]
+fn a_lua_script_takes_bodies_that_begin_with_certain_bytes() {
+    let opened = open(&sample()).with_lua(&example("heuristic.lua"));
+    let begin = opened.packets("wechat.body[0:2] == 7e:5f");
+    assert!(begin.len() > 5, "{begin:?}");
+    assert_eq!(opened.packets("packed"), begin);
+    let versions = opened.values("frame.number in {12,14}", &["packed.version", "wechat.client_version"]);
+    assert_eq!(versions, ["0x26000036 0x26000036", "0x00000000 0x00000000"]);
+}
+
+/// The rest of a script whose dissector for operation 237 is `body`.
+fn taken_over_by(body: &str) -> String {
+    format!(
+        "local mine = Proto('mine', 'Mine')\n\
+         function mine.dissector(body, pinfo, tree)\n{body}\nend\n\
+         DissectorTable.get('wechat.op'):add(237, mine)\n"
+    )
+}
+
+#[test]
+fn a_script_that_fails_hides_no_frame() {
+    let script = taken_over_by("error('no luck')");
+    let capture = sample();
+    let opened = open(&capture).with_lua(&script);
+    assert_frames(&opened.frames(), &sample_frames(&capture));
+    let errors = opened.values("frame.number == 24", &["wechat.seq", "_ws.lua.error"]);
+    assert_eq!(errors, ["4,5,6 1,1,1"]);
+}
+
+#[test]
+fn a_body_dissector_that_throws_hides_no_frame() {
+    let capture = sample();
+    // Wireshark's own dissectors, given bytes that are not theirs. They throw past the script.
+    for (name, exception) in [("arp", "_ws.malformed"), ("dns", "_ws.unreassembled")] {
+        let script = format!("DissectorTable.get('wechat.op'):add(237, Dissector.get('{name}'))");
+        let opened = open(&capture).with_lua(&script);
+        assert_eq!(opened.packets(&format!("{exception} && frame.number == 24")), [24], "it throws");
+        assert_frames(&opened.frames(), &sample_frames(&capture));
+    }
+}
+
+#[test]
+fn a_body_dissector_cannot_hold_up_the_stream() {
+    let script = taken_over_by("pinfo.desegment_offset = 0\npinfo.desegment_len = 100");
+    let capture = sample();
+    assert_frames(&open(&capture).with_lua(&script).frames(), &sample_frames(&capture));
+}
+
+// ---- hostile captures ----
+
+/// tshark survives it, and nothing is said to be a dissector's fault.
+#[track_caller]
+fn assert_survives(opened: &Opened) {
+    for options in [&["-V", "-P"][..], &["-2", "-V", "-P"]] {
+        let text = opened.text(options);
+        for complaint in
+            ["Dissector bug", "Malformed Packet: WeChat", "wechat.internal_error", "dissector failed"]
+        {
+            assert!(!text.contains(complaint), "{complaint}");
+        }
+    }
+}
+
+fn client_writes(port: u16, writes: &[Vec<u8>]) -> Capture {
+    let mut script = Script::starting_at(Duration::ZERO);
+    for bytes in writes {
+        script.wait(10).client([Chunk::raw(bytes.clone())]);
+    }
+    Capture::new([script.play(Endpoints::v4(40_700, port), [1, 2])])
+}
+
+/// A header whose frame has this length.
+fn header(packet_len: u32, op: u32, seq: u32) -> Vec<u8> {
+    let mut bytes = Pdu::empty(op, seq).encode();
+    bytes[..4].copy_from_slice(&packet_len.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn connections_that_claim_a_mebibyte_and_fall_silent_cost_nothing() {
+    let flows = (0..500).map(|index| {
+        let mut script = Script::starting_at(Duration::from_millis(index));
+        script.client([Chunk::raw(header(MAX_PACKET_LEN as u32, op::NEW_SEND_MSG, 1))]);
+        script.close = index % 2 == 0;
+        script.play(Endpoints::v4(10_000 + index as u16, 8080), [1, 2])
+    });
+    let opened = open(&Capture::new(flows));
+    assert_survives(&opened);
+    assert_eq!(opened.packets("wechat.op"), NONE);
+}
+
+#[test]
+fn a_length_that_lies_is_found_out_by_the_frames_inside_it() {
+    let account = &mut Account::new(&mut rng());
+    let frames: Vec<Pdu> = (0..10).map(|_| account.send_message(300)).collect();
+    let mut writes = vec![header(MAX_PACKET_LEN as u32, op::NEW_SEND_MSG, 77)];
+    writes.extend(frames.iter().map(Pdu::encode));
+    let opened = open(&client_writes(8080, &writes));
+    let shown: Vec<u32> = opened.frames().iter().map(|frame| frame.seq).collect();
+    let sent: Vec<u32> = [77].into_iter().chain(frames.iter().map(|frame| frame.seq)).collect();
+    assert_eq!(shown, sent);
+    assert_eq!(opened.packets("wechat.packet_len_wrong").len(), 1);
+}
+
+/// Requests and responses whose bodies are whole frames, this many times over.
+fn nested(depths: impl Iterator<Item = usize>) -> Capture {
+    let inside: Vec<u8> = (1..20).flat_map(|seq| Pdu::new(op::NEW_SYNC, seq, vec![7; 30]).encode()).collect();
+    let mut script = Script::starting_at(Duration::ZERO);
+    for (depth, seq) in depths.zip(1..) {
+        let frame = Pdu::new(op::NEW_SEND_MSG, seq, inside.repeat(depth));
+        script.wait(10).client([&frame]);
+        script.wait(10).server([&frame.response(inside.clone())]);
+    }
+    Capture::new([script.play(Endpoints::v4(40_700, 8080), [1, 2])])
+}
+
+#[test]
+fn frames_inside_a_body_of_one_segment_are_its_body() {
+    let capture = nested([1; 20].into_iter());
+    assert_shows_what_was_sent(&open(&capture), &capture);
+}
+
+#[test]
+fn frames_inside_a_long_body_hide_no_frame_around_it() {
+    let capture = nested(1..20);
+    let shown: BTreeSet<(u32, u32)> =
+        open(&capture).frames().iter().map(|frame| (frame.op, frame.seq)).collect();
+    let hidden: Vec<Frame> =
+        whole(&capture).into_iter().filter(|frame| !shown.contains(&(frame.op, frame.seq))).collect();
+    assert_eq!(hidden, []);
+    assert_survives(&open(&capture));
+}
+
+#[test]
+fn garbage_on_every_port_does_no_harm() {
+    let rng = &mut rng();
+    let mut flows = Vec::new();
+    for (index, port) in [80, 8080, 443].into_iter().cycle().take(60).enumerate() {
+        let mut script = Script::starting_at(Duration::from_millis(index as u64));
+        script.handshake = index % 2 == 0;
+        for write in 0..6 {
+            let mut bytes = vec![0; 1 + rng.next_u32() as usize % 3000];
+            rng.fill_bytes(&mut bytes);
+            // Of some the beginning is all right, of some it is only plausible.
+            if index % 3 == 0 && bytes.len() > HEADER_LEN {
+                let packet_len = [7, 16, 2000, MAX_PACKET_LEN as u32, u32::MAX][(index / 3 + write) % 5];
+                bytes[..8].copy_from_slice(&header(packet_len, 0, 0)[..8]);
+            }
+            script.wait(5).write(Direction::BOTH[write % 2], [Chunk::raw(bytes)]);
+        }
+        flows.push(script.play(Endpoints::v4(20_000 + index as u16, port), [rng.next_u32(), rng.next_u32()]));
+    }
+    let opened = open(&Capture::new(flows));
+    assert_survives(&opened);
+    assert_survives(&opened.with(&["-o", "wechat.try_any_port:TRUE", "-o", "wechat.desegment:FALSE"]));
+    assert!(!opened.packets("wechat").is_empty(), "some of it looks like WeChat's");
+}
+
+#[test]
+fn two_hundred_thousand_frames_in_the_largest_packets_are_all_shown() {
+    const FRAMES: u32 = 200_000;
+    /// An IP packet has at most 65535 bytes, 40 of them headers.
+    const IN_A_PACKET: u32 = (65_535 - 40) / HEADER_LEN as u32;
+    let seqs: Vec<u32> = (1..=FRAMES).collect();
+    let packets = seqs.chunks(IN_A_PACKET as usize).enumerate().map(|(index, seqs)| {
+        let offset = index as u64 * u64::from(IN_A_PACKET) * HEADER_LEN as u64;
+        Packet {
+            time: Duration::from_millis(index as u64),
+            flow: 0,
+            direction: Direction::ClientToServer,
+            identification: index as u16,
+            sequence: offset as u32,
+            acknowledgement: 1,
+            control: Control::PshAck,
+            offset,
+            payload: seqs.iter().flat_map(|&seq| Pdu::empty(op::NOOP, seq).encode()).collect(),
+        }
+    });
+    let opened = wireshark::open_packets(packets, &Endpoints::v4(40_700, 8080));
+    let shown: Vec<u32> = opened.frames().iter().map(|frame| frame.seq).collect();
+    assert!(shown == seqs, "{} frames are shown, not all that were sent, in order", shown.len());
+}
