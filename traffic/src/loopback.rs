@@ -2,8 +2,8 @@
 //! A client and a server that really talk, for captures that a kernel made.
 
 use std::io::{self, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
-use std::thread::sleep;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
@@ -164,6 +164,15 @@ impl Link {
 
 fn unexpected(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Server and client in one process, on this port of 127.0.0.1; the client's tally.
+pub fn talk(port: u16) -> io::Result<Tally> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    let server = thread::spawn(move || serve(&listener));
+    let tally = client((Ipv4Addr::LOCALHOST, port))?;
+    server.join().map_err(|_| io::Error::other("the server panicked"))??;
+    Ok(tally)
 }
 
 #[cfg(test)]

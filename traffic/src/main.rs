@@ -25,6 +25,7 @@ wechat-traffic: seeded WeChat long-link traffic
   bench OUT.pcap --frames N [--connections C] [--seed N]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
+  talk PORT                                       is both, for a capture on the loopback device
 ";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -123,6 +124,11 @@ fn run(mut arguments: Arguments) -> Result<()> {
         "faults" => list(fault::FAULTS.iter().map(|fault| (fault.name, fault.about))),
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
+        "talk" => {
+            let port: u16 = arguments.next("PORT")?.parse()?;
+            arguments.finish()?;
+            report(loopback::talk(port)?)
+        }
         "client" => {
             let server = arguments.next("HOST:PORT")?.string()?;
             arguments.finish()?;

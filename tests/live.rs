@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A capture that is still running: a client and a server really talk, dumpcap records them, and tshark
+//! shows their frames as they come.
+
+#[path = "support/plugin.rs"]
+mod plugin;
+
+use std::collections::BTreeMap;
+use std::env::consts::EXE_SUFFIX;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use plugin::{need, plugin};
+use wechat_traffic::pdu::{RESPONSE_OFFSET, op};
+use xtask::sandbox::Sandbox;
+use xtask::{cargo, process};
+
+/// It takes two seconds; behind this something hangs.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Tells the script where; its value is a port.
+const PORT: &str = "WECHAT_LIVE_PORT";
+
+/// Writes the capture to its output until its input ends. What it runs to be captured is `"$@"`.
+const RECORD: &str = r#"
+set -eu
+log=$(mktemp)
+dumpcap -q -i lo -f "tcp port $WECHAT_LIVE_PORT" -w - 2>"$log" &
+dumpcap=$!
+trap 'cat "$log" >&2; rm "$log"; kill "$dumpcap" 2>/dev/null || true' EXIT
+# It names its file when it has begun to capture.
+until grep -q '^File:' "$log"; do kill -0 "$dumpcap"; sleep 0.02; done
+"$@" >&2
+cat >&2
+"#;
+
+/// What `loopback::client` sends, and what `loopback::serve` does.
+const CLIENT_SENDS: [u32; 7] = [
+    op::IDENTIFY,
+    op::PUSH_ACK,
+    op::HEARTBEAT,
+    op::NEW_SEND_MSG,
+    op::NEW_SEND_MSG,
+    op::NEW_SEND_MSG,
+    op::NEW_SEND_MSG,
+];
+const SERVER_SENDS: [u32; 7] = [
+    op::IDENTIFY + RESPONSE_OFFSET,
+    op::PUSH,
+    op::HEARTBEAT + RESPONSE_OFFSET,
+    op::NEW_SEND_MSG + RESPONSE_OFFSET,
+    op::NEW_SEND_MSG + RESPONSE_OFFSET,
+    op::NEW_SEND_MSG + RESPONSE_OFFSET,
+    op::NEW_SEND_MSG + RESPONSE_OFFSET,
+];
+
+#[test]
+fn frames_are_shown_while_they_are_captured() {
+    ["tshark", "dumpcap", "sh"].into_iter().for_each(need);
+    let deadline = Instant::now() + LIMIT;
+    let network = Network::find();
+    let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
+    let mut recorder = network.record();
+    let mut tshark = show(&sandbox, &network, &mut recorder);
+    let lines = lines_of(&mut tshark);
+
+    let mut frames = Vec::new();
+    while frames.len() < CLIENT_SENDS.len() + SERVER_SENDS.len() {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => frames.extend(frames_in(&line, network.port)),
+            Err(_) => panic!("only {} frames are shown: {frames:?}\n{}", frames.len(), stop(recorder)),
+        }
+    }
+    let running = recorder.try_wait().expect("it can be asked").is_none();
+    let complaints = stop(recorder);
+    assert!(running, "the capture ended too early: {complaints}");
+    let more: Vec<String> = lines.iter().collect();
+    assert!(more.is_empty(), "more than was sent: {more:?}");
+    assert!(tshark.wait().expect("tshark ends with the capture").success());
+
+    assert_what_was_sent(&frames);
+}
+
+fn assert_what_was_sent(frames: &[Frame]) {
+    let (server, client): (Vec<&Frame>, Vec<&Frame>) = frames.iter().partition(|frame| frame.from_server);
+    assert_eq!(client.iter().map(|frame| frame.op).collect::<Vec<_>>(), CLIENT_SENDS);
+    assert_eq!(server.iter().map(|frame| frame.op).collect::<Vec<_>>(), SERVER_SENDS);
+
+    let requests: BTreeMap<u32, &Frame> = client.iter().map(|frame| (frame.seq, *frame)).collect();
+    for response in server.iter().filter(|frame| frame.op != op::PUSH) {
+        let request = requests[&response.seq];
+        assert_eq!(request.op + RESPONSE_OFFSET, response.op);
+        assert_eq!(Some(request.packet), response.response_to, "{response:?}");
+    }
+
+    let byte_by_byte = client.last().expect("the last request");
+    assert!(byte_by_byte.segments > 50, "it was sent byte by byte: {byte_by_byte:?}");
+}
+
+/// Where client, server and dumpcap run.
+struct Network {
+    /// A command that runs another one there.
+    enter: Vec<&'static str>,
+    port: u16,
+}
+
+impl Network {
+    /// A namespace of its own, in which ports are free and everybody may capture, where the system gives
+    /// one; else this machine's own loopback device, on which not everybody may.
+    fn find() -> Self {
+        let root: &[&str] = if process::is_root() { &[] } else { &["--map-root-user"] };
+        let unshare = [&["unshare", "--net"], root].concat();
+        let up = ["sh", "-c", r#"ip link set lo up && exec "$@""#, "sh"];
+        let enter = [&unshare[..], &up].concat();
+        if process::output(Command::new(enter[0]).args(&enter[1..]).arg("true")).is_ok() {
+            return Self { enter, port: 8080 };
+        }
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|free| free.local_addr());
+        let port = free(8080).or_else(|_| free(0)).expect("a free port").port();
+        Self { enter: Vec::new(), port }
+    }
+
+    /// Starts the capture and, when it runs, `talk`.
+    fn record(&self) -> Child {
+        let talk = traffic_program();
+        let script = ["sh", "-c", RECORD, "sh"];
+        let words = [&self.enter[..], &script].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(talk).args(["talk", &self.port.to_string()]);
+        command.env(PORT, self.port.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("sh starts")
+    }
+}
+
+/// The generator's program, in which client and server talk.
+fn traffic_program() -> PathBuf {
+    process::output(cargo::cargo("build").args(["--package", "wechat-traffic"])).expect("cargo builds it");
+    cargo::target_dir().expect("cargo says where").join("debug").join(format!("wechat-traffic{EXE_SUFFIX}"))
+}
+
+/// Lets tshark read what the recorder writes, while it does.
+fn show(sandbox: &Sandbox, network: &Network, recorder: &mut Child) -> Child {
+    let mut command = sandbox.tshark(["-l", "-r", "-", "-Y", "wechat.op", "-T", "fields"]);
+    for field in FIELDS {
+        command.args(["-e", field]);
+    }
+    if network.port != 8080 {
+        command.args(["-d", &format!("tcp.port=={},wechat", network.port)]);
+    }
+    let capture = recorder.stdout.take().expect("a pipe");
+    command.stdin(Stdio::from(capture)).stdout(Stdio::piped()).spawn().expect("tshark starts")
+}
+
+/// The lines of its output, as they come.
+fn lines_of(tshark: &mut Child) -> Receiver<String> {
+    let output = BufReader::new(tshark.stdout.take().expect("a pipe"));
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    receiver
+}
+
+/// Ends the capture, and returns what was said of it.
+fn stop(mut recorder: Child) -> String {
+    drop(recorder.stdin.take());
+    let mut complaints = String::new();
+    let mut errors = recorder.stderr.take().expect("a pipe");
+    errors.read_to_string(&mut complaints).expect("text");
+    recorder.wait().expect("it ends with its input");
+    complaints
+}
+
+const FIELDS: [&str; 6] =
+    ["frame.number", "tcp.srcport", "tcp.segment.count", "wechat.op", "wechat.seq", "wechat.response_to"];
+
+/// A frame that is shown.
+#[derive(Debug)]
+struct Frame {
+    packet: u32,
+    from_server: bool,
+    /// Into how many segments it was cut.
+    segments: u32,
+    op: u32,
+    seq: u32,
+    response_to: Option<u32>,
+}
+
+/// The frames of one packet; its responses all have a link, as the client waits for each.
+fn frames_in(line: &str, server_port: u16) -> Vec<Frame> {
+    let columns: Vec<Vec<u32>> = line.split('\t').map(numbers).collect();
+    let [packet, source, segments, ops, seqs, links] = &columns[..] else { panic!("unexpected: {line}") };
+    let mut links = links.iter().copied();
+    let frame = |(&op, &seq): (&u32, &u32)| Frame {
+        packet: packet[0],
+        from_server: source[0] == u32::from(server_port),
+        segments: segments.iter().copied().max().unwrap_or(1),
+        op,
+        seq,
+        response_to: if op > RESPONSE_OFFSET && op != op::PUSH_ACK { links.next() } else { None },
+    };
+    ops.iter().zip(seqs).map(frame).collect()
+}
+
+fn numbers(column: &str) -> Vec<u32> {
+    let values = column.split(',').filter(|value| !value.is_empty());
+    values.map(|value| value.parse().expect("a number")).collect()
+}
