@@ -128,8 +128,11 @@ bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
     /* Never made for a packet that may not be ours. */
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
     wechat_segment segment = describe(pinfo, conversation, tcp);
+    /* Read where it lies: TCP's own getter changes what it returns. */
     const struct tcp_analysis *analysis =
-        tcp != NULL && conversation != NULL ? get_tcp_conversation_data(conversation, pinfo) : NULL;
+        tcp != NULL && conversation != NULL
+            ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp)
+            : NULL;
 
     segment.flags |= flags;
     /* TCP knows the server's port from the SYN. Who is no TCP has no beginning to miss. */
