@@ -3,7 +3,7 @@
 //!
 //! | segment begins with | stream not decided yet |
 //! | --- | --- |
-//! | a TLS record, an HTTP method or `HTTP/` | it is the port owner's, for good |
+//! | a TLS record, an HTTP method, `HTTP/` or other text | it is the port owner's, for good |
 //! | a plausible header, 8 bytes or more | it is ours |
 //! | fewer bytes | the owner's turn; what they may have begun is remembered, and the next segment of the same direction decides |
 //! | anything else | the owner's turn; it is ours only when no SYN was seen and a chain of headers lies inside |
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use crate::config::Config;
 use crate::fields::DEFAULT_LIMIT;
-use crate::frame::{HEADER_LEN, Header, Quality, at, may_start_header};
+use crate::frame::{HEADER_LEN, Header, at, may_start_header};
 use crate::framing::{Lane, begins_chain, find_chain};
 use crate::operation;
 use crate::session::LaneId;
@@ -57,8 +57,43 @@ enum Owner {
     Ours(u32),
     /// Somebody else's from this packet on.
     Theirs(u32),
-    /// A segment too short to tell: its bytes, their number, where they ended and who sent them.
-    Begun([u8; PLAUSIBLE], usize, u32, bool),
+    /// Segments too short to tell.
+    Begun(Beginning),
+}
+
+/// The first bytes of what may be a header, where they begin in the stream and who sent them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Beginning {
+    bytes: [u8; HEADER_LEN],
+    length: usize,
+    start: u32,
+    side: bool,
+}
+
+impl Beginning {
+    /// What these bytes and the segment behind them may begin together.
+    fn of(begun: &[u8], offer: &Offer<'_>, config: &Config) -> Option<Self> {
+        let mut bytes = [0; HEADER_LEN];
+        let joined = begun.iter().chain(offer.data);
+        let length = bytes.iter_mut().zip(joined).map(|(to, from)| *to = *from).count();
+        let start = offer.position.wrapping_sub(begun.len() as u32);
+        let plausible = may_start_header(bytes.get(..length)?, limit(config));
+        plausible.then_some(Self { bytes, length, start, side: offer.side })
+    }
+
+    /// The same with a segment that follows. Its first bytes may be known already: the owner of the
+    /// port may have asked for more, and is then offered all of them once again.
+    fn joined(self, offer: &Offer<'_>, config: &Config) -> Option<Self> {
+        if self.side != offer.side || offer.any_port {
+            return None;
+        }
+        let known = offer.position.wrapping_sub(self.start) as usize;
+        Self::of(self.bytes.get(..self.length)?.get(..known)?, offer, config)
+    }
+
+    fn header(&self) -> Option<Header> {
+        Header::read(self.bytes.get(..self.length)?)
+    }
 }
 
 /// The owners of all streams that were offered.
@@ -80,34 +115,26 @@ impl Claims {
             _ if !offer.first_visit => return (false, None),
             _ => {}
         }
-        if begins_theirs(offer.data) {
+        let joined = match known {
+            Some(Owner::Begun(begun)) => begun.joined(&offer, config),
+            _ => None,
+        };
+        if joined.is_none() && begins_theirs(&offer) {
             self.owners.insert(stream, Owner::Theirs(offer.packet));
             return (false, None);
         }
-        let lane = joined(known, &offer, config).map(|lane| (LaneId::new(stream, offer.side), lane));
+        let lane = joined.filter(|joined| joined.start != offer.position).and_then(|joined| {
+            let lane = Lane::behind_header(joined.start, &joined.header()?, offer.position);
+            Some((LaneId::new(stream, offer.side), lane))
+        });
         let ours = lane.is_some() || begins_ours(&offer, config);
         if ours {
             self.owners.insert(stream, Owner::Ours(offer.packet));
-        } else if offer.data.len() < PLAUSIBLE && may_start_header(offer.data, limit(config)) {
-            let mut begun = [0; PLAUSIBLE];
-            begun.iter_mut().zip(offer.data).for_each(|(to, from)| *to = *from);
-            let end = offer.position.wrapping_add(offer.data.len() as u32);
-            self.owners.insert(stream, Owner::Begun(begun, offer.data.len(), end, offer.side));
+        } else if let Some(begun) = joined.or_else(|| Beginning::of(&[], &offer, config)) {
+            self.owners.insert(stream, Owner::Begun(begun));
         }
         (ours, lane)
     }
-}
-
-/// The lane of a frame whose first bytes were too few to claim it.
-fn joined(known: Option<Owner>, offer: &Offer<'_>, config: &Config) -> Option<Lane> {
-    let Some(Owner::Begun(bytes, length, end, side)) = known else { return None };
-    if side != offer.side || end != offer.position || offer.any_port {
-        return None;
-    }
-    let begun = bytes.get(..length)?;
-    let joined: Vec<u8> = begun.iter().chain(offer.data).copied().take(HEADER_LEN).collect();
-    let header = Header::read(&joined).filter(|header| header.quality(limit(config)) == Quality::Strict)?;
-    Some(Lane::behind_header(end.wrapping_sub(length as u32), &header, end))
 }
 
 fn begins_ours(offer: &Offer<'_>, config: &Config) -> bool {
@@ -125,8 +152,10 @@ fn begins_ours(offer: &Offer<'_>, config: &Config) -> bool {
     plausible || (!offer.began_in_capture && find_chain(data, limit(config)))
 }
 
-/// Whether a segment begins as a TLS record or an HTTP message does.
-fn begins_theirs(data: &[u8]) -> bool {
+/// Whether a segment begins as a TLS record or an HTTP message does, or is text, as the pieces of
+/// HTTP are when they come out of order.
+fn begins_theirs(offer: &Offer<'_>) -> bool {
+    let data = offer.data;
     const WORDS: [&[u8]; 12] = [
         b"HTTP/",
         b"GET ",
@@ -142,7 +171,15 @@ fn begins_theirs(data: &[u8]) -> bool {
         b"NOTIFY ",
     ];
     let tls = matches!(data, [20..=24, 3, 0..=4, ..]);
-    tls || WORDS.iter().any(|word| data.starts_with(word))
+    tls || WORDS.iter().any(|word| data.starts_with(word)) || is_text(offer)
+}
+
+/// Whether a segment is text. Ours never begin so; but in the middle of a stream, a short piece of a
+/// frame may look like it.
+fn is_text(offer: &Offer<'_>) -> bool {
+    const SURE: usize = 16;
+    let head = offer.data.get(..SURE).unwrap_or(if offer.began_in_capture { offer.data } else { &[] });
+    !head.is_empty() && head.iter().all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~'))
 }
 
 #[cfg(test)]
@@ -173,7 +210,7 @@ mod tests {
     #[test]
     fn a_decision_stays_and_later_visits_repeat_it() {
         let mut claims = Claims::default();
-        assert!(!decide(&mut claims, offer(b"junk", 1)));
+        assert!(!decide(&mut claims, offer(&[7; 4], 1)));
         assert!(decide(&mut claims, offer(&HEARTBEAT, 2)));
         assert!(decide(&mut claims, offer(b"GET / HTTP/1.1", 3)));
         let again = |data, packet| Offer { first_visit: false, ..offer(data, packet) };
@@ -199,6 +236,30 @@ mod tests {
             let (ours, lane) = claims.decide(rest, &Config::default());
             assert!(ours && lane.is_some_and(|(_, lane)| lane.next() == 17), "{length}");
         }
+    }
+
+    #[test]
+    fn short_segments_add_up() {
+        let mut claims = Claims::default();
+        let frame: Vec<u8> = HEARTBEAT.iter().copied().chain(*b"a body").collect();
+        for (packet, byte) in (1..).zip(&frame) {
+            let offer = Offer { position: packet, ..offer(std::slice::from_ref(byte), packet) };
+            assert_eq!(decide(&mut claims, offer), packet >= 16, "{packet}");
+        }
+    }
+
+    #[test]
+    fn text_is_theirs() {
+        for first in [b"P".as_slice(), b"ls/ HTTP/1.1\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"] {
+            let mut claims = Claims::default();
+            assert!(!decide(&mut claims, offer(first, 1)));
+            assert!(!decide(&mut claims, offer(&HEARTBEAT, 2)));
+        }
+        // In the middle of a stream a frame may end like this.
+        let mut claims = Claims::default();
+        let middle = |data, packet| Offer { began_in_capture: false, ..offer(data, packet) };
+        assert!(!decide(&mut claims, middle(b"P", 1)));
+        assert!(decide(&mut claims, middle(&HEARTBEAT, 2)));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub const TEST: &[Need] = &[
     Need { probe: Probe::Program("curl"), apt: "curl", dnf: "curl", pacman: "curl", brew: "curl" },
     Need { probe: Probe::Program("openssl"), apt: "openssl", dnf: "openssl", pacman: "openssl", brew: "openssl" },
     Need { probe: Probe::Program("nginx"), apt: "nginx-light", dnf: "nginx", pacman: "nginx", brew: "nginx" },
+    Need { probe: Probe::Program("ip"), apt: "iproute2", dnf: "iproute", pacman: "iproute2", brew: "iproute2mac" },
+    Need { probe: Probe::Program("unshare"), apt: "util-linux", dnf: "util-linux", pacman: "util-linux", brew: "util-linux" },
     Need { probe: Probe::Program("python3"), apt: "python3", dnf: "python3", pacman: "python", brew: "python" },
 ];
 
