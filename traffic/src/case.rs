@@ -328,9 +328,15 @@ fn old_push_ack(rng: &mut ChaCha8Rng) -> Capture {
 }
 
 fn foreign(rng: &mut ChaCha8Rng) -> Capture {
+    foreign_between(client_on, 1, rng)
+}
+
+/// HTTP on 80 and 8080 and TLS on 443; `endpoints` are asked for by the server's port, and the larger
+/// `scale`, the longer the answers.
+pub fn foreign_between(endpoints: impl Fn(u16) -> Endpoints, scale: usize, rng: &mut ChaCha8Rng) -> Capture {
     let mut http = Script::starting_at(Duration::ZERO);
     for page in 0..3 {
-        let content = format!("page {page}: ").repeat(300);
+        let content = format!("page {page}: ").repeat(300 * scale);
         let request = format!("GET /{page} HTTP/1.1\r\nHost: example.org\r\n\r\n");
         let response = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{content}",
@@ -344,14 +350,16 @@ fn foreign(rng: &mut ChaCha8Rng) -> Capture {
     tls.client([Chunk::raw(tls_hello(1, rng))]);
     tls.wait(40).server([Chunk::raw(tls_hello(2, rng))]);
     for len in [200, 3000] {
-        tls.wait(40).client([Chunk::raw(tls_data(150, rng))]);
-        tls.wait(40).server([Chunk::raw(tls_data(len, rng))]);
+        for _ in 0..scale {
+            tls.wait(40).client([Chunk::raw(tls_data(150, rng))]);
+            tls.wait(40).server([Chunk::raw(tls_data(len, rng))]);
+        }
     }
 
     Capture::new([
-        http.play(client_on(80), rng.random()),
-        http.play(client_on(8080), rng.random()),
-        tls.play(client_on(443), rng.random()),
+        http.play(endpoints(80), rng.random()),
+        http.play(endpoints(8080), rng.random()),
+        tls.play(endpoints(443), rng.random()),
     ])
 }
 

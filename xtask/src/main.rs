@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The project's commands. `cargo xtask` lists them.
 
+mod cost;
 mod demo;
 mod doctor;
 mod header;
@@ -31,7 +32,7 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 10] = [
+const COMMANDS: [Command; 11] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
@@ -41,6 +42,7 @@ const COMMANDS: [Command; 10] = [
     Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
     Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },
     Command { name: "robustness", arguments: Arguments::Rest(robustness::measure), summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
+    Command { name: "cost", arguments: Arguments::None(cost::measure), summary: "measures what the plugin costs HTTP and TLS on the shared ports" },
     Command { name: "help", arguments: Arguments::None(help), summary: "shows this" },
 ];
 
