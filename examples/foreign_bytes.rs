@@ -79,7 +79,7 @@ fn search(chunk: &[u8], lane: &mut Lane, position: &mut u32, found: &mut Found) 
             }
             Verdict::Skip(length, _) => length,
             Verdict::Need(_) => {
-                found.candidates += u64::from(lane.awaits(*position));
+                found.candidates += u64::from(lane.awaits_frame());
                 *lane = Lane::default();
                 rest.len()
             }

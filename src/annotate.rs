@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::fields::{F, N};
 use crate::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
 use crate::framing::Why;
-use crate::operation::{self, ANSWER, Kind, Layout, Meaning, Sender};
+use crate::operation::{self, Kind, Layout, Meaning, Sender};
 use crate::report::Report;
 use crate::session::{AckRule, Facts, Partner};
 
@@ -105,8 +105,7 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Conf
         _ => report.wire_labelled(F::OP, at::OP, format_args!(", {name}")),
     }
     if let Some(back) = known.facts.back.filter(|_| known.meaning.kind.answers()) {
-        let fits = op == back.op || back.op.checked_add(ANSWER) == Some(op);
-        if !fits {
+        if !operation::answers(op, back.op) {
             let words =
                 format_args!("operation {op} answers operation {} in packet {}", back.op, back.packet);
             report.note(N::OP_MISMATCH, at::OP, words);

@@ -53,8 +53,8 @@ fn limit(config: &Config) -> u32 {
 /// What is known of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
-    /// Ours from this packet on.
-    Ours(u32),
+    /// Ours from this packet and position on.
+    Ours(u32, u32),
     /// Somebody else's from this packet on.
     Theirs(u32),
     /// Segments too short to tell.
@@ -105,12 +105,19 @@ pub struct Claims {
 impl Claims {
     /// Whether the segment is ours, and, where its frame began in the segment before, its lane.
     pub fn decide(&mut self, offer: Offer<'_>, config: &Config) -> (bool, Option<(LaneId, Lane)>) {
+        if offer.any_port && !config.try_any_port {
+            return (false, None);
+        }
         let Some(stream) = offer.stream else {
             return (begins_ours(&offer, config), None);
         };
         let known = self.owners.get(&stream).copied();
         match known {
-            Some(Owner::Ours(since)) => return (offer.packet >= since, None),
+            Some(Owner::Ours(packet, position)) => {
+                // One packet may be offered in parts.
+                let before = offer.packet == packet && (offer.position.wrapping_sub(position) as i32) < 0;
+                return (offer.packet >= packet && !before, None);
+            }
             Some(Owner::Theirs(since)) if offer.packet >= since => return (false, None),
             _ if !offer.first_visit => return (false, None),
             _ => {}
@@ -129,7 +136,7 @@ impl Claims {
         });
         let ours = lane.is_some() || begins_ours(&offer, config);
         if ours {
-            self.owners.insert(stream, Owner::Ours(offer.packet));
+            self.owners.insert(stream, Owner::Ours(offer.packet, offer.position));
         } else if let Some(begun) = joined.or_else(|| Beginning::of(&[], &offer, config)) {
             self.owners.insert(stream, Owner::Begun(begun));
         }
@@ -141,12 +148,9 @@ fn begins_ours(offer: &Offer<'_>, config: &Config) -> bool {
     let Offer { data, .. } = *offer;
     if offer.any_port {
         let known = |header: Header| {
-            let base = header.op.checked_sub(operation::ANSWER).unwrap_or(header.op);
-            operation::rows(header.op).chain(operation::rows(base)).next().is_some()
+            operation::rows(header.op).chain(operation::rows(operation::base(header.op))).next().is_some()
         };
-        return config.try_any_port
-            && Header::read(data).is_some_and(known)
-            && begins_chain(data, limit(config));
+        return Header::read(data).is_some_and(known) && begins_chain(data, limit(config));
     }
     let plausible = data.len() >= PLAUSIBLE && may_start_header(data, limit(config));
     plausible || (!offer.began_in_capture && find_chain(data, limit(config)))

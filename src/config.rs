@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::fields::{DEFAULT_LIMIT, P, PREFERENCES};
 use crate::frame::HEADER_LEN;
-use crate::operation::{ANSWER, Kind, Meaning, Role, Sender};
+use crate::operation::{self, ANSWER, Kind, Meaning, Role, Sender};
 
 /// Largest value of the preference `max_frame`: what one reassembly may be asked to hold.
 const LARGEST_LIMIT: u32 = 64 << 20;
@@ -91,12 +91,8 @@ impl Config {
 
     /// Adds a row to the user's table of operations; the error is a sentence for the user.
     pub fn add_operation(&mut self, cells: [&str; 3]) -> Result<(), String> {
-        let row = user_operation(cells)?;
-        let same = |other: &UserOperation| other.number == row.number && other.role == row.role;
-        if self.operations.iter().any(same) {
-            return Err(format!("operation {} stands in the table twice with the same role", row.number));
-        }
-        self.operations.push(row);
+        // The row above speaks first, so that the user can put an exception before a rule.
+        self.operations.push(user_operation(cells)?);
         Ok(())
     }
 
@@ -115,16 +111,22 @@ impl Config {
         rows().find(|row| row.role.is_some()).or_else(|| rows().next()).map(|row| row.name.as_str())
     }
 
-    /// The kind of frame by the user's table: a row's role says how an operation that the
-    /// dissector does not know is answered.
-    pub fn kind(&self, meaning: Meaning) -> Kind {
-        let role = self.operations.iter().find(|row| row.number == meaning.base).and_then(|row| row.role);
-        match (meaning.kind, role) {
-            (Kind::Request | Kind::Unknown, Some(Role::OneWay)) => Kind::OneWay,
-            (Kind::Request | Kind::Unknown, Some(Role::Heartbeat)) => Kind::HeartbeatRequest,
-            (Kind::Response, Some(Role::Heartbeat)) => Kind::HeartbeatResponse,
+    /// The kind of frame by the user's table: a row's role says what an operation is that `op` is, or
+    /// answers.
+    pub fn kind(&self, meaning: Meaning, op: u32) -> Kind {
+        let Meaning { kind, sender, base } = meaning;
+        let role = self.operations.iter().filter(|row| row.number == base).find_map(|row| row.role);
+        let from_server = sender == Some(Sender::Server);
+        match (kind, role) {
+            (Kind::PushAck | Kind::Push, _) | (_, None) => kind,
+            (_, Some(Role::Heartbeat)) if from_server => Kind::HeartbeatResponse,
+            (_, Some(Role::Heartbeat)) => Kind::HeartbeatRequest,
+            // An answer to it is one all the same.
+            _ if op != base => kind,
+            (_, Some(Role::OneWay)) => Kind::OneWay,
+            (_, Some(Role::Push)) if from_server => Kind::Push,
             (Kind::Unknown, Some(Role::Request)) => Kind::Request,
-            (kind, _) => kind,
+            _ => kind,
         }
     }
 
@@ -168,7 +170,7 @@ fn user_operation([number, name, role]: [&str; 3]) -> Result<UserOperation, Stri
             digits.escape_debug()
         ));
     };
-    if number >= ANSWER {
+    if number >= ANSWER && operation::rows(number).next().is_none() {
         return Err(format!("{number} is the number of an answer: name its request, {}", number - ANSWER));
     }
     let name = name.trim();
@@ -237,7 +239,15 @@ mod tests {
         let send = classify(237, 4, 10, Some(Sender::Client));
         assert_eq!(config.operation_name(send), Some("my send"));
         let own = classify(4711, 4, 10, Some(Sender::Client));
-        assert_eq!(config.kind(own), Kind::OneWay);
-        assert!(config.add_operation(["237", "again", ""]).is_err());
+        assert_eq!(config.kind(own, 4711), Kind::OneWay);
+        let answer = classify(1_000_004_711, 4, 10, None);
+        assert_eq!(config.kind(answer, 1_000_004_711), Kind::Response);
+        config.add_operation(["237", "again", ""]).unwrap();
+        assert_eq!(config.operation_name(send), Some("my send"));
+        config.add_operation(["4712", "pushed", ""]).unwrap();
+        config.add_operation(["4712", "pushed too", "push"]).unwrap();
+        let pushed = classify(4712, 4, 10, Some(Sender::Server));
+        assert_eq!(config.kind(pushed, 4712), Kind::Push);
+        config.add_operation(["1000000190", "my ack", ""]).unwrap();
     }
 }

@@ -56,7 +56,8 @@ pub enum Step {
 /// One end-to-end stream.
 #[derive(Debug, Default)]
 struct Stream {
-    lanes: [Lane; 2],
+    /// For each direction its lane, and the place where the first pass waits for more.
+    lanes: [(Lane, Option<u32>); 2],
     /// The end that an operation showed to be the server.
     server: Option<bool>,
 }
@@ -90,7 +91,7 @@ impl Dissector {
         if let (Some((_, lane)), Some(stream)) = (lane, offer.stream) {
             let lanes = &mut self.streams.entry(stream).or_default().lanes;
             if let Some(slot) = lanes.get_mut(usize::from(offer.side)) {
-                *slot = lane;
+                slot.0 = lane;
             }
         }
         ours
@@ -118,14 +119,18 @@ impl Dissector {
         let (limit, unfinished) = (self.config.limit, &mut self.unfinished);
         let stream = self.streams.entry(segment.stream).or_default();
         let [first, second] = &mut stream.lanes;
-        let lane = if segment.side { second } else { first };
+        let (lane, waiting) = if segment.side { second } else { first };
+        *waiting = None;
         let position = if segment.counted { segment.position } else { lane.next() };
         let view = View { data: segment.data, reported: segment.reported, position, more };
         let verdict = lane.decide(view, limit, |position| {
             unfinished.insert((place.lane, position));
         });
         match verdict {
-            Verdict::Need(more) => Step::Need(more),
+            Verdict::Need(more) => {
+                *waiting = Some(segment.position);
+                Step::Need(more)
+            }
             Verdict::Skip(length, why) => {
                 self.session.skip(place, length, why);
                 annotate::skipped(&mut self.report, segment.data, length, why);
@@ -143,6 +148,7 @@ impl Dissector {
         let own_extent = cut.extent != header.packet_len as usize;
         let end = if cut.wrong_length { cut.extent } else { header.packet_len as usize };
         let body = header.body(end);
+        self.learn(segment, &header);
         let meaning = self.meaning(segment, &header, body.len());
         let wants_ack = meaning.kind == Kind::Push && body::wants_ack(data, body.clone());
         let elapsed_ms = match meaning.kind {
@@ -165,19 +171,24 @@ impl Dissector {
         self.show(&Known { header, data, extent: cut.extent, meaning, facts, wrong_length })
     }
 
-    /// What a frame is: by its operation, else by what the stream has shown, else by its ports.
-    fn meaning(&mut self, segment: &Segment<'_>, header: &Header, body_len: usize) -> Meaning {
-        let stream = self.streams.entry(segment.stream).or_default();
-        if let Some(sender) = operation::sender_by_operation(header.op, header.seq, body_len) {
+    /// Remembers which end an operation shows to be the server.
+    fn learn(&mut self, segment: &Segment<'_>, header: &Header) {
+        if let Some(sender) = operation::sender_of(header.op) {
+            let stream = self.streams.entry(segment.stream).or_default();
             stream.server = Some(segment.side == (sender == Sender::Server));
         }
-        let shown = stream.server.map(|server| match server == segment.side {
+    }
+
+    /// What a frame is: by its operation, else by what the stream has shown, else by its ports.
+    fn meaning(&self, segment: &Segment<'_>, header: &Header, body_len: usize) -> Meaning {
+        let server = self.streams.get(&segment.stream).and_then(|stream| stream.server);
+        let shown = server.map(|server| match server == segment.side {
             true => Sender::Server,
             false => Sender::Client,
         });
         let hint = shown.or_else(|| self.config.sender(segment.src_port, segment.dst_port));
         let meaning = operation::classify(header.op, header.seq, body_len, hint);
-        Meaning { kind: self.config.kind(meaning), ..meaning }
+        Meaning { kind: self.config.kind(meaning, header.op), ..meaning }
     }
 
     fn later_visit(&mut self, segment: &Segment<'_>, place: Place) -> Step {
@@ -201,9 +212,10 @@ impl Dissector {
 
     /// The first pass waited here. What never became whole is shown as far as it came.
     fn nothing_known(&mut self, segment: &Segment<'_>, place: Place) -> Step {
-        let lane =
-            self.streams.get(&segment.stream).and_then(|stream| stream.lanes.get(usize::from(segment.side)));
-        let waits = lane.is_some_and(|lane| lane.awaits(segment.position));
+        let lanes = self.streams.get(&segment.stream).map(|stream| &stream.lanes);
+        let waits = lanes
+            .and_then(|lanes| lanes.get(usize::from(segment.side)))
+            .is_some_and(|(lane, place)| lane.awaits_frame() && *place == Some(segment.position));
         if !waits && !self.unfinished.contains(&(place.lane, segment.position)) {
             return Step::Need(More::Segment);
         }

@@ -296,7 +296,7 @@ rows! {
         IDENTIFY_KEY_LEN = field(U32, c"wechat.identify.key_len", c"Key length", c"Length of the key");
         IDENTIFY_KEY = field(Bytes, c"wechat.identify.key", c"Key", c"Key of the identify answer");
         IDENTIFY_MD5 = field(Bytes, c"wechat.identify.md5", c"MD5", c"16 bytes of MD5 behind the key");
-        IDENTIFY_RESERVED = field(U32, c"wechat.identify.reserved", c"Reserved", c"0 in every sample");
+        IDENTIFY_RESERVED = field(U32, c"wechat.identify.reserved", c"Reserved", c"A number that no source describes");
 
         // SyncKey.
         SYNCKEY = field(Bytes, c"wechat.synckey", c"SyncKey", c"How far the client has synchronised, as a protobuf");

@@ -139,6 +139,17 @@ pub struct Lane {
     asked: Option<(u32, u32)>,
     /// Bytes that were missing when later ones came; they may come out of order.
     hole: Option<(u32, u32)>,
+    /// The last search for a strong chain, so that no byte is searched again for each header.
+    searched: Option<Searched>,
+}
+
+/// A search for the first strong chain in data that ends at `end`: none begins from `from` on before
+/// `found`, or at all.
+#[derive(Clone, Copy, Debug)]
+struct Searched {
+    end: u32,
+    from: u32,
+    found: Option<u32>,
 }
 
 impl Lane {
@@ -153,9 +164,9 @@ impl Lane {
         Self { trust: Trust::InStep, next, start: position, seen, ..Self::default() }
     }
 
-    /// Whether the lane waits for the rest of the frame that begins at `position`.
-    pub fn awaits(&self, position: u32) -> bool {
-        self.awaited_end.is_some() && self.next == position
+    /// Whether the lane waits for the rest of a frame.
+    pub fn awaits_frame(&self) -> bool {
+        self.awaited_end.is_some()
     }
 
     /// Says what is at the start of `view`, and moves on. `abandoned` is told the position of a
@@ -278,9 +289,13 @@ impl Lane {
             Quality::Odd if trusted && strange_fields(&header) == 1 => {}
             // Its length is the strange field.
             Quality::Broken if (trusted || self.trust == Trust::Fresh) && strange_fields(&header) == 0 => {
-                let begin = find_best(view.data, HEADER_LEN, view.data.len(), limit);
+                let begin = self.find_best(view, HEADER_LEN, view.data.len(), limit);
                 self.trust = if begin.is_some() { Trust::InStep } else { Trust::Lost };
-                return self.frame(view, begin.unwrap_or_else(|| without_tail(view, limit)), true);
+                return self.frame(
+                    view,
+                    begin.unwrap_or_else(|| without_tail(view, HEADER_LEN, limit)),
+                    true,
+                );
             }
             _ => return self.out_of_step(view, 0, limit),
         }
@@ -298,7 +313,7 @@ impl Lane {
                 self.trust = Trust::InStep;
                 return self.frame(view, length, false);
             }
-            if let Some(begin) = find_best(view.data, HEADER_LEN, inside, limit) {
+            if let Some(begin) = self.find_best(view, HEADER_LEN, inside, limit) {
                 return self.wrong_length(view, begin, limit);
             }
             if self.trust == Trust::Candidate || self.trust == Trust::Lost {
@@ -309,7 +324,7 @@ impl Lane {
         // A credible length is waited for: what follows the frame will speak for it or against it.
         let missing = length.saturating_sub(view.data.len());
         let begin = match self.trust {
-            _ if !view.more => find_best(view.data, HEADER_LEN, inside, limit),
+            _ if !view.more => self.find_best(view, HEADER_LEN, inside, limit),
             Trust::Lost | Trust::Candidate => find(view.data, HEADER_LEN, inside, limit, Chain::is_strong),
             _ if missing > CREDIBLE => find(view.data, HEADER_LEN, inside, limit, Chain::is_sure),
             _ => None,
@@ -331,6 +346,28 @@ impl Lane {
             _ => missing > CREDIBLE && view.data.len() < PROBATION,
         };
         Verdict::Need(if probation { More::Segment } else { More::Bytes(missing) })
+    }
+
+    /// The first place in `from..to` that is surely a frame's beginning, or else the first that may be
+    /// one. A header that stands alone must also have an operation like those that are numbered.
+    fn find_best(&mut self, view: View<'_>, from: usize, to: usize, limit: u32) -> Option<usize> {
+        let strong = self.find_strong(view, from, limit).filter(|begin| *begin < to);
+        strong.or_else(|| find(view.data, from, to, limit, Chain::holds))
+    }
+
+    /// The first place behind `from` where a strong chain begins.
+    fn find_strong(&mut self, view: View<'_>, from: usize, limit: u32) -> Option<usize> {
+        let end = view.position.wrapping_add(clamp(view.data.len()));
+        let start = view.position.wrapping_add(clamp(from));
+        let known = self.searched.filter(|last| last.end == end && distance(last.from, start) >= 0);
+        let known = known.filter(|last| last.found.is_none_or(|found| distance(start, found) >= 0));
+        if let Some(Searched { found, .. }) = known {
+            return found.map(|found| found.wrapping_sub(view.position) as usize);
+        }
+        let begin = find(view.data, from, view.data.len(), limit, Chain::is_strong);
+        let found = begin.map(|begin| view.position.wrapping_add(clamp(begin)));
+        self.searched = Some(Searched { end, from: start, found });
+        begin
     }
 
     /// Fewer bytes than a header.
@@ -365,10 +402,10 @@ impl Lane {
     fn out_of_step(&mut self, view: View<'_>, from: usize, limit: u32) -> Verdict {
         self.awaited_end = None;
         self.trust = Trust::Lost;
-        if let Some(begin) = find_best(view.data, from, view.data.len(), limit) {
+        if let Some(begin) = self.find_best(view, from, view.data.len(), limit) {
             return self.resynchronise(view, begin, limit);
         }
-        let length = without_tail(view, limit);
+        let length = without_tail(view, 0, limit);
         if length == 0 {
             return self.cut_header(view, limit);
         }
@@ -412,13 +449,13 @@ fn same_signature(data: &[u8], behind: &[u8]) -> bool {
     theirs.is_some() && theirs == data.get(at::SIGNATURE)
 }
 
-/// Length of `view` without a tail that may be the start of a header.
-fn without_tail(view: View<'_>, limit: u32) -> usize {
+/// Length of `view` without a tail behind `from` that may be the start of a header.
+fn without_tail(view: View<'_>, from: usize, limit: u32) -> usize {
     let length = view.data.len();
     if view.reported > length {
         return view.reported;
     }
-    let longest = HEADER_LEN.saturating_sub(1).min(length);
+    let longest = HEADER_LEN.saturating_sub(1).min(length.saturating_sub(from));
     let tails = (length.saturating_sub(longest)..length).filter(|_| view.more);
     let mut tails =
         tails.filter(|start| view.data.get(*start..).is_some_and(|tail| may_start_header(tail, limit)));
@@ -489,12 +526,6 @@ fn find(data: &[u8], from: usize, to: usize, limit: u32, believed: impl Fn(Chain
             let whole = data.get(*begin..).is_some_and(|rest| rest.len() >= HEADER_LEN);
             whole && believed(follow(data, *begin, limit))
         })
-}
-
-/// The first place in `from..to` that is surely a frame's beginning, or else the first that may be one.
-/// A header that stands alone must also have an operation like those that are numbered.
-fn find_best(data: &[u8], from: usize, to: usize, limit: u32) -> Option<usize> {
-    find(data, from, to, limit, Chain::is_strong).or_else(|| find(data, from, to, limit, Chain::holds))
 }
 
 /// Whether a chain of at least two headers lies in `data`.
@@ -712,6 +743,21 @@ mod tests {
     }
 
     #[test]
+    fn headers_that_each_claim_a_mebibyte_are_searched_once() {
+        // Quadratic work on this much would take minutes.
+        let stream = frame(237, &body((1 << 20) - HEADER_LEN))[..HEADER_LEN].repeat(60_000);
+        let mut lane = Lane::default();
+        let frames = stream.chunks(HEADER_LEN).enumerate().map(|(index, _)| {
+            let position = index * HEADER_LEN;
+            let data = &stream[position..];
+            let view = View { data, reported: data.len(), position: position as u32, more: false };
+            lane.decide(view, DEFAULT_LIMIT, |_| {})
+        });
+        let short = Verdict::Frame(Cut { extent: HEADER_LEN, wrong_length: true });
+        assert_eq!(frames.filter(|verdict| *verdict == short).count(), 59_999);
+    }
+
+    #[test]
     fn positions_wrap() {
         let mut carrier = Carrier::new();
         carrier.position = u32::MAX - 30;
@@ -729,7 +775,7 @@ mod tests {
         assert_eq!(carrier.frames(), [16, 116, 16]);
         let mut carrier = Carrier::new();
         carrier.segment(&[body(40), other.clone(), other].concat());
-        assert_eq!(carrier.frames(), []);
+        assert!(carrier.frames().is_empty());
     }
 
     #[test]

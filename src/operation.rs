@@ -10,11 +10,6 @@ use crate::frame::SEQ_PUSH;
 /// What an answer adds to its request's operation.
 pub const ANSWER: u32 = 1_000_000_000;
 
-/// The smallest frame's heartbeat; answered by the same number in some servers.
-const NOOP: u32 = 6;
-/// The heartbeat of client 6.0 when it has no body; a redirect when the server sends it unasked.
-const HEARTBEAT_6_0: u32 = 12;
-
 /// Who takes part in an operation, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -62,6 +57,8 @@ pub struct Operation {
     pub title: &'static str,
     /// Who sends it, and whether it is answered.
     pub role: Role,
+    /// Whether the row is meant only where the frame has no body.
+    pub bare: bool,
     /// The cgi type that the business header carries for the same call; 0 when unknown.
     pub cgi: u32,
     /// Layout of the body.
@@ -72,10 +69,22 @@ pub struct Operation {
 
 impl Operation {
     const fn new(number: u32, name: &'static str, role: Role) -> Self {
-        Self { number, name, title: name, role, cgi: 0, body: Layout::Business, answer: Layout::Business }
+        Self {
+            number,
+            name,
+            title: name,
+            role,
+            bare: false,
+            cgi: 0,
+            body: Layout::Business,
+            answer: Layout::Business,
+        }
     }
     const fn titled(self, title: &'static str) -> Self {
         Self { title, ..self }
+    }
+    const fn without_body(self) -> Self {
+        Self { bare: true, ..self }
     }
     const fn cgi(self, cgi: u32) -> Self {
         Self { cgi, ..self }
@@ -159,11 +168,6 @@ impl Kind {
         }
     }
 
-    /// Whether a server may answer it.
-    pub fn asks(self) -> bool {
-        matches!(self, Self::Request | Self::HeartbeatRequest)
-    }
-
     /// Whether it answers something.
     pub fn answers(self) -> bool {
         matches!(self, Self::Response | Self::HeartbeatResponse)
@@ -197,23 +201,35 @@ pub struct Meaning {
     pub base: u32,
 }
 
-/// Classifies a frame. `hint` is what the ports say of its sender; the operation overrules it.
+/// The operation without what an answer adds.
+pub fn base(op: u32) -> u32 {
+    op.checked_sub(ANSWER).unwrap_or(op)
+}
+
+/// Whether `op` answers `request`: by the rule, or by repeating it as the article's text allows.
+pub fn answers(op: u32, request: u32) -> bool {
+    op == request || request.checked_add(ANSWER) == Some(op)
+}
+
+/// Classifies a frame. `hint` is what its stream or its ports say of its sender; the operation
+/// overrules it.
 pub fn classify(op: u32, seq: u32, body_len: usize, hint: Option<Sender>) -> Meaning {
-    let sender = sender_by_operation(op, seq, body_len).or(hint);
-    let is_ack = rows(op).any(|row| row.role == Role::OneWay && row.body == Layout::PushAck);
-    if op >= ANSWER && !is_ack {
-        let base = op - ANSWER;
-        let kind = match base {
-            NOOP | HEARTBEAT_6_0 => Kind::HeartbeatResponse,
-            _ => Kind::Response,
-        };
+    let has = |role| rows(op).any(|row| row.role == role);
+    let beats = |number| rows(number).any(|row| row.role == Role::Heartbeat && (body_len == 0 || !row.bare));
+    // Nothing but a heartbeat has seqid 0 from a client.
+    let unasked = (seq == SEQ_PUSH && !beats(op)).then_some(Sender::Server);
+    let sender = sender_of(op).or(unasked).or(hint);
+    let from_server = sender == Some(Sender::Server);
+    if is_ack(op) {
+        return Meaning { kind: Kind::PushAck, sender, base: op };
+    }
+    if op >= ANSWER {
+        let base = base(op);
+        let kind = if beats(base) { Kind::HeartbeatResponse } else { Kind::Response };
         return Meaning { kind, sender, base };
     }
-    let has = |role| rows(op).any(|row| row.role == role);
-    let from_server = sender == Some(Sender::Server);
-    let kind = if is_ack {
-        Kind::PushAck
-    } else if op == NOOP || (op == HEARTBEAT_6_0 && body_len == 0 && (seq != SEQ_PUSH || !from_server)) {
+    // A number that is also pushed is a push when nothing is asked.
+    let kind = if beats(op) && !(from_server && seq == SEQ_PUSH && has(Role::Push)) {
         if from_server { Kind::HeartbeatResponse } else { Kind::HeartbeatRequest }
     } else if has(Role::OneWay) && seq != SEQ_PUSH {
         Kind::OneWay
@@ -229,17 +245,18 @@ pub fn classify(op: u32, seq: u32, body_len: usize, hint: Option<Sender>) -> Mea
     Meaning { kind, sender, base: op }
 }
 
-/// Who must have sent a frame, by its operation and seqid alone; `None` when either side may.
-pub fn sender_by_operation(op: u32, seq: u32, body_len: usize) -> Option<Sender> {
-    if rows(op).any(|row| row.body == Layout::PushAck) {
+/// Who sends this operation, where its number alone is proof; what one frame shows so holds for its
+/// stream.
+pub fn sender_of(op: u32) -> Option<Sender> {
+    if is_ack(op) {
         Some(Sender::Client)
-    } else if op >= ANSWER || only_pushed(op) {
-        Some(Sender::Server)
-    } else if op == NOOP || (op == HEARTBEAT_6_0 && body_len == 0) {
-        None
     } else {
-        (seq == SEQ_PUSH).then_some(Sender::Server)
+        (op >= ANSWER || only_pushed(op)).then_some(Sender::Server)
     }
+}
+
+fn is_ack(op: u32) -> bool {
+    rows(op).any(|row| row.body == Layout::PushAck)
 }
 
 fn only_pushed(op: u32) -> bool {
@@ -287,7 +304,7 @@ pub static OPERATIONS: &[Operation] = &[
     request(9, "uploadmsgimg").titled("Upload image").cgi(110),
     request(10, "getmsgimg").titled("Download image").cgi(109),
     push(11, "connection control"),
-    heartbeat(12, "heartbeat (WeChat 6.0)").titled("Heartbeat"),
+    heartbeat(12, "heartbeat (WeChat 6.0)").without_body().titled("Heartbeat"),
     push(12, "redirect").titled("Redirect").body(Layout::Redirect),
     request(15, "batchgetheadimg").cgi(123),
     request(19, "uploadvoice").titled("Upload voice").cgi(127),
@@ -525,6 +542,11 @@ mod tests {
     fn a_push_stays_a_push_with_a_seqid() {
         assert_eq!(kind(122, 9, 40, CLIENT), Kind::Push);
         assert_eq!(kind(4711, 0, 40, None), Kind::Push);
+    }
+
+    #[test]
+    fn a_kinds_number_is_its_place() {
+        assert!(Kind::ALL.iter().enumerate().all(|(place, kind)| *kind as usize == place));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::framing::Why;
-use crate::operation::{ANSWER, Kind, Meaning, Sender};
+use crate::operation::{self, Kind, Meaning, Sender};
 
 /// Number of a stream, and which of its two ends sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -180,8 +180,8 @@ pub struct EventId(u32);
 pub struct Session {
     /// In the order of the first pass, so packet numbers never fall.
     events: Vec<Event>,
-    /// The newest request of each lane and seqid, open or answered.
-    newest: HashMap<(LaneId, u32), u32>,
+    /// The newest open request of each lane and seqid.
+    open: HashMap<(LaneId, u32), u32>,
     /// Pushes of each stream that wait for their acknowledgement, oldest first.
     pushes: HashMap<u32, VecDeque<u32>>,
     /// Extents that the header does not tell.
@@ -201,11 +201,10 @@ impl Session {
         match frame.meaning.kind {
             // A frame whose direction nobody knows may be a request.
             Kind::Request | Kind::HeartbeatRequest | Kind::Unknown => {
-                self.newest.insert((place.lane, frame.seq), event);
+                self.open.insert((place.lane, frame.seq), event);
             }
             Kind::Response | Kind::HeartbeatResponse => {
-                let request = self.newest.get(&(place.lane.opposite(), frame.seq)).copied();
-                if let Some(request) = request.filter(|request| self.is_open(*request)) {
+                if let Some(request) = self.open.remove(&(place.lane.opposite(), frame.seq)) {
                     self.pair(request, event);
                 }
             }
@@ -244,7 +243,7 @@ impl Session {
             return Some((EventId(id), Decision::Skip(event.op as usize, event.tags.why())));
         }
         let kind = event.tags.kind();
-        let base = if kind.answers() && event.op >= ANSWER { event.op - ANSWER } else { event.op };
+        let base = if kind.answers() { operation::base(event.op) } else { event.op };
         let extent = event.tags.has(Tags::OWN_EXTENT).then(|| self.extents.get(&id).copied()).flatten();
         let wrong_length = event.tags.has(Tags::WRONG_LENGTH);
         let meaning = Meaning { kind, sender: event.tags.sender(), base };
@@ -281,10 +280,6 @@ impl Session {
 
     fn event(&self, id: u32) -> Option<&Event> {
         self.events.get(id as usize)
-    }
-
-    fn is_open(&self, id: u32) -> bool {
-        self.event(id).is_some_and(|event| event.partner == NOBODY)
     }
 
     /// Makes `later` the partner of `earlier`, and the other way round if it has none yet.

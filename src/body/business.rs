@@ -7,6 +7,7 @@
 //! ```
 //! Packets of 2015 have no magic, so the header is claimed only when everything in it agrees:
 //! the cgi type is that of the operation, and the lengths fit the algorithm and the bytes there.
+//! Algorithms 12 and 13 compress inside, so their packets say that they are not compressed.
 
 use std::fmt;
 use std::ops::Range;
@@ -145,6 +146,7 @@ fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
         && version_fits(version, meaning)
         && cgi_fits(cgi.0, meaning)
         && compression_fits(compression, plain.0.into(), packed.0.into())
+        && (compression == NOT_COMPRESSED || algorithm != HYBRID_ECDH && algorithm != AES_GCM)
         && payload_fits(algorithm, plain.0, packed.0, payload.len(), meaning);
     agrees.then_some(Header {
         all: start..head_end,
@@ -203,6 +205,6 @@ fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, meaning
         }
         HYBRID_ECDH | AES_GCM => plain as usize == packed && payload == packed,
         // RSA works on blocks of 1024 bits and more.
-        _ => payload > 0 && payload.is_multiple_of(64),
+        _ => payload > 0 && payload.is_multiple_of(128),
     }
 }

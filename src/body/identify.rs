@@ -64,7 +64,7 @@ fn show_trailer(report: &mut Report, reader: &mut Reader<'_>) {
     if size == TRAILER_5_4 {
         return;
     }
-    // 6.3.22 and later add three numbers, of which the last is the network type in one description.
+    // 6.3.22 and later add three numbers; the one in the middle is the network type.
     for field in [F::IDENTIFY_UNKNOWN, F::NETWORK_TYPE, F::IDENTIFY_RESERVED] {
         match reader.u32() {
             Some((_, at)) => report.wire(field, at),
