@@ -227,10 +227,12 @@ typedef struct wechat_config wechat_config;
 
 // The state of one capture.
 //
-// The sequence of calls: `wechat_tables_get` once, and register what it says. For each capture a
-// `wechat_config` that holds the preferences, and a `wechat_dissector_new` with it. For each
-// segment `wechat_dissect` until all its bytes are consumed or more are needed. At the end of the
-// capture `wechat_dissector_free`. A handle is used by one thread at a time.
+// The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
+// `wechat_tables_get` once, and register what it says. For each capture `wechat_config_new`, the
+// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
+// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
+// or more are needed. At the end of the capture `wechat_dissector_free`. A handle is used by one thread
+// at a time.
 typedef struct wechat_dissector wechat_dissector;
 
 // A name for a value.
@@ -391,9 +393,11 @@ typedef struct wechat_report {
   uint32_t info;
   // The operation by which other dissectors may take the body.
   uint32_t body_operation;
-  // Where the captured part of the body starts, from the start of the PDU.
+  // Where the body starts, from the start of the PDU.
   uint32_t body_offset;
-  // Its length; 0 when there is no body to offer.
+  // How many bytes of it were captured; 0 when there is no body to offer.
+  uint32_t body_captured;
+  // How many bytes it has on the wire.
   uint32_t body_length;
 } wechat_report;
 
@@ -405,7 +409,7 @@ extern "C" {
 // `WECHAT_ABI_VERSION` before anything else.
 uint32_t wechat_abi_version(void);
 
-// What to register with the host. Never NULL; lives as long as the library.
+// What to register with the host; it lives as long as the library. NULL when the library failed.
 const struct wechat_tables *wechat_tables_get(void);
 
 // A configuration with the defaults. Free it with `wechat_config_free`. NULL when the library failed.

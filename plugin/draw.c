@@ -142,14 +142,15 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, pac
 {
     /* A body dissector may call us again, which takes the report away. */
     uint32_t operation = report->body_operation;
-    uint32_t length = report->body_length;
+    int captured = (int)report->body_captured;
+    int length = (int)report->body_length;
     int at = (int)(start + report->body_offset);
 
     if (report->info != 0)
         col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report->texts + report->info);
     draw_items(report, tvb, start, pinfo, tree);
-    if (length != 0)
-        draw_body(operation, tvb_new_subset_length(tvb, at, (int)length), pinfo, tree);
+    if (captured != 0)
+        draw_body(operation, tvb_new_subset_length_caplen(tvb, at, captured, length), pinfo, tree);
 }
 
 void draw_register(const wechat_tables *rows)

@@ -37,7 +37,7 @@ static int dissect_shared(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, v
     return call_dissector_only(port->was_current, tvb, pinfo, tree, data);
 }
 
-static void install(uint32_t number, void *unused G_GNUC_UNUSED)
+static void install(uint32_t number)
 {
     dissector_handle_t current = dissector_get_uint_handle(tcp_ports, number);
     dissector_handle_t initial = dissector_get_default_uint_handle("tcp.port", number);
@@ -82,7 +82,7 @@ void ports_install(void)
 
     for (unsigned i = 0; ports != NULL && i < ports->nranges; i++)
         for (uint32_t number = ports->ranges[i].low; number <= ports->ranges[i].high; number++)
-            install(number, NULL);
+            install(number);
 }
 
 void ports_remove(void)

@@ -207,7 +207,7 @@ static void row_free(void *record)
 
 static ws_bool row_check(void *record, char **error)
 {
-    char message[256];
+    char message[256] = "";
     const char *const *cells = (const char *const *)((table_row *)record)->cells;
 
     *error = NULL;

@@ -78,7 +78,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         wechat_report report;
         unsigned here = MIN(offset, captured);
 
-        segment.data = bytes + here;
+        segment.data = here < captured ? bytes + here : NULL;
         segment.captured = captured - here;
         segment.reported = reported - offset;
         segment.position = first + offset;

@@ -52,8 +52,8 @@ pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
             show_body(report, known, config, body);
         }
     });
-    let body = known.header.body(known.end().min(known.data.len()));
-    if !body.is_empty() {
+    let body = known.header.body(known.end());
+    if body.start < known.data.len() && !body.is_empty() {
         report.offer_body(known.header.op, body);
     }
 }
@@ -104,12 +104,12 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Conf
         "" => report.wire(F::OP, at::OP),
         _ => report.wire_labelled(F::OP, at::OP, format_args!(", {name}")),
     }
-    if let Some(back) = known.facts.back.filter(|_| known.meaning.kind.answers()) {
-        if !operation::answers(op, back.op) {
-            let words =
-                format_args!("operation {op} answers operation {} in packet {}", back.op, back.packet);
-            report.note(N::OP_MISMATCH, at::OP, words);
-        }
+    if let Some(back) = known.facts.back
+        && known.meaning.kind.answers()
+        && !operation::answers(op, back.op)
+    {
+        let words = format_args!("operation {op} answers operation {} in packet {}", back.op, back.packet);
+        report.note(N::OP_MISMATCH, at::OP, words);
     }
 
     let special = match seq {

@@ -216,9 +216,11 @@ pub struct wechat_report {
     pub info: u32,
     /// The operation by which other dissectors may take the body.
     pub body_operation: u32,
-    /// Where the captured part of the body starts, from the start of the PDU.
+    /// Where the body starts, from the start of the PDU.
     pub body_offset: u32,
-    /// Its length; 0 when there is no body to offer.
+    /// How many bytes of it were captured; 0 when there is no body to offer.
+    pub body_captured: u32,
+    /// How many bytes it has on the wire.
     pub body_length: u32,
 }
 
@@ -229,10 +231,12 @@ pub struct wechat_config {
 
 /// The state of one capture.
 ///
-/// The sequence of calls: `wechat_tables_get` once, and register what it says. For each capture a
-/// `wechat_config` that holds the preferences, and a `wechat_dissector_new` with it. For each
-/// segment `wechat_dissect` until all its bytes are consumed or more are needed. At the end of the
-/// capture `wechat_dissector_free`. A handle is used by one thread at a time.
+/// The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
+/// `wechat_tables_get` once, and register what it says. For each capture `wechat_config_new`, the
+/// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
+/// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
+/// or more are needed. At the end of the capture `wechat_dissector_free`. A handle is used by one thread
+/// at a time.
 pub struct wechat_dissector {
     dissector: Dissector,
     #[cfg(feature = "provoke-panic")]
@@ -344,7 +348,7 @@ pub extern "C" fn wechat_abi_version() -> u32 {
     WECHAT_ABI_VERSION
 }
 
-/// What to register with the host. Never NULL; lives as long as the library.
+/// What to register with the host; it lives as long as the library. NULL when the library failed.
 #[unsafe(no_mangle)]
 pub extern "C" fn wechat_tables_get() -> *const wechat_tables {
     guard(ptr::null(), || &raw const TABLES.tables)
@@ -558,6 +562,8 @@ pub unsafe extern "C" fn wechat_dissect(
         info: made.info(),
         body_operation: body.map_or(0, |(operation, _)| *operation),
         body_offset: body.map_or(0, |(_, range)| number(range.start)),
+        body_captured: body
+            .map_or(0, |(_, range)| number(range.end.min(data.len()).saturating_sub(range.start))),
         body_length: body.map_or(0, |(_, range)| number(range.len())),
     };
     // SAFETY: not NULL, and the caller's to write.

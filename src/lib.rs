@@ -8,10 +8,10 @@
 //! # The flow, one direction
 //!
 //! ```text
-//! bytes ─▶ framing ─▶ frame ─▶ operation ─▶ session ─▶ annotate ─▶ report ─▶ ffi ─▶ plugin/ (C) ─▶ epan
-//!          where?     layout   meaning      who        words       items     C ABI
-//!                                           answers    (fields)
-//!                                           whom
+//! bytes ─▶ framing ───▶ session ─────▶ annotate ─▶ report ─▶ ffi ───▶ plugin/ (C) ─▶ epan
+//!          where is     who answers    body by     items     C ABI
+//!          a frame?     whom?          body
+//!          └─────────── frame, operation, fields, config: what they all read ───────────┘
 //! ```
 //!
 //! C calls once for each PDU and is told how many bytes that was; everything else about it is
@@ -29,6 +29,7 @@
 //! | [`config`] | what a user may set |
 //! | [`body`] | what is inside a body |
 //! | [`annotate`] | how all that becomes a report |
+//! | [`report`] | what a report is made of |
 //! | [`dissector`] | how a capture's state is put together |
 //! | [`ffi`] | the C ABI; `include/wechat_dissector.h` is made from it |
 //! | `plugin` | the symbols Wireshark looks up |

@@ -76,7 +76,7 @@ pub struct Report {
     /// Captured bytes of the PDU: no item reaches beyond.
     captured: usize,
     depth: u8,
-    /// Where the body of the PDU starts and what it is called in the table of body dissectors.
+    /// What the body is called in the table of body dissectors, and where it lies, captured or not.
     body: Option<(u32, Range<usize>)>,
 }
 
@@ -131,7 +131,7 @@ impl Report {
         self.info
     }
 
-    /// What other dissectors may take the body by, and where it lies.
+    /// What other dissectors may take the body by, and where it lies, captured or not.
     pub fn body(&self) -> Option<&(u32, Range<usize>)> {
         self.body.as_ref()
     }

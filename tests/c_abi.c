@@ -63,7 +63,8 @@ static void check_report(const wechat_report *report)
         CHECK(strlen(report->texts + item->text) < 4096);
         depth = item->depth;
     }
-    CHECK(report->body_offset + report->body_length <= report->length);
+    CHECK(report->body_captured <= report->body_length);
+    CHECK(report->body_offset + report->body_captured <= report->length);
 }
 
 static void print_layout(void)
@@ -129,7 +130,7 @@ static void check_misuse(void)
     CHECK(wechat_config_set_ports(config, ports, "\xff") == WECHAT_RESULT_INVALID);
     CHECK(wechat_config_set_ports(config, ports, "80,,x,99999,5-,8080-8090") == WECHAT_RESULT_OK);
     CHECK(wechat_config_add_row(config, table, good, 3) == WECHAT_RESULT_OK);
-    CHECK(wechat_config_add_row(config, table, good, 3) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_add_row(config, table, bad, 3) == WECHAT_RESULT_INVALID);
     CHECK(wechat_config_add_row(config, table, good, 2) == WECHAT_RESULT_INVALID);
     CHECK(wechat_config_add_row(config, table, NULL, 3) == WECHAT_RESULT_NULL);
     CHECK(wechat_config_add_row(config, ports, good, 3) == WECHAT_RESULT_INVALID);
