@@ -349,6 +349,13 @@ fn garbage_without_end() {
 }
 
 #[test]
+fn a_stream_that_switches() {
+    let http = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody".to_vec();
+    let story = Story::new().server(heartbeat(1)).server(http).server([filler(20), heartbeat(2)].concat());
+    check("switched", "A stream of ours that turns to HTTP is out of step until a frame begins", story);
+}
+
+#[test]
 fn bytes_seen_before() {
     let story = Story::new().client(heartbeat(1)).client(heartbeat(2)).client(heartbeat(2)).after_losing(-16);
     check("seen_before", "A retransmission that TCP let through", story);
