@@ -148,6 +148,10 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, pac
 
     if (report->info != 0)
         col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report->texts + report->info);
+    if (tree != NULL && report->item_count == 0)
+        /* Nobody asked for items, but the protocol hierarchy counts protocols and their bytes. */
+        proto_tree_add_item(tree, shim_proto, tvb, (int)start,
+                            (int)MIN(report->length, tvb_captured_length(tvb) - start), ENC_NA);
     draw_items(report, tvb, start, pinfo, tree);
     if (captured != 0)
         draw_body(operation, tvb_new_subset_length_caplen(tvb, at, captured, length), pinfo, tree);

@@ -68,7 +68,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
     volatile unsigned offset = 0;
     volatile unsigned count = 0;
 
-    if (shim_dissector() == NULL)
+    if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
         return 0;
     segment.wanted = draw_wanted(pinfo, tree);
     /* Behind a FIN nothing more can come. */
@@ -134,6 +134,9 @@ bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
             ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp)
             : NULL;
 
+    /* An ICMP error quotes the start of a segment: it is none of the stream. */
+    if (pinfo->flags.in_error_pkt)
+        return false;
     segment.flags |= flags;
     /* TCP knows the server's port from the SYN. Who is no TCP has no beginning to miss. */
     if (tcp == NULL || (analysis != NULL && analysis->server_port != 0))

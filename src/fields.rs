@@ -417,7 +417,7 @@ rows! {
                 Part { name: c"Role", help: c"request, push, one-way, heartbeat, or empty for any" },
             ],
             ..preference(PrefType::Table, c"operations", c"Operations",
-                c"Adds operations, or gives known ones another name")
+                c"Adds operations, or gives known ones another name; of two rows that fit, the upper one counts")
         };
     }
 }

@@ -29,6 +29,9 @@ const PROBATION: usize = 16384;
 /// As [`PROBATION`], for a header that was found out of step.
 const LONG_PROBATION: usize = 65536;
 
+/// However small the segments are: after so many the rest is asked for at once.
+const MOST_ASKS: u32 = 64;
+
 /// So many headers in a row are evidence enough. A body would have to hold as many whole frames to
 /// be taken for a stream; following more of them would make each candidate dear.
 const ENOUGH: usize = 64;
@@ -139,6 +142,8 @@ pub struct Lane {
     asked: Option<(u32, u32)>,
     /// Bytes that were missing when later ones came; they may come out of order.
     hole: Option<(u32, u32)>,
+    /// How often in a row more was asked for.
+    asks: u32,
     /// The last search for a strong chain, so that no byte is searched again for each header.
     searched: Option<Searched>,
 }
@@ -185,6 +190,7 @@ impl Lane {
                 self.asked = Some((view.position, end.wrapping_add(wanted)));
             }
         }
+        self.asks = if let Verdict::Need(_) = verdict { self.asks.saturating_add(1) } else { 0 };
         if distance(self.seen, end) > 0 {
             self.seen = end;
         }
@@ -345,7 +351,8 @@ impl Lane {
             Trust::Candidate => view.data.len() < LONG_PROBATION,
             _ => missing > CREDIBLE && view.data.len() < PROBATION,
         };
-        Verdict::Need(if probation { More::Segment } else { More::Bytes(missing) })
+        let patient = self.asks < MOST_ASKS;
+        Verdict::Need(if probation && patient { More::Segment } else { More::Bytes(missing) })
     }
 
     /// The first place in `from..to` that is surely a frame's beginning, or else the first that may be
@@ -755,6 +762,19 @@ mod tests {
         });
         let short = Verdict::Frame(Cut { extent: HEADER_LEN, wrong_length: true });
         assert_eq!(frames.filter(|verdict| *verdict == short).count(), 59_999);
+    }
+
+    #[test]
+    fn a_claim_in_tiny_segments_is_not_asked_for_each_time() {
+        let mut carrier = Carrier::new();
+        let stream = frame(237, &body(100_000));
+        let mut asks = 0;
+        for byte in &stream[..20_000] {
+            let waited = carrier.wanted;
+            carrier.segment(&[*byte]);
+            asks += u32::from(carrier.wanted != waited);
+        }
+        assert!(asks <= MOST_ASKS + 1, "{asks}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod plugin;
 mod wireshark;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -20,7 +21,9 @@ use wechat_traffic::packet::{Control, Direction, Endpoints, Packet};
 use wechat_traffic::pdu::{HEADER_LEN, MAX_PACKET_LEN, Pdu, RESPONSE_OFFSET, op, seq};
 use wechat_traffic::script::Script;
 use wechat_traffic::{case, sample};
-use wireshark::{Frame, Opened, Wireshark, assert_frames, example, open, whole, with_whole_header};
+use wireshark::{
+    Frame, Opened, Wireshark, assert_frames, example, open, open_file, whole, with_whole_header,
+};
 
 const SEED: u64 = 1;
 const TWO_PASSES: &[&str] = &["-2"];
@@ -260,6 +263,51 @@ fn statistics_see_values_without_a_visible_tree() {
 }
 
 // ---- display filters ----
+
+#[test]
+fn the_protocol_is_counted_when_nobody_looks_at_its_fields() {
+    let opened = open(&sample());
+    let hierarchy = opened.text(&["-q", "-z", "io,phs"]);
+    assert!(hierarchy.contains("wechat                             frames:42 "), "{hierarchy}");
+    let found = opened.text(&["-Y", r#"frame.protocols contains "wechat""#]);
+    assert_eq!(found.lines().count(), opened.text(&["-Y", "wechat"]).lines().count());
+}
+
+/// A router complains of a segment and quotes it: what it quotes was not sent a second time.
+#[test]
+fn a_quoted_segment_is_none_of_the_stream() {
+    let capture = case("second-client");
+    let mut pcap = Vec::new();
+    capture.write_pcap(&mut pcap).expect("written");
+    let (header, mut records) = pcap.split_at(24);
+    let mut quoting = header.to_vec();
+    let mut quotes = 0;
+    while !records.is_empty() {
+        let length = u32::from_le_bytes(records[8..12].try_into().expect("four bytes")) as usize;
+        let (record, rest) = records.split_at(16 + length);
+        quoting.extend(record);
+        // Ethernet, IP and TCP headers have 54 bytes: there is payload to quote.
+        if length > 70 {
+            let (ethernet, ip) = record[16..].split_at(14);
+            let mut error = ip[..20].to_vec();
+            error[2..4].copy_from_slice(&(28 + ip.len() as u16).to_be_bytes());
+            error[9] = 1; // ICMP
+            error.extend([11, 0, 0, 0, 0, 0, 0, 0]); // the time to live exceeded
+            let length = (14 + error.len() + ip.len()) as u32;
+            quoting.extend(&record[..8]);
+            quoting.extend([length.to_le_bytes(), length.to_le_bytes()].concat());
+            quoting.extend([ethernet, &error, ip].concat());
+            quotes += 1;
+        }
+        records = rest;
+    }
+    assert!(quotes > 3);
+    let shown = |opened: &Opened| {
+        opened.text(&["-Y", "wechat", "-T", "fields", "-e", "wechat.op", "-e", "wechat.seq"])
+    };
+    let quoted = open_file(|mut file| file.write_all(&quoting));
+    assert_eq!(shown(&quoted), shown(&open(&capture)));
+}
 
 #[test]
 fn filters_find_operations_by_number_and_by_name() {

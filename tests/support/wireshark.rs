@@ -133,7 +133,8 @@ pub fn open_packets(packets: impl Iterator<Item = Packet>, endpoints: &Endpoints
     })
 }
 
-fn open_file(write: impl FnOnce(BufWriter<File>) -> io::Result<()>) -> Opened {
+/// Lets tshark open a file of any bytes.
+pub fn open_file(write: impl FnOnce(BufWriter<File>) -> io::Result<()>) -> Opened {
     let wireshark = Wireshark::shared();
     let (path, file) = wireshark.add("pcap");
     write(BufWriter::new(file)).expect("the capture is written");
