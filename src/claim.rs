@@ -18,7 +18,6 @@ use crate::fields::DEFAULT_LIMIT;
 use crate::frame::{HEADER_LEN, Header, at, may_start_header};
 use crate::framing::{Lane, begins_chain, find_chain};
 use crate::operation;
-use crate::session::LaneId;
 
 /// Fewest bytes that make a header plausible: they end with its signature.
 const PLAUSIBLE: usize = at::SIGNATURE.end;
@@ -104,7 +103,7 @@ pub struct Claims {
 
 impl Claims {
     /// Whether the segment is ours, and, where its frame began in the segment before, its lane.
-    pub fn decide(&mut self, offer: Offer<'_>, config: &Config) -> (bool, Option<(LaneId, Lane)>) {
+    pub fn decide(&mut self, offer: Offer<'_>, config: &Config) -> (bool, Option<Lane>) {
         if offer.any_port && !config.try_any_port {
             return (false, None);
         }
@@ -130,10 +129,9 @@ impl Claims {
             self.owners.insert(stream, Owner::Theirs(offer.packet));
             return (false, None);
         }
-        let lane = joined.filter(|joined| joined.start != offer.position).and_then(|joined| {
-            let lane = Lane::behind_header(joined.start, &joined.header()?, offer.position);
-            Some((LaneId::new(stream, offer.side), lane))
-        });
+        let lane = joined
+            .filter(|joined| joined.start != offer.position)
+            .and_then(|joined| Some(Lane::behind_header(joined.start, &joined.header()?, offer.position)));
         let ours = lane.is_some() || begins_ours(&offer, config);
         if ours {
             self.owners.insert(stream, Owner::Ours(offer.packet, offer.position));
@@ -238,7 +236,7 @@ mod tests {
             assert!(!decide(&mut claims, offer(&HEARTBEAT[..length], 1)));
             let rest = Offer { position: 1 + length as u32, ..offer(&HEARTBEAT[length..], 2) };
             let (ours, lane) = claims.decide(rest, &Config::default());
-            assert!(ours && lane.is_some_and(|(_, lane)| lane.next() == 17), "{length}");
+            assert!(ours && lane.is_some_and(|lane| lane.next() == 17), "{length}");
         }
     }
 

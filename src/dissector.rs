@@ -88,7 +88,7 @@ impl Dissector {
     /// Whether a segment on a port that others use too is ours.
     pub fn claim(&mut self, offer: Offer<'_>) -> bool {
         let (ours, lane) = self.claims.decide(offer, &self.config);
-        if let (Some((_, lane)), Some(stream)) = (lane, offer.stream) {
+        if let (Some(lane), Some(stream)) = (lane, offer.stream) {
             let lanes = &mut self.streams.entry(stream).or_default().lanes;
             if let Some(slot) = lanes.get_mut(usize::from(offer.side)) {
                 slot.0 = lane;
