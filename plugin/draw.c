@@ -40,6 +40,10 @@ static proto_item *draw_value(proto_tree *tree, const wechat_item *item, tvbuff_
         nstime_t time = { (time_t)(nanoseconds / 1000000000), (int)(nanoseconds % 1000000000) };
         return proto_tree_add_time(tree, id, tvb, start, length, &time);
     }
+    case WECHAT_TYPE_BOOLEAN:
+        return proto_tree_add_boolean(tree, id, tvb, start, length, item->value != 0);
+    case WECHAT_TYPE_I64:
+        return proto_tree_add_int64(tree, id, tvb, start, length, (int64_t)item->value);
     case WECHAT_TYPE_U64:
         return proto_tree_add_uint64(tree, id, tvb, start, length, item->value);
     case WECHAT_TYPE_U8:

@@ -87,6 +87,7 @@ fn field_line(row: &Field) -> String {
         Type::U32 => "FT_UINT32",
         Type::U64 => "FT_UINT64",
         Type::I32 => "FT_INT32",
+        Type::I64 => "FT_INT64",
         Type::Bytes => "FT_BYTES",
         Type::Text => "FT_STRING",
         Type::PaddedText => "FT_STRINGZPAD",
@@ -95,7 +96,7 @@ fn field_line(row: &Field) -> String {
         Type::Packet | Type::RequestPacket | Type::ResponsePacket | Type::AckPacket => "FT_FRAMENUM",
     };
     let base = match row.base {
-        Base::Natural if row.ty == Type::Boolean => "32",
+        Base::Natural if row.bits != 0 => "32",
         Base::Natural => "",
         Base::Dec => "BASE_DEC",
         Base::Hex => "BASE_HEX",

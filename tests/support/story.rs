@@ -190,6 +190,7 @@ struct Offer {
 impl Offer {
     fn segment(&self, used: usize, first_visit: bool) -> Segment<'_> {
         let ports = if self.from_server { (8080, 50000) } else { (50000, 8080) };
+        let addresses: [&[u8]; 2] = if self.from_server { [&[1], &[2]] } else { [&[2], &[1]] };
         Segment {
             data: self.data.get(used..).unwrap_or_default(),
             reported: self.reported - used,
@@ -199,6 +200,10 @@ impl Offer {
             counted: true,
             packet: self.number,
             time: self.time,
+            shown_stream: 0,
+            began: true,
+            src_address: addresses[0],
+            dst_address: addresses[1],
             src_port: ports.0,
             dst_port: ports.1,
             first_visit,
