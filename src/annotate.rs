@@ -292,6 +292,8 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
                     format_args!("the first seqid seen is {seq}: earlier requests are not in this stream"),
                 );
             }
+            Fact::AckNotice => report.inferred(F::ACK_INFERRED_TO, at::SEQ, number),
+            Fact::NoticeAck => report.inferred(F::PUSH_ACK_INFERRED_IN, at::SEQ, number),
             Fact::NewsSend => report.inferred(F::NEWS_SEND, at::SEQ, number),
             Fact::NewsTime => report.inferred(F::NEWS_TIME, at::SEQ, number),
             Fact::SendNews => report.inferred(F::SEND_NEWS_IN, at::SEQ, number),
@@ -451,6 +453,15 @@ impl Display for Sentence<'_> {
             return write!(out, " [packet length {} is wrong]", header.packet_len);
         }
         let body = header.body(self.known.end());
-        body::summarise(out, self.known.data, body, operation::layout(*meaning))
+        body::summarise(out, self.known.data, body, operation::layout(*meaning))?;
+        self.known.facts.rest().try_for_each(|(fact, _)| match fact {
+            Fact::Retry | Fact::DuplicateRequest | Fact::DuplicateOf => out.write_str(" [again]"),
+            _ => Ok(()),
+        })?;
+        match (self.known.facts.missing, meaning.kind) {
+            (Some(Missing { superseded: true, .. }), _) | (None, _) => Ok(()),
+            (Some(_), Kind::Push) => out.write_str(" [no acknowledgement seen]"),
+            (Some(_), _) => out.write_str(" [no response seen]"),
+        }
     }
 }

@@ -269,8 +269,8 @@ rows! {
         ACK_RULE = field(Text, c"wechat.ack.rule", c"Matched by", c"How the acknowledged push was found: by the elapsed time, or the oldest open one");
 
         PUSH_UNACKNOWLEDGED = mark(c"wechat.push.unacknowledged", c"Unacknowledged", c"No acknowledgement was seen; not known before the first pass is over");
-        ACK_INFERRED_TO = field(RequestPacket, c"wechat.ack.inferred_to", c"Probably acknowledges the push in", c"Inference: an unknown request behind a push, never answered");
-        PUSH_ACK_INFERRED_IN = field(AckPacket, c"wechat.push.ack_inferred_in", c"Probably acknowledged in", c"Inference: the packet of an unknown request behind the push, never answered");
+        ACK_INFERRED_TO = field(RequestPacket, c"wechat.ack.inferred_to", c"Probably acknowledges the push in", c"Inference: an unknown request behind a push, never answered, or an acknowledgement behind a notice");
+        PUSH_ACK_INFERRED_IN = field(AckPacket, c"wechat.push.ack_inferred_in", c"Probably acknowledged in", c"Inference: the packet of an unknown request behind the push, or of an acknowledgement behind the notice");
         HEARTBEAT_INTERVAL = field(Duration, c"wechat.heartbeat.interval", c"Heartbeat interval", c"Time since the stream's heartbeat before");
         ATTEMPT = field(U32, c"wechat.attempt", c"Attempt", c"Which of the client's links this is that follow each other within seconds; only links with payload count");
         ATTEMPT_AFTER = field(Packet, c"wechat.attempt.after", c"Attempt after", c"The packet of the last frame of the attempt before");

@@ -29,6 +29,10 @@ pub enum Fact {
     NoRequest,
     /// Packet of one more push that an acknowledgement stands for.
     AckTo,
+    /// Packet of the notice that an acknowledgement probably stands for.
+    AckNotice,
+    /// Packet of what probably acknowledges a notice.
+    NoticeAck,
     /// An acknowledgement of nothing that was seen. No value.
     NoPush,
     /// The seqid before, where some were left out.
@@ -73,6 +77,7 @@ impl Fact {
             Self::SupersededIn
                 | Self::RetriedIn
                 | Self::DuplicateIn
+                | Self::NoticeAck
                 | Self::AttemptNext
                 | Self::NoticeSyncIn
                 | Self::NoticeMessageIn

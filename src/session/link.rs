@@ -15,7 +15,7 @@ const ACK_TOLERANCE: i64 = 50_000_000;
 
 const SECOND: i64 = 1_000_000_000;
 
-/// A request of an unlisted operation may be the acknowledgement of a push that is not older.
+/// What is acknowledged by inference is not older.
 const INFERRED_ACK: i64 = 5 * SECOND;
 
 /// News may be the echo of a send that is not older.
@@ -50,6 +50,8 @@ pub struct Link {
     /// Those of them that no request of an unlisted operation has been taken to acknowledge.
     waiting: VecDeque<u32>,
     push_seen: bool,
+    /// The newest notice, until something acknowledges it.
+    notice: Option<u32>,
     heartbeats: Vec<u32>,
     /// Of a request sent again, the first of its kind.
     firsts: HashMap<u32, u32>,
@@ -311,10 +313,7 @@ impl Link {
 
     fn acknowledge(&mut self, ack: u32, frame: &Observed<'_>) {
         if self.pushes.is_empty() {
-            if self.began || self.push_seen {
-                self.remarks.add(ack, Fact::NoPush, 0);
-            }
-            return;
+            return self.acknowledge_notice(ack, frame.time);
         }
         let by_time = frame.elapsed_ms.and_then(|ms| {
             let sent = frame.time.saturating_sub(i64::from(ms).saturating_mul(1_000_000));
@@ -347,6 +346,17 @@ impl Link {
         }
     }
 
+    /// Clients also acknowledge notices, which do not ask for it.
+    fn acknowledge_notice(&mut self, ack: u32, time: i64) {
+        match self.notice.take() {
+            Some(notice) if time.saturating_sub(self.time(notice)) <= INFERRED_ACK => {
+                self.relate(ack, Fact::AckNotice, notice, Fact::NoticeAck);
+            }
+            _ if self.began || self.push_seen => self.remarks.add(ack, Fact::NoPush, 0),
+            _ => {}
+        }
+    }
+
     /// Remembers that a request of an unlisted operation may acknowledge the oldest push that nothing
     /// does yet.
     fn infer(&mut self, request: u32, time: i64) {
@@ -364,6 +374,7 @@ impl Link {
     fn sync(&mut self, event: u32, frame: &Observed<'_>) {
         match (frame.sync, frame.meaning.kind) {
             (Sync::Notice, Kind::Push) => {
+                self.notice = Some(event);
                 self.news(event, frame.time);
                 if self.notices.len() < MOST_NOTICES {
                     self.notices.push((event, frame.selector));

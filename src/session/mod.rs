@@ -322,12 +322,13 @@ impl Session {
         let known = self.client_numbers.get(address).copied();
         let number = known.unwrap_or(self.clients.len());
         let mut attempt = 1;
+        let mut follows = None;
         if let Some(client) = self.clients.get(number) {
             let last = client.newest;
             let before = self.links.get(&last.stream).and_then(|link| link.client);
             if (0..=NEXT_ATTEMPT).contains(&time.saturating_sub(client.time)) {
                 attempt = before.map_or(1, |(_, attempt)| attempt).saturating_add(1);
-                self.relate(id, Fact::AttemptAfter, last, Fact::AttemptNext);
+                follows = Some(last);
             }
         } else {
             self.client_numbers.insert(address.into(), number);
@@ -335,9 +336,12 @@ impl Session {
         }
         if let Some(link) = self.links.get_mut(&id.stream) {
             link.client = Some((number, attempt));
-            if attempt > 1 {
+            if follows.is_some() {
                 link.remarks.add(id.event, Fact::Attempt, attempt);
             }
+        }
+        if let Some(last) = follows {
+            self.relate(id, Fact::AttemptAfter, last, Fact::AttemptNext);
         }
     }
 

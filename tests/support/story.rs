@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A stream told packet by packet, carried to the dissector as TCP would, and written down as text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use wechat_dissector::config::Config;
@@ -14,6 +15,8 @@ const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
 
 /// A packet with payload.
 struct Packet {
+    /// Which of the client's streams.
+    link: u32,
     from_server: bool,
     payload: Vec<u8>,
     /// Bytes that the capture cut off its end.
@@ -23,16 +26,17 @@ struct Packet {
     milliseconds: i64,
 }
 
-/// Packets of one stream between port 50000 and port 8080.
+/// Packets of one client's streams to port 8080, or of further ones to 8081 and so on.
 pub struct Story {
     packets: Vec<Packet>,
     config: Config,
     more: bool,
+    began: bool,
 }
 
 impl Story {
     pub fn new() -> Self {
-        Self { packets: Vec::new(), config: Config::default(), more: true }
+        Self { packets: Vec::new(), config: Config::default(), more: true, began: true }
     }
 
     /// Sets preferences.
@@ -44,6 +48,12 @@ impl Story {
     /// The carrier cannot wait for more bytes.
     pub fn without_reassembly(mut self) -> Self {
         self.more = false;
+        self
+    }
+
+    /// The capture began in the middle of the stream.
+    pub fn without_beginning(mut self) -> Self {
+        self.began = false;
         self
     }
 
@@ -67,6 +77,12 @@ impl Story {
         self
     }
 
+    /// The last packet is of another stream of the client's.
+    pub fn on_link(mut self, link: u32) -> Self {
+        self.packets.last_mut().expect("a packet").link = link;
+        self
+    }
+
     /// The last packet comes so many milliseconds after the first.
     pub fn at(mut self, milliseconds: i64) -> Self {
         self.packets.last_mut().expect("a packet").milliseconds = milliseconds;
@@ -75,7 +91,7 @@ impl Story {
 
     fn packet(mut self, from_server: bool, payload: Vec<u8>) -> Self {
         let milliseconds = self.packets.len() as i64 * 10;
-        self.packets.push(Packet { from_server, payload, cut_off: 0, lost: 0, milliseconds });
+        self.packets.push(Packet { link: 0, from_server, payload, cut_off: 0, lost: 0, milliseconds });
         self
     }
 
@@ -93,7 +109,9 @@ impl Story {
             let first = &offer.first;
             let (_, again) = later.iter().find(|(of, _)| *of == index).expect("visited");
             let sender = if offer.from_server { "server" } else { "client" };
-            writeln!(out, "packet {} from the {sender}, {} bytes", offer.number, offer.reported).unwrap();
+            let link = if offer.link == 0 { String::new() } else { format!(" on link {}", offer.link) };
+            writeln!(out, "packet {} from the {sender}{link}, {} bytes", offer.number, offer.reported)
+                .unwrap();
             first.iter().for_each(|text| out.push_str(text));
             if first != again {
                 out.push_str("  on a later visit\n");
@@ -106,12 +124,11 @@ impl Story {
     /// The first pass: what the carrier put together for each call, as later passes see it again.
     fn carry(&self, dissector: &mut Dissector) -> Vec<Offer> {
         let mut offers: Vec<Offer> = Vec::new();
-        let mut held = [Vec::new(), Vec::new()];
-        let mut positions = [1u32, 1];
-        let mut wanted = [0, 0];
+        // Of each stream and side: bytes in hand, the position of the first, and how many are waited for.
+        let mut lanes = BTreeMap::new();
         for (index, packet) in self.packets.iter().enumerate() {
-            let side = usize::from(packet.from_server);
-            let (held, position, wanted) = (&mut held[side], &mut positions[side], &mut wanted[side]);
+            let lane = lanes.entry((packet.link, packet.from_server)).or_insert((Vec::new(), 1u32, 0));
+            let (held, position, wanted) = lane;
             if packet.lost != 0 {
                 *position = (*position + held.len() as u32).wrapping_add_signed(packet.lost);
                 held.clear();
@@ -121,6 +138,8 @@ impl Story {
             let number = index as u32 + 1;
             let mut offer = Offer {
                 number,
+                link: packet.link,
+                began: self.began,
                 from_server: packet.from_server,
                 time: packet.milliseconds * 1_000_000,
                 reported: held.len(),
@@ -178,6 +197,8 @@ impl Story {
 /// What the carrier hands over with one packet.
 struct Offer {
     number: u32,
+    link: u32,
+    began: bool,
     from_server: bool,
     time: i64,
     data: Vec<u8>,
@@ -189,19 +210,20 @@ struct Offer {
 
 impl Offer {
     fn segment(&self, used: usize, first_visit: bool) -> Segment<'_> {
-        let ports = if self.from_server { (8080, 50000) } else { (50000, 8080) };
+        let server = 8080 + self.link as u16;
+        let ports = if self.from_server { (server, 50000) } else { (50000, server) };
         let addresses: [&[u8]; 2] = if self.from_server { [&[1], &[2]] } else { [&[2], &[1]] };
         Segment {
             data: self.data.get(used..).unwrap_or_default(),
             reported: self.reported - used,
-            stream: 0,
+            stream: self.link,
             side: self.from_server,
             position: self.position + used as u32,
             counted: true,
             packet: self.number,
             time: self.time,
-            shown_stream: 0,
-            began: true,
+            shown_stream: self.link,
+            began: self.began,
             src_address: addresses[0],
             dst_address: addresses[1],
             src_port: ports.0,
@@ -273,6 +295,7 @@ fn value(field: &Field, item: &Item, bytes: &[u8], text: &str) -> String {
             format!(" {mark} {}", parts.join("."))
         }
         Type::I32 => format!(" {mark} {}{text}", number() as u32 as i32),
+        Type::I64 => format!(" {mark} {}{text}", number() as i64),
         Type::Duration => format!(" {mark} {:.6} s", item.value as i64 as f64 / 1e9),
         _ => {
             let name = field.values.iter().find(|(value, _)| u64::from(*value) == masked());
