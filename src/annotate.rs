@@ -458,10 +458,11 @@ impl Display for Sentence<'_> {
             Fact::Retry | Fact::DuplicateRequest | Fact::DuplicateOf => out.write_str(" [again]"),
             _ => Ok(()),
         })?;
-        match (self.known.facts.missing, meaning.kind) {
-            (Some(Missing { superseded: true, .. }), _) | (None, _) => Ok(()),
-            (Some(_), Kind::Push) => out.write_str(" [no acknowledgement seen]"),
-            (Some(_), _) => out.write_str(" [no response seen]"),
+        let overdue = |missing: Missing| !missing.superseded && missing.until_end >= PATIENCE;
+        match (self.known.facts.missing.is_some_and(overdue), meaning.kind) {
+            (false, _) => Ok(()),
+            (true, Kind::Push) => out.write_str(" [no acknowledgement seen]"),
+            (true, _) => out.write_str(" [no response seen]"),
         }
     }
 }

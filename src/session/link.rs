@@ -99,10 +99,11 @@ impl Link {
             Kind::PushAck => self.acknowledge(event, frame),
             Kind::Push | Kind::OneWay => {}
         }
-        if matches!(frame.meaning.kind, Kind::Request | Kind::OneWay | Kind::PushAck)
-            && is_ordinary(frame.seq)
-            && !again
-        {
+        let counts = match frame.meaning.kind {
+            Kind::Request | Kind::HeartbeatRequest | Kind::OneWay | Kind::PushAck => is_ordinary(frame.seq),
+            _ => false,
+        };
+        if counts && !again {
             self.count(event, frame.seq, side);
         }
         self.sync(event, frame);
