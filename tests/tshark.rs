@@ -489,6 +489,18 @@ fn two_passes_print_the_same_every_time() {
     assert_eq!(body(&first), body(&second));
 }
 
+/// Both ports are listed: the SYN tells who is the server, before any operation does.
+#[test]
+fn a_client_may_use_a_listed_port() {
+    let account = &mut Account::new(&mut rng());
+    let mut script = Script::starting_at(Duration::ZERO);
+    let message = account.send_message(80);
+    script.client([&message]).wait(30).server([&message.response(Vec::new())]);
+    let capture = Capture::new([script.play(Endpoints::v4(443, 8080), [1, 2])]);
+    let fields = ["wechat.direction", "wechat.kind"];
+    assert_eq!(open(&capture).values("wechat", &fields), ["1 request", "2 response"]);
+}
+
 // ---- streams that TCP cuts, joins, repeats and disorders ----
 
 /// Every frame that came whole is shown, and nothing else, in one pass and in two.

@@ -228,6 +228,7 @@ impl Offer {
             dst_address: addresses[1],
             src_port: ports.0,
             dst_port: ports.1,
+            server_port: 0,
             first_visit,
             more: self.more,
             wanted: ALL,
