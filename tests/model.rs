@@ -3,6 +3,8 @@
 //!
 //! `PROPTEST_CASES=100000 cargo test --release --test model` runs as many as the name says.
 
+#[path = "support/facts.rs"]
+mod facts;
 #[path = "support/reference.rs"]
 mod reference;
 
@@ -10,12 +12,13 @@ use std::env;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use facts::FACTS;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-use reference::{FACTS, Fact, Frame, INFERENCES, Kind, Model, Value};
+use reference::{Fact, Frame, INFERENCES, Kind, Model, Value};
 use wechat_dissector::config::Config;
 use wechat_dissector::dissector::{Dissector, Segment, Step};
 use wechat_dissector::fields::{F, FIELDS, NOTES, P};
@@ -365,7 +368,7 @@ impl<'a> Capture<'a> {
     }
 
     fn compare(&self, at: usize, mut expected: Vec<Fact>, when: &str) -> Result<(), TestCaseError> {
-        let mut shown = facts(self.dissector.report());
+        let mut shown = shown(self.dissector.report());
         // Values of one field keep their order; where a field stands is not the model's business.
         shown.sort_by_key(|(name, _)| *name);
         expected.sort_by_key(|(name, _)| *name);
@@ -415,7 +418,7 @@ static FIELD_FACTS: LazyLock<Vec<Option<&str>>> =
 static NOTE_FACTS: LazyLock<Vec<Option<&str>>> =
     LazyLock::new(|| known(NOTES.iter().map(|row| row.filter.to_str().expect("text"))));
 
-fn facts(report: &Report) -> Vec<Fact> {
+fn shown(report: &Report) -> Vec<Fact> {
     let fact = |item: &Item| {
         let is = |kind: ItemKind| item.kind == kind as u8;
         if is(ItemKind::Note) {
