@@ -34,7 +34,7 @@ const MILLISECOND: i64 = 1_000_000;
 const STREAMS: usize = 3;
 
 /// Histories of an ordinary test run.
-const CASES: u32 = 3000;
+const CASES: u32 = 2000;
 
 // ---- histories ----
 
