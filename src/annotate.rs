@@ -317,11 +317,9 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
 
 /// How news comes in this frame, if it does.
 pub fn delivery(known: &Known<'_>) -> Option<&'static str> {
-    match (operation::sync(known.meaning), known.meaning.kind) {
-        (Sync::Message, Kind::Push) => Some("push"),
-        (Sync::Fetch(_), Kind::Response) if known.facts.value(Fact::SyncTime).is_some() => {
-            Some("notice and sync")
-        }
+    match known.meaning.kind {
+        Kind::Push if operation::sync(known.meaning) == Sync::Message => Some("push"),
+        _ if known.facts.value(Fact::SyncTime).is_some() => Some("notice and sync"),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use crate::claim::{Claims, Offer};
 use crate::config::Config;
 use crate::frame::Header;
 use crate::framing::{Cut, Lane, More, Verdict, View, Why};
-use crate::operation::{self, Kind, Meaning, Sender};
+use crate::operation::{self, Kind, Layout, Meaning, Sender};
 use crate::report::{Report, Wanted};
 use crate::session::{Decision, Facts, LaneId, Observed, Place, Session};
 
@@ -54,7 +54,7 @@ pub struct Segment<'a> {
     pub wanted: Wanted,
 }
 
-/// What a notice without a selector has news of: profile, messages, contacts.
+/// What a notice that names nothing has news of: profile, messages, contacts.
 const DEFAULT_SELECTOR: u32 = 7;
 
 /// What became of a segment.
@@ -169,7 +169,7 @@ impl Dissector {
         let layout = operation::layout(meaning);
         let expects = match meaning.kind {
             Kind::Request | Kind::HeartbeatRequest => operation::is_answered(meaning),
-            Kind::Push => body::wants_ack(data, body.clone()),
+            Kind::Push => layout == Layout::Push && body::wants_ack(data, body.clone()),
             _ => false,
         };
         let sync = operation::sync(meaning);
@@ -187,7 +187,9 @@ impl Dissector {
             expects,
             unlisted: meaning.kind == Kind::Request && !self.config.lists(meaning),
             sync,
-            selector: body::selector(data, body.clone(), layout).unwrap_or(DEFAULT_SELECTOR),
+            selector: body::selector(data, body.clone(), layout)
+                .filter(|selector| *selector != 0)
+                .unwrap_or(DEFAULT_SELECTOR),
             elapsed_ms: body::ack_elapsed_ms(data, body.clone(), layout),
             account: body::sync_keys(data, body, layout, &mut self.keys),
             keys: &self.keys,

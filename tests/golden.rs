@@ -3,6 +3,8 @@
 //!
 //! `cargo xtask bless` writes the files anew; read the difference before you commit it.
 
+#[path = "support/facts.rs"]
+mod facts;
 #[path = "support/story.rs"]
 mod story;
 
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng};
 use story::Story;
 use wechat_dissector::config::Config;
 use wechat_dissector::fields::{FIELDS, NOTES, P, Type};
@@ -708,6 +710,25 @@ fn the_sample_session() {
         .at(milliseconds);
     }
     check("sample", "The first connection of the sample capture", story);
+}
+
+// ---- who answers whom ----
+
+#[test]
+fn the_exchanges_in_one_pass_in_two_and_in_any_order() {
+    let story = Story::of(&wechat_traffic::exchanges::capture(1));
+    let [one_pass, two_passes] = story.tell_exchanges(|_| {});
+    golden("exchanges_one_pass", "Who answers whom, as one pass shows it", &one_pass);
+    golden("exchanges_two_passes", "Who answers whom, as the second pass shows it", &two_passes);
+    let mut rng = rng();
+    for _ in 0..20 {
+        let [first, random_order] = story.tell_exchanges(|order| {
+            for place in (1..order.len()).rev() {
+                order.swap(place, rng.next_u32() as usize % (place + 1));
+            }
+        });
+        assert!(first == one_pass && random_order == two_passes, "what is shown depends on the order");
+    }
 }
 
 // ---- nothing is forgotten ----

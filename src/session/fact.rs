@@ -77,6 +77,7 @@ impl Fact {
             Self::SupersededIn
                 | Self::RetriedIn
                 | Self::DuplicateIn
+                | Self::AckNotice
                 | Self::NoticeAck
                 | Self::AttemptNext
                 | Self::NoticeSyncIn

@@ -34,8 +34,8 @@ impl Growth {
     }
 }
 
-/// The newest SyncKey of a link, which is its account's too.
-#[derive(Debug)]
+/// The newest SyncKey of a link or an account.
+#[derive(Clone, Debug)]
 struct State {
     newest: EventId,
     keys: Vec<(u64, u64)>,
@@ -44,54 +44,51 @@ struct State {
 /// The newest SyncKeys of all links and accounts.
 #[derive(Debug, Default)]
 pub struct Keys {
-    states: Vec<State>,
-    accounts: HashMap<u32, usize>,
+    /// Of links, each with the account that it named last.
+    links: Vec<(State, Option<u32>)>,
+    accounts: HashMap<u32, State>,
 }
 
 impl Keys {
-    /// The state that the SyncKey in `event` belongs to, and the event of the SyncKey before. A link that
-    /// has none yet goes on where its account stopped.
+    /// Takes the SyncKey of `event`, on the link of number `link` if it had any before, and of `account`
+    /// if the frame names it. Returns the link's number, and the SyncKey before: the link's, or where that
+    /// had none its account's.
     pub fn follow(
         &mut self,
         link: Option<usize>,
         account: Option<u32>,
         event: EventId,
-    ) -> (usize, Option<EventId>) {
-        let known = link.or_else(|| self.accounts.get(&account?).copied());
-        let number = known.unwrap_or(self.states.len());
-        if let Some(account) = account {
-            self.accounts.insert(account, number);
+        keys: &[(u64, u64)],
+    ) -> (usize, Option<(EventId, Growth)>) {
+        let number = link.unwrap_or(self.links.len());
+        let known = self.links.get(number);
+        let account_of_link = account.or_else(|| known.and_then(|(_, account)| *account));
+        let before = known.map(|(state, _)| state).or_else(|| self.accounts.get(&account?));
+        let state = State { newest: event, keys: sorted(keys) };
+        let before = before.map(|before| (before.newest, growth(&before.keys, &state.keys)));
+        if let Some(account) = account_of_link {
+            self.accounts.insert(account, state.clone());
         }
-        match self.states.get_mut(number) {
-            Some(state) => (number, Some(std::mem::replace(&mut state.newest, event))),
-            None => {
-                self.states.push(State { newest: event, keys: Vec::new() });
-                (number, None)
-            }
+        match self.links.get_mut(number) {
+            Some(link) => *link = (state, account_of_link),
+            None => self.links.push((state, account_of_link)),
         }
+        (number, before)
     }
+}
 
-    /// How `keys` differ from the ones before.
-    pub fn growth(&self, state: usize, keys: &[(u64, u64)]) -> Growth {
-        let before = self.states.get(state).map_or(&[][..], |state| &state.keys);
-        let change = |(key, value): &(u64, u64)| {
-            let Ok(place) = before.binary_search_by_key(key, |(key, _)| *key) else {
-                return Some((*key, Change::New));
-            };
-            let old = before.get(place).map_or(0, |(_, old)| *old);
-            let by = i128::from(*value) - i128::from(old);
-            let by = i64::try_from(by).unwrap_or(if by < 0 { i64::MIN } else { i64::MAX });
-            (by != 0).then_some((*key, Change::By(by)))
+/// How `keys` differ from the ones `before`; both are sorted.
+fn growth(before: &[(u64, u64)], keys: &[(u64, u64)]) -> Growth {
+    let change = |(key, value): &(u64, u64)| {
+        let Ok(place) = before.binary_search_by_key(key, |(key, _)| *key) else {
+            return Some((*key, Change::New));
         };
-        Growth(sorted(keys).iter().filter_map(change).collect())
-    }
-
-    /// Makes `keys` the newest.
-    pub fn replace(&mut self, state: usize, keys: &[(u64, u64)]) {
-        if let Some(state) = self.states.get_mut(state) {
-            state.keys = sorted(keys);
-        }
-    }
+        let old = before.get(place).map_or(0, |(_, old)| *old);
+        let by = i128::from(*value) - i128::from(old);
+        let by = i64::try_from(by).unwrap_or(if by < 0 { i64::MIN } else { i64::MAX });
+        (by != 0).then_some((*key, Change::By(by)))
+    };
+    Growth(keys.iter().filter_map(change).collect())
 }
 
 /// In rising order, each key once: its first value counts.
@@ -113,12 +110,13 @@ mod tests {
     #[test]
     fn keys_grow_stay_go_back_and_come_new() {
         let mut keys = Keys::default();
-        let (state, before) = keys.follow(None, None, event(0));
-        assert_eq!(before, None);
-        keys.replace(state, &[(201, 1000), (2, 7), (1, 5), (3, u64::MAX)]);
-        let (state, before) = keys.follow(Some(state), None, event(1));
-        assert_eq!(before, Some(event(0)));
-        let growth = keys.growth(state, &[(1, 5), (2, 8), (3, 0), (201, 973), (999, 1)]);
+        let (state, before) =
+            keys.follow(None, None, event(0), &[(201, 1000), (2, 7), (1, 5), (3, u64::MAX)]);
+        assert!(before.is_none());
+        let (_, before) =
+            keys.follow(Some(state), None, event(1), &[(1, 5), (2, 8), (3, 0), (201, 973), (999, 1)]);
+        let (newest, growth) = before.unwrap();
+        assert_eq!(newest, event(0));
         let changes: Vec<_> = growth.changes().collect();
         let by = Change::By;
         assert_eq!(changes, [(2, by(1)), (3, by(i64::MIN)), (201, by(-27)), (999, Change::New)]);
@@ -128,8 +126,17 @@ mod tests {
     #[test]
     fn a_new_link_goes_on_where_its_account_stopped() {
         let mut keys = Keys::default();
-        let (state, _) = keys.follow(None, Some(77), event(0));
-        assert_eq!(keys.follow(None, Some(77), event(5)), (state, Some(event(0))));
-        assert_eq!(keys.follow(None, Some(78), event(6)).1, None);
+        let mut follow = |link, account, number| {
+            let (state, before) = keys.follow(link, account, event(number), &[(2, 7)]);
+            (state, before.map(|(before, _)| before))
+        };
+        let (first, _) = follow(None, Some(77), 0);
+        let (second, before) = follow(None, Some(77), 5);
+        assert_eq!(before, Some(event(0)));
+        // Each link goes on by itself.
+        assert_eq!(follow(Some(first), None, 6).1, Some(event(0)));
+        assert_eq!(follow(Some(second), None, 7).1, Some(event(5)));
+        assert_eq!(follow(None, Some(78), 8).1, None);
+        assert_eq!(follow(None, Some(77), 9).1, Some(event(7)));
     }
 }

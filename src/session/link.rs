@@ -8,7 +8,7 @@ use super::fact::{Fact, Remarks};
 use super::newest::Newest;
 use super::{Decision, Growth, NOBODY, Observed, Place, is_ordinary};
 use crate::framing::Why;
-use crate::operation::{self, Kind, Meaning, Sync};
+use crate::operation::{self, Kind, Meaning, Sender, Sync};
 
 /// How far the stated elapsed time may be off: ± 50 ms, in nanoseconds.
 const ACK_TOLERANCE: i64 = 50_000_000;
@@ -35,6 +35,15 @@ struct Fetch {
     notices: Vec<u32>,
 }
 
+/// The seqids that one end counts up.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    first: u32,
+    last: u32,
+    /// The event with which it began at 1 again.
+    restart: u32,
+}
+
 /// Everything that the first pass learned of a stream.
 #[derive(Debug, Default)]
 pub struct Link {
@@ -46,8 +55,9 @@ pub struct Link {
     newest: [Newest; 2],
     /// Requests that wait for an answer.
     open: u32,
-    /// Of each end, the first and the last of the seqids that it counts up.
-    counted: [Option<(u32, u32)>; 2],
+    /// Of each end, the seqids that it counts up.
+    counted: [Option<Counted>; 2],
+    last_frame: Option<u32>,
     /// Pushes that wait for their acknowledgement, oldest first.
     pushes: VecDeque<u32>,
     /// Those of them that no request of an unlisted operation has been taken to acknowledge.
@@ -74,8 +84,8 @@ pub struct Link {
     pub(super) began: bool,
     /// The SyncKey that the stream's next one is compared with.
     pub(super) keys: Option<usize>,
-    /// Who opened the stream, and which attempt of that client's it is.
-    pub(super) client: Option<(usize, u32)>,
+    /// How many attempts of the same client it follows within seconds.
+    pub(super) attempt: u32,
 }
 
 impl Link {
@@ -83,6 +93,7 @@ impl Link {
     pub fn observe(&mut self, place: Place, frame: &Observed<'_>) -> Option<u32> {
         self.began |= frame.began;
         let event = self.record(Event::new(place, frame.time, frame.op, Tags::of(frame)))?;
+        self.last_frame = Some(event);
         if let Some(extent) = frame.extent {
             self.extents.insert(event, extent);
         }
@@ -102,11 +113,11 @@ impl Link {
             Kind::PushAck => self.acknowledge(event, frame),
             Kind::Push | Kind::OneWay => {}
         }
-        let counts = match frame.meaning.kind {
-            Kind::Request | Kind::HeartbeatRequest | Kind::OneWay | Kind::PushAck => is_ordinary(frame.seq),
-            _ => false,
-        };
-        if counts && !again {
+        let counts = matches!(
+            frame.meaning.kind,
+            Kind::Request | Kind::HeartbeatRequest | Kind::OneWay | Kind::PushAck
+        );
+        if counts && is_ordinary(frame.seq) && frame.meaning.sender != Some(Sender::Server) && !again {
             self.count(event, frame.seq, side);
         }
         self.sync(event, frame);
@@ -154,6 +165,11 @@ impl Link {
 
     pub fn event(&self, id: u32) -> Option<&Event> {
         self.events.get(id as usize)
+    }
+
+    /// The newest frame.
+    pub fn last_frame(&self) -> Option<u32> {
+        self.last_frame
     }
 
     pub fn packet(&self, id: u32) -> u32 {
@@ -232,12 +248,18 @@ impl Link {
         let repeats = same && is_ordinary(frame.seq) && !beats;
         if repeats && older.is_open() {
             self.again(event, before, Fact::Retry);
-        } else if repeats && frame.seq != 1 {
+        } else if repeats && frame.seq != 1 && !self.restarted_since(before, side) {
             self.again(event, before, Fact::DuplicateRequest);
         } else {
             return false;
         }
         true
+    }
+
+    /// Whether the client began at 1 again, so that it may use all of its seqids again.
+    fn restarted_since(&self, event: u32, side: usize) -> bool {
+        let counted = self.counted.get(side).copied().flatten();
+        counted.is_some_and(|counted| counted.restart > event)
     }
 
     fn supersede(&mut self, older: u32, newer: u32) {
@@ -261,7 +283,8 @@ impl Link {
         let Some((request, asked)) = request.and_then(|request| Some((request, *self.event(request)?)))
         else {
             let counted = self.counted.get(asker).copied().flatten();
-            let after_first = counted.is_some_and(|(first, _)| is_ordinary(frame.seq) && frame.seq >= first);
+            let after_first =
+                counted.is_some_and(|counted| is_ordinary(frame.seq) && frame.seq >= counted.first);
             if self.began || after_first {
                 self.remarks.add(event, Fact::NoRequest, 0);
             }
@@ -298,18 +321,20 @@ impl Link {
     /// Follows the seqids that a client counts up.
     fn count(&mut self, event: u32, seq: u32, side: usize) {
         let Some(counted) = self.counted.get_mut(side) else { return };
-        let before = counted.map(|(_, last)| last);
-        *counted = Some((counted.map_or(seq, |(first, _)| first), seq));
-        let Some(last) = before else {
+        let Some(before) = *counted else {
+            *counted = Some(Counted { first: seq, last: seq, restart: 0 });
             if seq != 1 {
                 self.remarks.add(event, Fact::LateStart, 0);
             }
             return;
         };
+        let last = before.last;
+        let restart = if seq == 1 { event } else { before.restart };
+        *counted = Some(Counted { last: seq, restart, ..before });
         let fact = match seq {
-            _ if last.checked_add(1) == Some(seq) => return,
-            _ if seq > last => Fact::SeqGap,
             1 => Fact::SeqRestart,
+            _ if seq == last || last.checked_add(1) == Some(seq) => return,
+            _ if seq > last => Fact::SeqGap,
             _ => Fact::SeqBack,
         };
         self.remarks.add(event, fact, last);
@@ -327,7 +352,10 @@ impl Link {
             };
             let behind = self.pushes.partition_point(|push| self.time(*push) < sent);
             let nearest = [behind.checked_sub(1).and_then(off), off(behind)].into_iter().flatten().min();
-            nearest.filter(|(off, _)| *off <= ACK_TOLERANCE).map(|(_, index)| index)
+            let (_, index) = nearest.filter(|(off, _)| *off <= ACK_TOLERANCE)?;
+            // Of pushes of the same moment the oldest: the next acknowledgement is the next one's.
+            let moment = self.time(*self.pushes.get(index)?);
+            Some(self.pushes.partition_point(|push| self.time(*push) < moment))
         });
         if by_time.is_some()
             && let Some(event) = self.events.get_mut(ack as usize)

@@ -209,19 +209,12 @@ pub struct EventId {
     event: u32,
 }
 
-/// Who opens links: the newest frame of one address.
-#[derive(Debug)]
-struct Client {
-    newest: EventId,
-    time: i64,
-}
-
 /// The pairing of all streams of a capture.
 #[derive(Debug, Default)]
 pub struct Session {
     links: HashMap<u32, Link>,
-    clients: Vec<Client>,
-    client_numbers: HashMap<Box<[u8]>, usize>,
+    /// By the address of a client, the stream that it opened last.
+    clients: HashMap<Box<[u8]>, u32>,
     keys: Keys,
     /// When the last packet was captured that the first pass saw, in nanoseconds.
     end: i64,
@@ -243,11 +236,6 @@ impl Session {
             && let Some(client) = frame.client
         {
             self.open_link(id, client, frame.time);
-        }
-        if let Some((client, _)) = self.links.get(&stream).and_then(|link| link.client)
-            && let Some(client) = self.clients.get_mut(client)
-        {
-            (client.newest, client.time) = (id, frame.time);
         }
         if !frame.keys.is_empty() {
             self.compare_keys(id, frame);
@@ -319,42 +307,27 @@ impl Session {
 
     /// Finds out whose link begins with an event, and whether it follows one that has just ended.
     fn open_link(&mut self, id: EventId, address: &[u8], time: i64) {
-        let known = self.client_numbers.get(address).copied();
-        let number = known.unwrap_or(self.clients.len());
-        let mut attempt = 1;
-        let mut follows = None;
-        if let Some(client) = self.clients.get(number) {
-            let last = client.newest;
-            let before = self.links.get(&last.stream).and_then(|link| link.client);
-            if (0..=NEXT_ATTEMPT).contains(&time.saturating_sub(client.time)) {
-                attempt = before.map_or(1, |(_, attempt)| attempt).saturating_add(1);
-                follows = Some(last);
-            }
-        } else {
-            self.client_numbers.insert(address.into(), number);
-            self.clients.push(Client { newest: id, time });
-        }
+        let before = self.clients.insert(address.into(), id.stream);
+        let before = before.and_then(|stream| {
+            let link = self.links.get(&stream)?;
+            let last = EventId { stream, event: link.last_frame()? };
+            Some((last, link.attempt, time.saturating_sub(link.event(last.event)?.time())))
+        });
+        let Some((last, attempt, _)) = before.filter(|(_, _, pause)| *pause <= NEXT_ATTEMPT) else { return };
         if let Some(link) = self.links.get_mut(&id.stream) {
-            link.client = Some((number, attempt));
-            if follows.is_some() {
-                link.remarks.add(id.event, Fact::Attempt, attempt);
-            }
+            link.attempt = attempt.saturating_add(1);
+            // The first attempt is counted as none.
+            link.remarks.add(id.event, Fact::Attempt, link.attempt.saturating_add(1));
         }
-        if let Some(last) = follows {
-            self.relate(id, Fact::AttemptAfter, last, Fact::AttemptNext);
-        }
+        self.relate(id, Fact::AttemptAfter, last, Fact::AttemptNext);
     }
 
     fn compare_keys(&mut self, id: EventId, frame: &Observed<'_>) {
         let Some(link) = self.links.get_mut(&id.stream) else { return };
-        let (state, before) = self.keys.follow(link.keys, frame.account, id);
+        let (state, before) = self.keys.follow(link.keys, frame.account, id, frame.keys);
         link.keys = Some(state);
-        let Some(before) = before else {
-            self.keys.replace(state, frame.keys);
-            return;
-        };
-        link.set_growth(id.event, self.keys.growth(state, frame.keys));
-        self.keys.replace(state, frame.keys);
+        let Some((before, growth)) = before else { return };
+        link.set_growth(id.event, growth);
         self.relate(id, Fact::KeyPrevious, before, Fact::KeyNext);
     }
 }
