@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 1
+#define WECHAT_ABI_VERSION 2
 
 // Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 #define WECHAT_FIRST_VISIT 1
@@ -74,6 +74,8 @@ enum wechat_type
   WECHAT_TYPE_U64,
   // `FT_INT32`.
   WECHAT_TYPE_I32,
+  // `FT_INT64`.
+  WECHAT_TYPE_I64,
   // Bytes as they are (`FT_BYTES`).
   WECHAT_TYPE_BYTES,
   // Text (`FT_STRING`).
@@ -342,9 +344,19 @@ typedef struct wechat_segment {
   uint32_t packet;
   // The stream's number, unique in the capture.
   uint32_t stream;
+  // The same as the host shows it; it need not be unique.
+  uint32_t shown_stream;
   // Position of the first byte in the stream, or a number that tells this place from the others
   // of the packet and is the same at each visit.
   uint32_t position;
+  // Address of the sender, `src_length` bytes; may be NULL when that is 0.
+  const uint8_t *src_address;
+  // Address of the receiver, `dst_length` bytes; may be NULL when that is 0.
+  const uint8_t *dst_address;
+  // Number of bytes at `src_address`.
+  uint16_t src_length;
+  // Number of bytes at `dst_address`.
+  uint16_t dst_length;
   // Port of the sender.
   uint16_t src_port;
   // Port of the receiver.
@@ -463,7 +475,8 @@ void wechat_dissector_free(struct wechat_dissector *dissector);
 // report has consumed the whole segment and says so in a note.
 //
 // # Safety
-// `segment.data` points to `segment.captured` bytes, or that is 0. `report` may be uninitialised.
+// `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
+// says, or that is 0. `report` may be uninitialised.
 enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
                                   const struct wechat_segment *segment,
                                   struct wechat_report *report);

@@ -40,6 +40,10 @@ static proto_item *draw_value(proto_tree *tree, const wechat_item *item, tvbuff_
         nstime_t time = { (time_t)(nanoseconds / 1000000000), (int)(nanoseconds % 1000000000) };
         return proto_tree_add_time(tree, id, tvb, start, length, &time);
     }
+    case WECHAT_TYPE_BOOLEAN:
+        return proto_tree_add_boolean(tree, id, tvb, start, length, item->value != 0);
+    case WECHAT_TYPE_I64:
+        return proto_tree_add_int64(tree, id, tvb, start, length, (int64_t)item->value);
     case WECHAT_TYPE_U64:
         return proto_tree_add_uint64(tree, id, tvb, start, length, item->value);
     case WECHAT_TYPE_U8:
@@ -148,8 +152,9 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, pac
 
     if (report->info != 0)
         col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report->texts + report->info);
-    if (tree != NULL && report->item_count == 0)
-        /* Nobody asked for items, but the protocol hierarchy counts protocols and their bytes. */
+    if (tree != NULL && (report->item_count == 0 || report->items[0].kind == WECHAT_ITEM_KIND_NOTE))
+        /* Nobody asked for items, but the protocol hierarchy counts protocols and their bytes. Notes are
+         * there in any case. */
         proto_tree_add_item(tree, shim_proto, tvb, (int)start,
                             (int)MIN(report->length, tvb_captured_length(tvb) - start), ENC_NA);
     draw_items(report, tvb, start, pinfo, tree);

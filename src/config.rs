@@ -111,6 +111,11 @@ impl Config {
         rows().find(|row| row.role.is_some()).or_else(|| rows().next()).map(|row| row.name.as_str())
     }
 
+    /// Whether a table lists the operation of a frame: ours or the user's.
+    pub fn lists(&self, meaning: Meaning) -> bool {
+        operation::rows(meaning.base).next().is_some() || self.operation_name(meaning).is_some()
+    }
+
     /// The kind of frame by the user's table: a row's role says what an operation is that `op` is, or
     /// answers.
     pub fn kind(&self, meaning: Meaning, op: u32) -> Kind {

@@ -32,6 +32,14 @@ pub struct Segment<'a> {
     pub packet: u32,
     /// When the packet was captured, in nanoseconds.
     pub time: i64,
+    /// The stream's number, as the host shows it.
+    pub shown_stream: u32,
+    /// Whether the capture holds the stream's beginning.
+    pub began: bool,
+    /// Address of the sender; empty when nobody knows.
+    pub src_address: &'a [u8],
+    /// Address of the receiver.
+    pub dst_address: &'a [u8],
     /// Port of the sender.
     pub src_port: u16,
     /// Port of the receiver.
@@ -43,6 +51,9 @@ pub struct Segment<'a> {
     /// What of the report is asked for.
     pub wanted: Wanted,
 }
+
+/// What a notice without a selector has news of: profile, messages, contacts.
+const DEFAULT_SELECTOR: u32 = 7;
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +83,8 @@ pub struct Dissector {
     /// Frames that began and never became whole.
     unfinished: HashSet<(LaneId, u32)>,
     report: Report,
+    /// Keys and values of the SyncKey in hand.
+    keys: Vec<(u64, u64)>,
 }
 
 impl Dissector {
@@ -115,6 +128,7 @@ impl Dissector {
     }
 
     fn first_visit(&mut self, segment: &Segment<'_>, place: Place) -> Step {
+        self.session.saw(segment.time);
         let more = segment.more && self.config.desegment;
         let (limit, unfinished) = (self.config.limit, &mut self.unfinished);
         let stream = self.streams.entry(segment.stream).or_default();
@@ -150,25 +164,41 @@ impl Dissector {
         let body = header.body(end);
         self.learn(segment, &header);
         let meaning = self.meaning(segment, &header, body.len());
-        let wants_ack = meaning.kind == Kind::Push && body::wants_ack(data, body.clone());
-        let elapsed_ms = match meaning.kind {
-            Kind::PushAck => body::ack_elapsed_ms(data, body),
-            _ => None,
+        let layout = operation::layout(meaning);
+        let expects = match meaning.kind {
+            Kind::Request | Kind::HeartbeatRequest => operation::is_answered(meaning),
+            Kind::Push => body::wants_ack(data, body.clone()),
+            _ => false,
+        };
+        let sync = operation::sync(meaning);
+        self.keys.clear();
+        let client = match meaning.sender {
+            Some(Sender::Client) => Some(segment.src_address),
+            Some(Sender::Server) => Some(segment.dst_address),
+            None => None,
         };
         let observed = Observed {
             meaning,
             op: header.op,
             seq: header.seq,
             time: segment.time,
-            wants_ack,
-            elapsed_ms,
+            expects,
+            unlisted: meaning.kind == Kind::Request && !self.config.lists(meaning),
+            sync,
+            selector: body::selector(data, body.clone(), layout).unwrap_or(DEFAULT_SELECTOR),
+            elapsed_ms: body::ack_elapsed_ms(data, body.clone(), layout),
+            account: body::sync_keys(data, body, layout, &mut self.keys),
+            keys: &self.keys,
+            client: client.filter(|address| !address.is_empty()),
+            began: segment.began,
             wrong_length: cut.wrong_length,
             extent: own_extent.then_some(u32::try_from(cut.extent).unwrap_or(u32::MAX)),
         };
         let event = self.session.observe(place, &observed);
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
-        let wrong_length = cut.wrong_length;
-        self.show(&Known { header, data, extent: cut.extent, meaning, facts, wrong_length })
+        let (wrong_length, stream) = (cut.wrong_length, segment.shown_stream);
+        let known = Known { header, data, extent: cut.extent, meaning, stream, facts, wrong_length };
+        show(&mut self.report, &self.config, &known)
     }
 
     /// Remembers which end an operation shows to be the server.
@@ -204,7 +234,9 @@ impl Dissector {
                 };
                 let extent = extent.unwrap_or(header.packet_len) as usize;
                 let data = segment.data.get(..extent).unwrap_or(segment.data);
-                self.show(&Known { header, data, extent, meaning, facts, wrong_length })
+                let stream = segment.shown_stream;
+                let known = Known { header, data, extent, meaning, stream, facts, wrong_length };
+                show(&mut self.report, &self.config, &known)
             }
             None => self.nothing_known(segment, place),
         }
@@ -226,12 +258,13 @@ impl Dissector {
         };
         let body_len = header.body(header.packet_len as usize).len();
         let meaning = self.meaning(segment, &header, body_len);
-        let facts = Facts::default();
-        self.show(&Known { header, data: segment.data, extent: length, meaning, facts, wrong_length: false })
+        let (data, facts, stream) = (segment.data, Facts::default(), segment.shown_stream);
+        let known = Known { header, data, extent: length, meaning, stream, facts, wrong_length: false };
+        show(&mut self.report, &self.config, &known)
     }
+}
 
-    fn show(&mut self, known: &Known<'_>) -> Step {
-        annotate::frame(&mut self.report, known, &self.config);
-        Step::Consumed(known.extent)
-    }
+fn show(report: &mut Report, config: &Config, known: &Known<'_>) -> Step {
+    annotate::frame(report, known, config);
+    Step::Consumed(known.extent)
 }

@@ -19,7 +19,7 @@ use crate::framing::More;
 use crate::report::{Item, Wanted};
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 1;
+pub const WECHAT_ABI_VERSION: u32 = 2;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -172,9 +172,19 @@ pub struct wechat_segment {
     pub packet: u32,
     /// The stream's number, unique in the capture.
     pub stream: u32,
+    /// The same as the host shows it; it need not be unique.
+    pub shown_stream: u32,
     /// Position of the first byte in the stream, or a number that tells this place from the others
     /// of the packet and is the same at each visit.
     pub position: u32,
+    /// Address of the sender, `src_length` bytes; may be NULL when that is 0.
+    pub src_address: *const u8,
+    /// Address of the receiver, `dst_length` bytes; may be NULL when that is 0.
+    pub dst_address: *const u8,
+    /// Number of bytes at `src_address`.
+    pub src_length: u16,
+    /// Number of bytes at `dst_address`.
+    pub dst_length: u16,
     /// Port of the sender.
     pub src_port: u16,
     /// Port of the receiver.
@@ -495,7 +505,8 @@ pub extern "C" fn wechat_dissector_free(dissector: Option<Box<wechat_dissector>>
 /// report has consumed the whole segment and says so in a note.
 ///
 /// # Safety
-/// `segment.data` points to `segment.captured` bytes, or that is 0. `report` may be uninitialised.
+/// `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
+/// says, or that is 0. `report` may be uninitialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_dissect(
     dissector: Option<&mut wechat_dissector>,
@@ -507,9 +518,15 @@ pub unsafe extern "C" fn wechat_dissect(
         return wechat_result::Null;
     }
     // SAFETY: the caller's promise.
-    let data = match unsafe { bytes(segment) } {
-        Ok(data) => data,
-        Err(result) => return result,
+    let (data, src_address, dst_address) = match unsafe {
+        (
+            bytes(segment.data, segment.captured),
+            bytes(segment.src_address, segment.src_length.into()),
+            bytes(segment.dst_address, segment.dst_length.into()),
+        )
+    } {
+        (Ok(data), Ok(src), Ok(dst)) => (data, src, dst),
+        (Err(result), _, _) | (_, Err(result), _) | (_, _, Err(result)) => return result,
     };
     let flag = |bit| segment.flags & bit != 0;
     let reported = segment.reported.max(data.len());
@@ -521,6 +538,10 @@ pub unsafe extern "C" fn wechat_dissect(
         data,
         reported,
         stream: segment.stream,
+        shown_stream: segment.shown_stream,
+        began: flag(WECHAT_BEGAN),
+        src_address,
+        dst_address,
         side: flag(WECHAT_SIDE),
         position: segment.position,
         counted: flag(WECHAT_COUNTED),
@@ -584,7 +605,7 @@ pub unsafe extern "C" fn wechat_claim(
 ) -> c_int {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(data) = (unsafe { bytes(segment) }) else { return 0 };
+    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
     let flag = |bit| segment.flags & bit != 0;
     let offer = Offer {
         data,
@@ -616,22 +637,22 @@ fn provoked(handle: &mut wechat_dissector) {
     }
 }
 
-/// The captured bytes of a segment.
+/// Bytes of the caller's.
 ///
 /// # Safety
-/// `segment.data` points to `segment.captured` bytes, or that is 0.
-unsafe fn bytes(segment: &wechat_segment) -> Result<&[u8], wechat_result> {
-    if segment.captured == 0 {
+/// `data` points to `length` bytes, or that is 0; they live as long as the result.
+unsafe fn bytes<'a>(data: *const u8, length: size_t) -> Result<&'a [u8], wechat_result> {
+    if length == 0 {
         return Ok(&[]);
     }
-    if segment.data.is_null() {
+    if data.is_null() {
         return Err(wechat_result::Null);
     }
-    if isize::try_from(segment.captured).is_err() {
+    if isize::try_from(length).is_err() {
         return Err(wechat_result::Invalid);
     }
     // SAFETY: not NULL, of a length that a slice may have; the rest is the caller's promise.
-    Ok(unsafe { std::slice::from_raw_parts(segment.data, segment.captured) })
+    Ok(unsafe { std::slice::from_raw_parts(data, length) })
 }
 
 /// Longest text that is taken from C.

@@ -168,6 +168,11 @@ impl Report {
         self.add(ItemKind::Generated, field, range, value, None);
     }
 
+    /// As [`Self::generated`], and labelled as what probably, not certainly, is so.
+    pub fn inferred(&mut self, field: u16, range: Range<usize>, value: u64) {
+        self.add(ItemKind::Generated, field, range, value, Some(format_args!(" (inference)")));
+    }
+
     /// A value read from `range`, with words behind it.
     pub fn decoded(&mut self, field: u16, range: Range<usize>, value: u64, words: Arguments<'_>) {
         self.add(ItemKind::Decoded, field, range, value, Some(words));

@@ -89,6 +89,7 @@ fn field_line(row: &Field) -> String {
         Type::U32 => "FT_UINT32",
         Type::U64 => "FT_UINT64",
         Type::I32 => "FT_INT32",
+        Type::I64 => "FT_INT64",
         Type::Bytes => "FT_BYTES",
         Type::Text => "FT_STRING",
         Type::PaddedText => "FT_STRINGZPAD",
@@ -97,7 +98,7 @@ fn field_line(row: &Field) -> String {
         Type::Packet | Type::RequestPacket | Type::ResponsePacket | Type::AckPacket => "FT_FRAMENUM",
     };
     let base = match row.base {
-        Base::Natural if row.ty == Type::Boolean => "32",
+        Base::Natural if row.ty == Type::Boolean => &row.bits.to_string(),
         Base::Natural => "",
         Base::Dec => "BASE_DEC",
         Base::Hex => "BASE_HEX",
@@ -190,9 +191,12 @@ WeChat long link, Send message response seq=2, 111 bytes
     [Kind: response]
     [Request operation: 237 (0x000000ed)]
     [Operation name: newsendmsg]
+    [Stream: 0]
+    [Body length: 95]
     [Direction: server to client (2)]
     [Response to: 12]
     [Response time: 0.070000000 seconds]
+    [Open requests: 0]
     Body (95 bytes)
         Business packet header: newsendmsg, AES-128-CBC
             0111 11.. = Header length: 31
@@ -591,6 +595,35 @@ fn tshark_shows_the_exchanges_of_the_golden_files() {
     }
 }
 
+/// Takes the fields and notes off a layer that no first pass can know.
+fn without_what_lies_ahead(layer: &mut Map<String, Value>) {
+    const FIELDS: [&str; 13] = [
+        "wechat.response_in",
+        "wechat.superseded_in",
+        "wechat.retried_in",
+        "wechat.duplicate_in",
+        "wechat.push.ack_inferred_in",
+        "wechat.unanswered",
+        "wechat.push.ack_in",
+        "wechat.push.unacknowledged",
+        "wechat.notice.sync_in",
+        "wechat.notice.message_in",
+        "wechat.send.news_in",
+        "wechat.attempt.next_in",
+        "wechat.synckey.next",
+    ];
+    const NOTES: [&str; 5] = [
+        "wechat.no_response",
+        "wechat.no_response_yet",
+        "wechat.superseded",
+        "wechat.push.no_ack",
+        "wechat.push.no_ack_yet",
+    ];
+    FIELDS.iter().for_each(|field| drop(layer.remove(*field)));
+    // tshark calls a note's item by its words.
+    layer.retain(|_, item| !NOTES.iter().any(|name| item["_ws.expert"].get(name).is_some()));
+}
+
 #[test]
 fn two_passes_print_the_same_every_time() {
     let opened = open(&sample()).with(TWO_PASSES);
@@ -763,7 +796,9 @@ fn a_frame_that_begins_behind_another_and_never_ends_is_noted_on_later_visits() 
 
     let fields = ["frame.number", "wechat.seq", "wechat.packet_len", "_ws.expert.message"];
     let notes = open(&capture).with(TWO_PASSES).values("wechat.truncated", &fields);
-    assert_eq!(notes, ["4 1,2 144,5057 the frame has 5057 bytes, 1256 of them are here"]);
+    let unanswered = "no response seen; the capture ends 0.0 s later";
+    let cut_off = "the frame has 5057 bytes, 1256 of them are here";
+    assert_eq!(notes, [format!("4 1,2 144,5057 {unanswered},{cut_off}")]);
 }
 
 // ---- ports and preferences ----

@@ -406,20 +406,26 @@ impl Model {
         self.rows[at].irregular = irregular;
     }
 
-    /// Which attempt of its client a stream is, and the last frame of the one before.
+    /// Which attempt of its client a stream is, and the client's last frame before it, on any stream.
     fn attempt(&self, at: usize) -> Option<(i64, usize)> {
         if self.earlier(at).next().is_some() {
             return None;
         }
-        let Frame { time, client, .. } = &self.rows[at].frame;
-        let first = |place: usize| self.earlier(place).next().is_none();
-        let begins = self.before(at).filter(|(place, _)| first(*place));
-        let mut same = begins.filter(|(_, row)| client.is_some() && row.frame.client == *client);
-        let (_, previous) = same.next()?;
-        let on_it = |(_, row): &(usize, &Row)| row.frame.stream == previous.frame.stream;
-        let (last, last_row) = self.before(at).find(on_it)?;
-        let number = previous.attempt.map_or(1, |(number, _)| number) + 1;
-        (time - last_row.frame.time <= LATEST_ATTEMPT).then_some((number, last))
+        let client = self.client(at)?;
+        let (last, _) = self.before(at).find(|(other, _)| self.client(*other) == Some(client))?;
+        let number = self.rows[self.first(last)].attempt.map_or(1, |(number, _)| number) + 1;
+        let gap = self.rows[at].frame.time - self.rows[last].frame.time;
+        (gap <= LATEST_ATTEMPT).then_some((number, last))
+    }
+
+    /// The first frame of a frame's stream.
+    fn first(&self, at: usize) -> usize {
+        self.earlier(at).last().map_or(at, |(first, _)| first)
+    }
+
+    /// The client of a frame's stream, as its first frame tells it.
+    fn client(&self, at: usize) -> Option<&[u8]> {
+        self.rows[self.first(at)].frame.client.as_deref()
     }
 
     fn notices_for(&self, at: usize) -> Vec<usize> {

@@ -46,7 +46,15 @@ struct Stream {
 const ONLY: Stream =
     Stream { number: 0, client: ([192, 168, 1, 23], 50_000), server: ([203, 0, 113, 80], 8080), began: true };
 
-/// Packets of one stream, or of a capture's.
+impl Stream {
+    /// A further one of the same client's, to the next port.
+    fn further(self, link: u32) -> Self {
+        let (address, port) = ONLY.server;
+        Self { number: link, server: (address, port + link as u16), ..self }
+    }
+}
+
+/// Packets of one client's streams to port 8080, 8081 and so on, or of a capture's.
 pub struct Story {
     packets: Vec<Packet>,
     config: Config,
@@ -61,6 +69,12 @@ impl Story {
     /// Sets preferences.
     pub fn configured(mut self, set: impl FnOnce(&mut Config)) -> Self {
         set(&mut self.config);
+        self
+    }
+
+    /// The capture begins in the middle of the streams told so far.
+    pub fn without_beginning(mut self) -> Self {
+        self.packets.iter_mut().for_each(|packet| packet.stream.began = false);
         self
     }
 
@@ -87,6 +101,13 @@ impl Story {
     /// Bytes of the stream are missing before the last packet, or are repeated by it.
     pub fn after_losing(mut self, bytes: i32) -> Self {
         self.packets.last_mut().expect("a packet").lost = bytes;
+        self
+    }
+
+    /// The last packet is of another stream of the client's.
+    pub fn on_link(mut self, link: u32) -> Self {
+        let packet = self.packets.last_mut().expect("a packet");
+        packet.stream = packet.stream.further(link);
         self
     }
 
@@ -140,7 +161,12 @@ impl Story {
         let mut out = String::new();
         for Visits { offer, first, later } in visits {
             let sender = offer.sender();
-            writeln!(out, "packet {} from the {sender}, {} bytes", offer.number, offer.reported).unwrap();
+            let link = match offer.stream.number {
+                0 => String::new(),
+                link => format!(" on link {link}"),
+            };
+            writeln!(out, "packet {} from the {sender}{link}, {} bytes", offer.number, offer.reported)
+                .unwrap();
             first.iter().for_each(|text| out.push_str(text));
             if first != later {
                 out.push_str("  on a later visit\n");
@@ -309,7 +335,7 @@ impl Offer {
     }
 
     fn segment(&self, used: usize, first_visit: bool) -> Segment<'_> {
-        let Stream { number, client, server, .. } = &self.stream;
+        let Stream { number, client, server, began } = &self.stream;
         let (source, destination) = if self.from_server { (server, client) } else { (client, server) };
         Segment {
             data: self.data.get(used..).unwrap_or_default(),
@@ -320,6 +346,10 @@ impl Offer {
             counted: true,
             packet: self.number,
             time: self.time,
+            shown_stream: *number,
+            began: *began,
+            src_address: &source.0,
+            dst_address: &destination.0,
             src_port: source.1,
             dst_port: destination.1,
             first_visit,
@@ -410,6 +440,7 @@ fn value(field: &Field, item: &Item, bytes: &[u8], text: &str) -> String {
             format!(" {mark} {}", parts.join("."))
         }
         Type::I32 => format!(" {mark} {}{text}", number() as u32 as i32),
+        Type::I64 => format!(" {mark} {}{text}", number() as i64),
         Type::Duration => format!(" {mark} {:.6} s", item.value as i64 as f64 / 1e9),
         _ => {
             let name = field.values.iter().find(|(value, _)| u64::from(*value) == masked());
