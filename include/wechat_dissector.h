@@ -361,6 +361,8 @@ typedef struct wechat_segment {
   uint16_t src_port;
   // Port of the receiver.
   uint16_t dst_port;
+  // Port of the side that was connected to, where the carrier knows it; else 0.
+  uint16_t server_port;
   // Bits of `WECHAT_FIRST_VISIT` and the ones behind it; others are ignored.
   uint32_t flags;
   // Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.

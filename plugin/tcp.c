@@ -60,6 +60,8 @@ static wechat_segment describe(packet_info *pinfo, conversation_t *conversation,
         segment.shown_stream = analysis != NULL ? analysis->stream : conversation->conv_index;
         segment.flags |= WECHAT_STREAM;
     }
+    if (analysis != NULL)
+        segment.server_port = (uint16_t)analysis->server_port;
     /* TCP knows the server's port from the SYN. Who is no TCP has no beginning to miss. */
     if (tcp == NULL || (analysis != NULL && analysis->server_port != 0))
         segment.flags |= WECHAT_BEGAN;

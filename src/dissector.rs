@@ -44,6 +44,8 @@ pub struct Segment<'a> {
     pub src_port: u16,
     /// Port of the receiver.
     pub dst_port: u16,
+    /// Port of the side that was connected to, where the carrier knows it; else 0.
+    pub server_port: u16,
     /// Whether the packet has never been dissected before.
     pub first_visit: bool,
     /// Whether the carrier can wait for more bytes.
@@ -216,7 +218,8 @@ impl Dissector {
             true => Sender::Server,
             false => Sender::Client,
         });
-        let hint = shown.or_else(|| self.config.sender(segment.src_port, segment.dst_port));
+        let hint =
+            shown.or_else(|| self.config.sender(segment.src_port, segment.dst_port, segment.server_port));
         let meaning = operation::classify(header.op, header.seq, body_len, hint);
         Meaning { kind: self.config.kind(meaning, header.op), ..meaning }
     }

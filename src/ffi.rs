@@ -189,6 +189,8 @@ pub struct wechat_segment {
     pub src_port: u16,
     /// Port of the receiver.
     pub dst_port: u16,
+    /// Port of the side that was connected to, where the carrier knows it; else 0.
+    pub server_port: u16,
     /// Bits of `WECHAT_FIRST_VISIT` and the ones behind it; others are ignored.
     pub flags: u32,
     /// Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.
@@ -549,6 +551,7 @@ pub unsafe extern "C" fn wechat_dissect(
         time: segment.seconds.saturating_mul(1_000_000_000).saturating_add(segment.nanoseconds.into()),
         src_port: segment.src_port,
         dst_port: segment.dst_port,
+        server_port: segment.server_port,
         first_visit: flag(WECHAT_FIRST_VISIT),
         more: flag(WECHAT_MORE),
         wanted: Wanted {

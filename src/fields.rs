@@ -456,7 +456,7 @@ rows! {
             c"Claims a stream only when it begins with a whole frame of a known operation");
         SERVER_SIDE = Preference {
             parts: &[
-                Part { name: c"listed", help: c"The side whose port is in the list, else the lower port" },
+                Part { name: c"listed", help: c"The side whose port is in the list, else the one connected to, else the lower port" },
                 Part { name: c"lower", help: c"The side with the lower port" },
                 Part { name: c"higher", help: c"The side with the higher port" },
                 Part { name: c"none", help: c"Neither: only the operation tells" },

@@ -290,6 +290,7 @@ impl<'a> Capture<'a> {
             dst_address,
             src_port,
             dst_port,
+            server_port: 0,
             first_visit,
             more: true,
             wanted: ALL,

@@ -28,6 +28,7 @@ fn segment(data: &[u8], packet: u32) -> Segment<'_> {
         dst_address: &[],
         src_port: 50000,
         dst_port: 8080,
+        server_port: 0,
         first_visit: true,
         more: true,
         wanted: ALL,

@@ -595,41 +595,24 @@ fn tshark_shows_the_exchanges_of_the_golden_files() {
     }
 }
 
-/// Takes the fields and notes off a layer that no first pass can know.
-fn without_what_lies_ahead(layer: &mut Map<String, Value>) {
-    const FIELDS: [&str; 13] = [
-        "wechat.response_in",
-        "wechat.superseded_in",
-        "wechat.retried_in",
-        "wechat.duplicate_in",
-        "wechat.push.ack_inferred_in",
-        "wechat.unanswered",
-        "wechat.push.ack_in",
-        "wechat.push.unacknowledged",
-        "wechat.notice.sync_in",
-        "wechat.notice.message_in",
-        "wechat.send.news_in",
-        "wechat.attempt.next_in",
-        "wechat.synckey.next",
-    ];
-    const NOTES: [&str; 5] = [
-        "wechat.no_response",
-        "wechat.no_response_yet",
-        "wechat.superseded",
-        "wechat.push.no_ack",
-        "wechat.push.no_ack_yet",
-    ];
-    FIELDS.iter().for_each(|field| drop(layer.remove(*field)));
-    // tshark calls a note's item by its words.
-    layer.retain(|_, item| !NOTES.iter().any(|name| item["_ws.expert"].get(name).is_some()));
-}
-
 #[test]
 fn two_passes_print_the_same_every_time() {
     let opened = open(&sample()).with(TWO_PASSES);
     let [first, second] = [(); 2].map(|()| opened.text(&["-T", "pdml"]));
     let body = |text: &str| text[text.find("<packet>").expect("a packet")..].to_owned();
     assert_eq!(body(&first), body(&second));
+}
+
+/// Both ports are listed: the SYN tells who is the server, before any operation does.
+#[test]
+fn a_client_may_use_a_listed_port() {
+    let account = &mut Account::new(&mut rng());
+    let mut script = Script::starting_at(Duration::ZERO);
+    let message = account.send_message(80);
+    script.client([&message]).wait(30).server([&message.response(Vec::new())]);
+    let capture = Capture::new([script.play(Endpoints::v4(443, 8080), [1, 2])]);
+    let fields = ["wechat.direction", "wechat.kind"];
+    assert_eq!(open(&capture).values("wechat", &fields), ["1 request", "2 response"]);
 }
 
 // ---- streams that TCP cuts, joins, repeats and disorders ----

@@ -117,7 +117,7 @@ impl Tags {
 /// Makes room for one more with little to spare: doubling would cost an exchange twice its bytes.
 pub fn grow<T>(list: &mut Vec<T>) {
     if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 16).max(4));
+        list.reserve_exact((list.len() / 32).max(4));
     }
 }
 

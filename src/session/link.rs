@@ -24,6 +24,9 @@ const ECHO: i64 = 10 * SECOND;
 /// Notices that wait for their fetch; those beyond are not linked.
 const MOST_NOTICES: usize = 1024;
 
+/// Sends that wait for their echo; older ones are not linked.
+const MOST_SENDS: usize = 64;
+
 /// What is under way when a fetch asks for what notices announced.
 #[derive(Debug)]
 struct Fetch {
@@ -61,7 +64,7 @@ pub struct Link {
     notices: Vec<(u32, u32)>,
     fetches: HashMap<u32, Fetch>,
     /// Sends without an echo so far.
-    sends: Vec<u32>,
+    sends: VecDeque<u32>,
     /// How keys grew, by event.
     growth: HashMap<u32, Growth>,
     /// Extents that the header does not tell.
@@ -382,7 +385,12 @@ impl Link {
                 }
             }
             (Sync::Message, Kind::Push) => self.news(event, frame.time),
-            (Sync::Send, Kind::Request) => self.sends.push(event),
+            (Sync::Send, Kind::Request) => {
+                if self.sends.len() == MOST_SENDS {
+                    self.sends.pop_front();
+                }
+                self.sends.push_back(event);
+            }
             (Sync::Fetch(news), Kind::Request) => self.fetch(event, news),
             _ => {}
         }
@@ -390,7 +398,7 @@ impl Link {
 
     /// News that follows a send is probably its echo.
     fn news(&mut self, event: u32, time: i64) {
-        let Some(send) = self.sends.pop() else { return };
+        let Some(send) = self.sends.pop_back() else { return };
         let since = time.saturating_sub(self.time(send));
         if since > ECHO {
             // Those below it are older still.

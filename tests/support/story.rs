@@ -352,6 +352,8 @@ impl Offer {
             dst_address: &destination.0,
             src_port: source.1,
             dst_port: destination.1,
+            // TCP learns it from the SYN.
+            server_port: if *began { server.1 } else { 0 },
             first_visit,
             more: self.more,
             wanted: ALL,
