@@ -77,10 +77,10 @@ impl Opened {
         let mut sharkd = sharkd.spawn().expect("sharkd starts");
         let mut answers = BufReader::new(sharkd.stdout.take().expect("its output is piped"));
         let mut line = String::new();
-        for index in 0..requests.len() {
+        for (index, request) in requests.iter().enumerate() {
             line.clear();
             let length = answers.read_line(&mut line).expect("sharkd answers in UTF-8");
-            assert!(length > 0, "sharkd ended before it answered {}", requests[index]);
+            assert!(length > 0, "sharkd ended before it answered {request}");
             look(index, line.trim_end());
         }
         assert!(sharkd.wait().expect("sharkd ends").success());

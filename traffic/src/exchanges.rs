@@ -193,8 +193,7 @@ fn faults(account: &mut Account) -> Script {
 
     // Another operation takes the seqid of a request that is open.
     let send = account.send_message(70);
-    let mut sync = account.sync();
-    sync.seq = send.seq;
+    let sync = account.clone().resume_at(send.seq).sync();
     let synced = account.synced(&sync, 100);
     script.client([&send]).wait(400);
     exchange(&mut script, &sync, &synced);
