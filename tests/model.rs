@@ -32,6 +32,7 @@ use wechat_traffic::pdu::{Pdu, RESPONSE_OFFSET, op, seq};
 const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
 const MILLISECOND: i64 = 1_000_000;
 const STREAMS: usize = 3;
+const SERVER: &[u8] = &[203, 0, 113, 80];
 
 /// Histories of an ordinary test run.
 const CASES: u32 = 2000;
@@ -179,8 +180,9 @@ struct Offer {
     data: Vec<u8>,
     lengths: Vec<usize>,
     stream: usize,
-    client: [u8; 4],
     from_server: bool,
+    /// Address of the client.
+    client: [u8; 4],
     position: u32,
     number: u32,
     time: i64,
@@ -222,9 +224,9 @@ impl<'a> Capture<'a> {
             let offer = Offer {
                 data: pdus.iter().flat_map(Pdu::encode).collect(),
                 lengths: pdus.iter().map(|pdu| pdu.packet_len() as usize).collect(),
-                client: address_of_client(self.history, packet.stream),
                 stream: packet.stream,
                 from_server: packet.from_server,
+                client: address_of_client(self.history, packet.stream),
                 position: *position,
                 number: index as u32 + 1,
                 time,
@@ -271,21 +273,21 @@ impl<'a> Capture<'a> {
         let stream = offer.stream as u32;
         let ports = (50_000 + offer.stream as u16, 8080);
         let (src_port, dst_port) = if offer.from_server { (ports.1, ports.0) } else { ports };
-        let client = offer.client.as_slice();
+        let client: &[u8] = &offer.client;
         let (src_address, dst_address) = if offer.from_server { (SERVER, client) } else { (client, SERVER) };
         Segment {
             data: &offer.data[used..],
             reported: offer.data.len() - used,
             stream,
-            shown_stream: shown_stream(offer.stream),
-            began: self.history.began[offer.stream],
-            src_address,
-            dst_address,
             side: offer.from_server,
             position: offer.position + used as u32,
             counted: true,
             packet: offer.number,
             time: offer.time,
+            shown_stream: shown_stream(offer.stream),
+            began: self.history.began[offer.stream],
+            src_address,
+            dst_address,
             src_port,
             dst_port,
             server_port: 0,
@@ -316,7 +318,6 @@ impl<'a> Capture<'a> {
         let report = self.dissector.report();
         let kind = Kind::named(report.text(item(report, F::KIND).expect("every frame has a kind").text));
         let direction = item(report, F::DIRECTION).map(|item| item.value);
-        let client = address_of_client(self.history, packet.stream);
         let elapsed_ms = match sent.body {
             Body::Ack { push, off, .. } => Some(self.elapsed(packet.stream, push, off, offer.time)),
             _ => None,
@@ -327,7 +328,7 @@ impl<'a> Capture<'a> {
             stream: shown_stream(packet.stream),
             side: packet.from_server,
             from_server: direction == Some(2),
-            client: direction.map(|_| client.to_vec()),
+            client: direction.map(|_| offer.client.to_vec()),
             began: self.history.began[packet.stream],
             kind,
             op: sent.op,
@@ -401,11 +402,8 @@ fn sync_key(values: &[u32]) -> SyncKey {
 }
 
 /// Numbers of streams as a user sees them need not be those that tell streams apart.
-/// Address of every server.
-const SERVER: &[u8] = &[203, 0, 113, 80];
-
 fn shown_stream(stream: usize) -> u32 {
-    stream as u32
+    40 + stream as u32
 }
 
 /// Without ports nobody knows who the client is before an operation tells: then no two share an address.

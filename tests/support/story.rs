@@ -46,7 +46,15 @@ struct Stream {
 const ONLY: Stream =
     Stream { number: 0, client: ([192, 168, 1, 23], 50_000), server: ([203, 0, 113, 80], 8080), began: true };
 
-/// Packets of one stream, or of a capture's.
+impl Stream {
+    /// A further one of the same client's, to the next port.
+    fn further(self, link: u32) -> Self {
+        let (address, port) = ONLY.server;
+        Self { number: link, server: (address, port + link as u16), ..self }
+    }
+}
+
+/// Packets of one client's streams to port 8080, 8081 and so on, or of a capture's.
 pub struct Story {
     packets: Vec<Packet>,
     config: Config,
@@ -64,15 +72,15 @@ impl Story {
         self
     }
 
-    /// The carrier cannot wait for more bytes.
-    pub fn without_reassembly(mut self) -> Self {
-        self.more = false;
+    /// The capture begins in the middle of the streams told so far.
+    pub fn without_beginning(mut self) -> Self {
+        self.packets.iter_mut().for_each(|packet| packet.stream.began = false);
         self
     }
 
-    /// The capture began in the middle of the streams.
-    pub fn without_beginning(mut self) -> Self {
-        self.packets.iter_mut().for_each(|packet| packet.stream.began = false);
+    /// The carrier cannot wait for more bytes.
+    pub fn without_reassembly(mut self) -> Self {
+        self.more = false;
         self
     }
 
@@ -96,11 +104,10 @@ impl Story {
         self
     }
 
-    /// The last packet is of another stream of the client's, to the port so much further on.
-    pub fn on_link(mut self, link: u16) -> Self {
-        let stream = &mut self.packets.last_mut().expect("a packet").stream;
-        stream.number = u32::from(link);
-        stream.server.1 = ONLY.server.1 + link;
+    /// The last packet is of another stream of the client's.
+    pub fn on_link(mut self, link: u32) -> Self {
+        let packet = self.packets.last_mut().expect("a packet");
+        packet.stream = packet.stream.further(link);
         self
     }
 
@@ -156,7 +163,7 @@ impl Story {
             let sender = offer.sender();
             let link = match offer.stream.number {
                 0 => String::new(),
-                number => format!(" on link {number}"),
+                link => format!(" on link {link}"),
             };
             writeln!(out, "packet {} from the {sender}{link}, {} bytes", offer.number, offer.reported)
                 .unwrap();
@@ -334,18 +341,19 @@ impl Offer {
             data: self.data.get(used..).unwrap_or_default(),
             reported: self.reported - used,
             stream: *number,
-            shown_stream: *number,
-            began: *began,
-            src_address: &source.0,
-            dst_address: &destination.0,
             side: self.from_server,
             position: self.position + used as u32,
             counted: true,
             packet: self.number,
             time: self.time,
+            shown_stream: *number,
+            began: *began,
+            src_address: &source.0,
+            dst_address: &destination.0,
             src_port: source.1,
             dst_port: destination.1,
-            server_port: 0,
+            // TCP learns it from the SYN.
+            server_port: if *began { server.1 } else { 0 },
             first_visit,
             more: self.more,
             wanted: ALL,

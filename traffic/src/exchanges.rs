@@ -193,8 +193,7 @@ fn faults(account: &mut Account) -> Script {
 
     // Another operation takes the seqid of a request that is open.
     let send = account.send_message(70);
-    let mut sync = account.sync();
-    sync.seq = send.seq;
+    let sync = account.clone().resume_at(send.seq).sync();
     let synced = account.synced(&sync, 100);
     script.client([&send]).wait(400);
     exchange(&mut script, &sync, &synced);
@@ -298,7 +297,7 @@ fn deliveries(account: &mut Account) -> Script {
 
     // Notice, one-way acknowledgement, sync, message.
     script.server([&notice(op::NOTIFY, body::notify(NEW_MESSAGES))]).wait(30);
-    script.client([&account.request(op::DIRECT_SEND, cgi::DIRECT_SEND, 24)]).wait(30);
+    script.client([&account.push_ack(Duration::from_millis(30))]).wait(30);
     sync(&mut script, account);
     script.wait_seconds(2);
 
