@@ -36,7 +36,10 @@ impl Opened {
     fn new(write: impl FnOnce(BufWriter<File>)) -> Self {
         need("tshark");
         need("sharkd");
-        let home = Sandbox::new(&plugin()).expect("a home with the plugin");
+        Self::within(Sandbox::new(&plugin()).expect("a home with the plugin"), write)
+    }
+
+    fn within(home: Sandbox, write: impl FnOnce(BufWriter<File>)) -> Self {
         let capture = home.path().join("capture.pcap");
         write(BufWriter::new(File::create(&capture).expect("a file for the capture")));
         open_to_all(&capture);
@@ -64,8 +67,9 @@ impl Opened {
         trees
     }
 
-    /// sharkd's answer to each request; it is given to `look`, and nothing of it is kept.
-    fn ask(&self, requests: &[Value], mut look: impl FnMut(usize, &str)) {
+    /// sharkd's answer to each request; it is given to `look` with the number of the process, and nothing
+    /// of it is kept.
+    fn ask(&self, requests: &[Value], mut look: impl FnMut(usize, &str, u32)) {
         let file = self.home.path().join("requests");
         let lines: String = requests.iter().map(|request| format!("{request}\n")).collect();
         fs::write(&file, lines).expect("the requests are written");
@@ -81,7 +85,7 @@ impl Opened {
             line.clear();
             let length = answers.read_line(&mut line).expect("sharkd answers in UTF-8");
             assert!(length > 0, "sharkd ended before it answered {request}");
-            look(index, line.trim_end());
+            look(index, line.trim_end(), sharkd.id());
         }
         assert!(sharkd.wait().expect("sharkd ends").success());
     }
@@ -94,7 +98,7 @@ impl Opened {
     fn statistics(&self) -> Vec<Value> {
         let mut taps = vec!["expert".to_owned(), "conv:TCP".to_owned()];
         let mut follows = vec!["TCP".to_owned()];
-        self.ask(&[self.load(), request("info", &json!({}))], |_, answer| {
+        self.ask(&[self.load(), request("info", &json!({}))], |_, answer, _| {
             let answer: Value = serde_json::from_str(answer).expect("sharkd answers in JSON");
             let lists = answer["result"].as_object().into_iter().flat_map(serde_json::Map::values);
             let rows = lists.filter_map(Value::as_array).flatten();
@@ -142,7 +146,7 @@ impl Opened {
         }
 
         let mut seen: HashMap<u64, Vec<Value>> = HashMap::new();
-        self.ask(&requests, |index, answer| {
+        self.ask(&requests, |index, answer, _| {
             let Some(packet) = clicked[index] else {
                 assert!(answer.contains("\"result\""), "sharkd cannot {}: {answer}", requests[index]);
                 return;
@@ -159,6 +163,13 @@ impl Opened {
         });
         assert!(seen.len() * 10 > packets.len() * 9, "{} of {} packets", seen.len(), packets.len());
     }
+}
+
+/// Kilobytes that a process holds in memory.
+fn resident(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory is told");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 fn open_to_all(file: &Path) {
@@ -206,4 +217,32 @@ fn many_frames_on_many_streams_look_the_same_at_every_visit() {
         bench::write(file, &bench).expect("the capture is written");
     };
     Opened::new(write).visit_at_random();
+}
+
+/// What is remembered of a capture goes with it. sharkd itself keeps something of every file, so that
+/// only the difference to one without the plugin tells.
+#[test]
+fn two_hundred_files_leave_no_more_behind_than_without_the_plugin() {
+    const FILES: usize = 200;
+    const WARM: usize = 20;
+    let bench = Bench { frames: 2000, connections: 20, seed: 1 };
+    let write = |file| {
+        bench::write(file, &bench).expect("the capture is written");
+    };
+    let homes = [
+        Opened::new(write),
+        Opened::within(Sandbox::without_plugin().expect("a home without the plugin"), write),
+    ];
+    let [with, without] = homes.map(|opened| {
+        let requests = vec![opened.load(); FILES];
+        let mut memory = Vec::new();
+        opened.ask(&requests, |_, answer, process| {
+            assert!(answer.contains("\"result\""), "{answer}");
+            memory.push(resident(process));
+        });
+        memory[FILES - 1] - memory[WARM - 1]
+    });
+    println!("left behind by {} files: {with} kB, without the plugin {without} kB", FILES - WARM);
+    // One capture's state is more than 60 kB, and 180 of them would be 10 MB.
+    assert!(with < without + 2048, "{with} kB, without the plugin {without} kB");
 }
