@@ -388,6 +388,25 @@ fn averages_and_ranges_of_lengths_are_right() {
     }
 }
 
+#[test]
+fn a_filter_that_parts_exchanges_does_no_harm() {
+    let opened = open(&exchanges::capture(SEED));
+    let unanswered = |passes: &[&str], filter: &str| {
+        let counts = tree_counts(&statistic(&opened, passes, &format!("wechat,tree,{filter}")));
+        counts[&path(&["Requests that are to be answered", "Unanswered"])]
+    };
+    // The first pass sees responses only, and the second knows that theirs is all there is.
+    for passes in PASSES {
+        assert_eq!(unanswered(passes, "wechat.response_time && !(wechat.kind == \"request\")"), 0);
+    }
+    let frames = tree_frames(&opened, &["-2"]);
+    let missing = frames.iter().filter(|(_, tree)| tree.contains_key("wechat.unanswered")).count();
+    assert_eq!(
+        unanswered(&["-2"], "wechat.kind == \"request\" || wechat.kind == \"heartbeat request\""),
+        missing as u64
+    );
+}
+
 /// The rows of a table of response times: name, calls, then least, most and average in microseconds.
 fn srt_rows(text: &str) -> BTreeMap<String, [i64; 4]> {
     let rows = text.lines().skip_while(|line| !line.starts_with("Index")).skip(1);
