@@ -339,6 +339,7 @@ static void register_protocol(void)
     register_preferences();
     draw_register(tables);
     tcp_register();
+    stats_register(tables);
     ports_register();
     register_init_routine(begin_capture);
     register_cleanup_routine(end_capture);

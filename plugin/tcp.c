@@ -75,6 +75,11 @@ static wechat_segment describe(packet_info *pinfo, conversation_t *conversation,
     return segment;
 }
 
+wechat_segment tcp_describe(packet_info *pinfo)
+{
+    return describe(pinfo, find_conversation_pinfo(pinfo, 0), NULL);
+}
+
 static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const struct tcpinfo *tcp = tcp_info(pinfo, data);
@@ -87,6 +92,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
     const uint16_t saved_can_desegment = pinfo->can_desegment;
     volatile unsigned offset = 0;
     volatile unsigned count = 0;
+    wechat_record *volatile last = NULL;
 
     if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
         return 0;
@@ -123,6 +129,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         /* Whatever a body's dissector does, the next frame is seen; and what it waits for is not
          * TCP's to give. */
         pinfo->can_desegment = 0;
+        last = draw_record(&report, last, pinfo);
         TRY {
             draw_report(&report, tvb, here, pinfo, tree);
         }

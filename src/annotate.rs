@@ -26,6 +26,10 @@ pub struct Known<'a> {
     pub meaning: Meaning,
     /// Number of its stream, as the host shows it.
     pub stream: u32,
+    /// Number of the packet in which it became whole.
+    pub packet: u32,
+    /// When that was captured, in nanoseconds since 1970.
+    pub time: i64,
     /// What the session knows.
     pub facts: Facts<'a>,
     /// The packet length is not to be believed: the frame ends at `extent`.
@@ -34,7 +38,7 @@ pub struct Known<'a> {
 
 impl Known<'_> {
     /// Where the frame ends, by its length or, when that is wrong, by what was found.
-    fn end(&self) -> usize {
+    pub fn end(&self) -> usize {
         if self.wrong_length { self.extent } else { self.header.packet_len as usize }
     }
 }
@@ -53,7 +57,9 @@ pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
         remarks(report, known);
         sync(report, known);
         let body = known.header.body(known.end());
-        if report.wanted().items && !body.is_empty() {
+        // Its notes are in a record too.
+        let wanted = report.wanted();
+        if (wanted.items || wanted.record) && !body.is_empty() {
             show_body(report, known, config, body);
         }
     });
@@ -297,6 +303,8 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
             Fact::NewsSend => report.inferred(F::NEWS_SEND, at::SEQ, number),
             Fact::NewsTime => report.inferred(F::NEWS_TIME, at::SEQ, number),
             Fact::SendNews => report.inferred(F::SEND_NEWS_IN, at::SEQ, number),
+            // It is for statistics: what comes of it is shown where it is known for good.
+            Fact::Inference => {}
             Fact::Supersedes => report.generated(F::SUPERSEDES, at::SEQ, number),
             Fact::RetryOf => report.generated(F::RETRY_OF, at::SEQ, number),
             Fact::RetriedIn => report.generated(F::RETRIED_IN, at::SEQ, number),
@@ -315,18 +323,38 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
     }
 }
 
+/// How news comes to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Delivery {
+    /// The server sends it unasked.
+    Push = 1,
+    /// The server says that there is some, and the client fetches it.
+    NoticeAndSync,
+}
+
+impl Delivery {
+    /// The value of `wechat.delivery`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::NoticeAndSync => "notice and sync",
+        }
+    }
+}
+
 /// How news comes in this frame, if it does.
-pub fn delivery(known: &Known<'_>) -> Option<&'static str> {
+pub fn delivery(known: &Known<'_>) -> Option<Delivery> {
     match known.meaning.kind {
-        Kind::Push if operation::sync(known.meaning) == Sync::Message => Some("push"),
-        _ if known.facts.value(Fact::SyncTime).is_some() => Some("notice and sync"),
+        Kind::Push if operation::sync(known.meaning) == Sync::Message => Some(Delivery::Push),
+        _ if known.facts.value(Fact::SyncTime).is_some() => Some(Delivery::NoticeAndSync),
         _ => None,
     }
 }
 
 fn sync(report: &mut Report, known: &Known<'_>) {
     if let Some(way) = delivery(known) {
-        report.text_value(F::DELIVERY, at::OP, format_args!("{way}"));
+        report.text_value(F::DELIVERY, at::OP, format_args!("{}", way.label()));
     }
 }
 
@@ -377,14 +405,15 @@ pub fn internal_error(report: &mut Report, length: usize) {
 }
 
 /// The names of a frame's operation.
-struct Name<'a> {
+pub struct Name<'a> {
     user: Option<&'a str>,
     meaning: Meaning,
     cgi: Option<u32>,
 }
 
 impl<'a> Name<'a> {
-    fn of(known: &Known<'_>, config: &'a Config) -> Self {
+    /// What the operation of a frame is called.
+    pub fn of(known: &Known<'_>, config: &'a Config) -> Self {
         let meaning = known.meaning;
         let user = config.operation_name(meaning);
         // Only a number with several calls needs a look into the body.
@@ -396,8 +425,13 @@ impl<'a> Name<'a> {
         Self { user, meaning, cgi }
     }
 
+    /// What all frames of the operation are called, whatever call their bodies name.
+    pub fn without_call(&self) -> Self {
+        Self { cgi: None, ..*self }
+    }
+
     /// The name, or "" when there is none; of several only the first.
-    fn exact(&self) -> &str {
+    pub fn exact(&self) -> &str {
         let row = || operation::candidates(self.meaning, self.cgi).next().map(|row| row.name);
         self.user.or_else(row).unwrap_or_default()
     }
@@ -416,9 +450,11 @@ impl Display for Name<'_> {
 }
 
 /// What the Info column says of a frame.
-struct Sentence<'a> {
-    known: &'a Known<'a>,
-    name: &'a Name<'a>,
+pub struct Sentence<'a> {
+    /// The frame.
+    pub known: &'a Known<'a>,
+    /// Its operation's name.
+    pub name: &'a Name<'a>,
 }
 
 impl Display for Sentence<'_> {

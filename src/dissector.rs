@@ -9,7 +9,9 @@ use crate::claim::{Claims, Offer};
 use crate::config::Config;
 use crate::frame::Header;
 use crate::framing::{Cut, Lane, More, Verdict, View, Why};
+use crate::navigation::{self, Packet};
 use crate::operation::{self, Kind, Layout, Meaning, Sender};
+use crate::record::{self, Rows};
 use crate::report::{Report, Wanted};
 use crate::session::{Decision, Facts, LaneId, Observed, Place, Session};
 
@@ -85,6 +87,8 @@ pub struct Dissector {
     /// Frames that began and never became whole.
     unfinished: HashSet<(LaneId, u32)>,
     report: Report,
+    /// Rows of the operations in statistics.
+    rows: Rows,
     /// Keys and values of the SyncKey in hand.
     keys: Vec<(u64, u64)>,
 }
@@ -98,6 +102,11 @@ impl Dissector {
     /// The report of the last [`Self::step`].
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// A display filter that belongs to a packet.
+    pub fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String> {
+        navigation::packet_filter(&self.session, filter, packet)
     }
 
     /// Whether a segment on a port that others use too is ours.
@@ -200,9 +209,14 @@ impl Dissector {
         };
         let event = self.session.observe(place, &observed);
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
-        let (wrong_length, stream) = (cut.wrong_length, segment.shown_stream);
-        let known = Known { header, data, extent: cut.extent, meaning, stream, facts, wrong_length };
-        show(&mut self.report, &self.config, &known)
+        let wrong_length = cut.wrong_length;
+        let Segment { shown_stream: stream, packet, time, .. } = *segment;
+        let extent = cut.extent;
+        let known = Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length };
+        let row = self.rows.learn(meaning.base);
+        annotate::frame(&mut self.report, &known, &self.config);
+        record::make(&mut self.report, &known, &self.config, row, true);
+        Step::Consumed(extent)
     }
 
     /// Remembers which end an operation shows to be the server.
@@ -239,9 +253,13 @@ impl Dissector {
                 };
                 let extent = extent.unwrap_or(header.packet_len) as usize;
                 let data = segment.data.get(..extent).unwrap_or(segment.data);
-                let stream = segment.shown_stream;
-                let known = Known { header, data, extent, meaning, stream, facts, wrong_length };
-                show(&mut self.report, &self.config, &known)
+                let Segment { shown_stream: stream, packet, time, .. } = *segment;
+                let known =
+                    Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length };
+                annotate::frame(&mut self.report, &known, &self.config);
+                let row = self.rows.find(meaning.base);
+                record::make(&mut self.report, &known, &self.config, row, false);
+                Step::Consumed(extent)
             }
             None => self.nothing_known(segment, place),
         }
@@ -263,13 +281,11 @@ impl Dissector {
         };
         let body_len = header.body(header.packet_len as usize).len();
         let meaning = self.meaning(segment, &header, body_len);
-        let (data, facts, stream) = (segment.data, Facts::default(), segment.shown_stream);
-        let known = Known { header, data, extent: length, meaning, stream, facts, wrong_length: false };
-        show(&mut self.report, &self.config, &known)
+        let (data, facts, extent) = (segment.data, Facts::default(), length);
+        let Segment { shown_stream: stream, packet, time, .. } = *segment;
+        let known = Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length: false };
+        // What never became whole is no frame that statistics could count.
+        annotate::frame(&mut self.report, &known, &self.config);
+        Step::Consumed(extent)
     }
-}
-
-fn show(report: &mut Report, config: &Config, known: &Known<'_>) -> Step {
-    annotate::frame(report, known, config);
-    Step::Consumed(known.extent)
 }

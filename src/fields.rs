@@ -212,6 +212,8 @@ macro_rules! rows {
     };
 }
 
+pub(crate) use rows;
+
 use Type::*;
 
 const fn field(ty: Type, filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Field {
@@ -478,7 +480,8 @@ rows! {
     }
 }
 
-const DIRECTIONS: &[Value] = &[(1, c"client to server"), (2, c"server to client")];
+/// Who sent a frame; 0 is nobody known.
+pub const DIRECTIONS: &[Value] = &[(1, c"client to server"), (2, c"server to client")];
 
 const VOIP_KINDS: &[Value] = &[
     (1, c"invite"),

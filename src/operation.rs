@@ -296,6 +296,12 @@ pub fn in_range(op: u32) -> bool {
     op / ANSWER < 2 && op % ANSWER <= u32::from(u16::MAX)
 }
 
+/// Where the first row of a number stands in the table.
+pub fn place(number: u32) -> Option<usize> {
+    let start = OPERATIONS.partition_point(|row| row.number < number);
+    OPERATIONS.get(start).is_some_and(|row| row.number == number).then_some(start)
+}
+
 /// The rows of one number.
 pub fn rows(number: u32) -> impl Iterator<Item = &'static Operation> + Clone {
     let start = OPERATIONS.partition_point(|row| row.number < number);

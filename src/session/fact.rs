@@ -33,6 +33,9 @@ pub enum Fact {
     AckNotice,
     /// Packet of what probably acknowledges a notice.
     NoticeAck,
+    /// An inference: 1 where a request is taken for the acknowledgement of a push, so that neither waits any
+    /// more; -1 where that proves wrong.
+    Inference,
     /// An acknowledgement of nothing that was seen. No value.
     NoPush,
     /// The seqid before, where some were left out.

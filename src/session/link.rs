@@ -167,6 +167,15 @@ impl Link {
         self.events.get(id as usize)
     }
 
+    /// The frames of a packet.
+    pub fn frames_of(&self, packet: u32) -> impl Iterator<Item = (&Self, u32, &Event)> {
+        let first = self.events.partition_point(|event| event.packet < packet);
+        let behind = self.events.get(first..).unwrap_or_default();
+        let same = behind.iter().take_while(move |event| event.packet == packet);
+        let numbered = (u32::try_from(first).unwrap_or(NOBODY)..NOBODY).zip(same);
+        numbered.filter(|(_, event)| !event.tags.has(Tags::SKIP)).map(move |(id, event)| (self, id, event))
+    }
+
     /// The newest frame.
     pub fn last_frame(&self) -> Option<u32> {
         self.last_frame
@@ -315,6 +324,7 @@ impl Link {
         }
         if let Some(other) = self.inferred.remove(&earlier) {
             self.inferred.remove(&other);
+            self.remarks.add(later, Fact::Inference, -1);
         }
     }
 
@@ -397,6 +407,7 @@ impl Link {
             if recent && self.event(push).is_some_and(Event::is_open) {
                 self.inferred.insert(push, request);
                 self.inferred.insert(request, push);
+                self.remarks.add(request, Fact::Inference, 1);
                 return;
             }
         }

@@ -164,6 +164,10 @@ pub struct Facts<'a> {
     pub ahead: Option<Partner>,
     /// Of an acknowledgement, how its push was found.
     pub ack_rule: Option<AckRule>,
+    /// Whether an answer, or of a push an acknowledgement, is due.
+    pub opens: bool,
+    /// Whether what it answers or acknowledges was due.
+    pub closes: bool,
     /// The answer or acknowledgement that never came; on later visits only.
     pub missing: Option<Missing>,
     /// Packet of the push that it probably acknowledges, or of what probably acknowledges it; on later
@@ -264,6 +268,7 @@ impl Session {
             interval: link.intervals(id.event).map(|(now, before)| Interval { now, before }),
             open: (asks || kind.answers()).then(|| event.tags.open()),
             growth: link.growth(id.event),
+            opens: event.tags.has(Tags::EXPECTS),
             rest: Some((link, id.event, !first_visit)),
             ..Facts::default()
         };
@@ -272,6 +277,7 @@ impl Session {
         let answers = kind.answers() || kind == Kind::PushAck;
         if let Some(other) = partner.filter(|_| answers) {
             facts.back = Some(Partner { packet: other.packet, elapsed: elapsed(other), op: other.op });
+            facts.closes = other.tags.has(Tags::EXPECTS);
             facts.ack_rule = (kind == Kind::PushAck).then(|| match event.tags.has(Tags::BY_TIME) {
                 true => AckRule::ElapsedTime,
                 false => AckRule::OldestOpen,
@@ -302,6 +308,17 @@ impl Session {
                 link.remarks.add(id.event, fact, packet);
             }
         }
+    }
+
+    /// The packets with the frames of `packet`, and with what they answer or what answers them.
+    pub fn exchange(&self, stream: u32, packet: u32) -> impl Iterator<Item = u32> + '_ {
+        let link = self.links.get(&stream);
+        link.into_iter().flat_map(move |link| link.frames_of(packet)).flat_map(|(link, id, event)| {
+            let more = link.remarks.of(id).filter(|(fact, _)| *fact == Fact::AckTo);
+            let more = more.filter_map(|(_, packet)| u32::try_from(packet).ok());
+            let partner = link.event(event.partner).map(|partner| partner.packet);
+            std::iter::once(event.packet).chain(partner).chain(more)
+        })
     }
 
     /// Finds out whose link begins with an event, and whether it follows one that has just ended.
