@@ -243,6 +243,7 @@ fn two_hundred_files_leave_no_more_behind_than_without_the_plugin() {
         memory[FILES - 1] - memory[WARM - 1]
     });
     println!("left behind by {} files: {with} kB, without the plugin {without} kB", FILES - WARM);
-    // One capture's state is more than 60 kB, and 180 of them would be 10 MB.
-    assert!(with < without + 2048, "{with} kB, without the plugin {without} kB");
+    // One capture's state is some 90 kB: 180 of them would be 16 MB. sharkd's own leaks scatter the heap, and
+    // the difference by 2 or 3 MB.
+    assert!(with < without + 8192, "{with} kB, without the plugin {without} kB");
 }

@@ -22,7 +22,7 @@ const INFERRED_ACK: i64 = 5 * SECOND;
 const ECHO: i64 = 10 * SECOND;
 
 /// Notices that wait for their fetch; those beyond are not linked.
-const MOST_NOTICES: usize = 1024;
+const MOST_NOTICES: usize = 512;
 
 /// Sends that wait for their echo; older ones are not linked.
 const MOST_SENDS: usize = 64;

@@ -234,11 +234,10 @@ impl Session {
     /// which no first pass does.
     pub fn observe(&mut self, place: Place, frame: &Observed<'_>) -> Option<EventId> {
         let stream = place.lane.stream;
-        let event = self.links.entry(stream).or_default().observe(place, frame)?;
-        let id = EventId { stream, event };
-        if event == 0
-            && let Some(client) = frame.client
-        {
+        let link = self.links.entry(stream).or_default();
+        let begins = link.last_frame().is_none();
+        let id = EventId { stream, event: link.observe(place, frame)? };
+        if begins && let Some(client) = frame.client {
             self.open_link(id, client, frame.time);
         }
         if !frame.keys.is_empty() {
@@ -437,6 +436,22 @@ mod tests {
         let answer = story.frame(true, 1_000_000_006, u32::MAX, 2 * MS, None);
         assert_eq!(story.back(answer, true), Some(new));
         assert_eq!(story.facts(old, false, false).ahead, None);
+    }
+
+    #[test]
+    fn heartbeats_repeat_their_seqid_for_ever() {
+        let mut story = Story::new();
+        for beat in 0..10_000 {
+            let time = beat * 270_000 * MS;
+            let request = story.frame(false, 6, u32::MAX, time, None);
+            let answer = story.frame(true, 1_000_000_006, u32::MAX, time + 40 * MS, None);
+            let facts = story.facts(answer, true, true);
+            let back = facts.back.unwrap();
+            assert_eq!((back.packet, back.elapsed, back.op), (request, 40 * MS, 6));
+            assert_eq!(facts.rest().count(), 0);
+            let interval = story.facts(request, false, false).interval;
+            assert_eq!(interval.map(|interval| interval.now), (beat > 0).then_some(270_000 * MS));
+        }
     }
 
     #[test]
