@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <glib.h>
@@ -57,11 +58,33 @@ typedef bool ws_bool;
 typedef gboolean ws_bool;
 #endif
 
-/* The last parameter of tap callbacks. */
+/* Tap callbacks got a last parameter, follow's filters a first one, its records a time; a group of
+ * statistics another name. */
 #if WS_AT_LEAST(3, 5)
 #define TAP_FLAGS , tap_flags_t tap_flags G_GNUC_UNUSED
+#define FOLLOW_DISSECTION epan_dissect_t *edt G_GNUC_UNUSED,
+#define FOLLOW_SET_TIME(record, time) ((record)->abs_ts = (time))
 #else
 #define TAP_FLAGS
+#define FOLLOW_DISSECTION
+#define FOLLOW_SET_TIME(record, time) ((void)0)
+#define REGISTER_PACKET_STAT_GROUP_UNSORTED REGISTER_STAT_GROUP_UNSORTED
+#endif
+
+/* What begins a statistic came to say whether that worked; before, it ends the program itself. */
+#if WS_AT_LEAST(4, 5)
+#define STAT_INIT(name, begin)                                    \
+    static bool name(const char *argument, void *data)            \
+    {                                                             \
+        return begin(argument, data);                             \
+    }
+#else
+#define STAT_INIT(name, begin)                                    \
+    static void name(const char *argument, void *data)            \
+    {                                                             \
+        if (!begin(argument, data))                               \
+            exit(1);                                              \
+    }
 #endif
 
 /* Conversation filters got user data; ours need none. */

@@ -6,7 +6,6 @@
 #include "shim.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static const wechat_tables *tables;
 
@@ -51,6 +50,22 @@ static void srt_init(struct register_srt *srt G_GNUC_UNUSED, GArray *srt_array)
 
 /* ---- the tree of counters ---- */
 
+/* What the nodes of a tree count, by tree: its own counters cannot be read, and none may fall below zero
+ * where a filter lets through what ends something, but not what began it. */
+static GHashTable *tree_counts;
+
+static int tree_amount(stats_tree *tree, const wechat_tick *tick)
+{
+    int *counts = (int *)g_hash_table_lookup(tree_counts, tree);
+    int amount = tick->amount;
+
+    if (counts == NULL || tick->named)
+        return amount;
+    amount = MAX(amount, -counts[tick->node]);
+    counts[tick->node] += amount;
+    return amount;
+}
+
 static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC_UNUSED,
                                      epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
 {
@@ -65,7 +80,7 @@ static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC
             int id = parent != NULL ? stats_tree_parent_id_by_name(tree, parent) : 0;
             switch (ticks[i].how) {
             case WECHAT_TICK_KIND_COUNT:
-                increase_stat_node(tree, name, id, false, ticks[i].amount);
+                increase_stat_node(tree, name, id, false, tree_amount(tree, &ticks[i]));
                 break;
             case WECHAT_TICK_KIND_AVERAGE:
                 avg_stat_node_add_value_int(tree, name, id, false, ticks[i].amount);
@@ -93,6 +108,12 @@ static void tree_init(stats_tree *tree)
         else
             stats_tree_create_node(tree, node->name, parent, STAT_DT_INT, true);
     }
+    g_hash_table_insert(tree_counts, tree, g_new0(int, tables->node_count));
+}
+
+static void tree_cleanup(stats_tree *tree)
+{
+    g_hash_table_remove(tree_counts, tree);
 }
 
 /* ---- the table of delivery ---- */
@@ -118,7 +139,9 @@ static void sync_reset(stat_tap_table *table)
 
 static void sync_init(stat_tap_table_ui *ui)
 {
-    stat_tap_table *table = stat_tap_find_table(ui, tables->sync_title);
+    /* It may have been begun before. */
+    stat_tap_table *table =
+        ui->tables != NULL && ui->tables->len > 0 ? g_array_index(ui->tables, stat_tap_table *, 0) : NULL;
 
     if (table == NULL) {
         table = stat_tap_init_table(tables->sync_title, COLUMNS, 0, NULL);
@@ -228,8 +251,7 @@ static void frames_finish(void *data)
     g_free(data);
 }
 
-/* As the other statistics do, a wrong command line ends the program. */
-static void frames_init(const char *argument, void *command)
+static bool frames_start(const char *argument, void *command)
 {
     frames *all = g_new0(frames, 1);
     const char *filter = NULL;
@@ -238,15 +260,21 @@ static void frames_init(const char *argument, void *command)
 
     all->lines = wechat_lines_new(words, &filter);
     if (all->lines == NULL) {
-        fprintf(stderr, "tshark: \"-z %s\" is no UTF-8\n", argument);
-        exit(1);
+        fprintf(stderr, "\"-z %s\" is no UTF-8\n", argument);
+        frames_finish(all);
+        return false;
     }
     error = register_tap_listener(protocol_name(), all, filter, 0, NULL, frames_packet, frames_draw, frames_finish);
     if (error != NULL) {
-        fprintf(stderr, "tshark: Couldn't register the tap for \"-z %s\": %s\n", argument, error->str);
-        exit(1);
+        fprintf(stderr, "Couldn't register the tap for \"-z %s\": %s\n", argument, error->str);
+        g_string_free(error, true);
+        frames_finish(all);
+        return false;
     }
+    return true;
 }
+
+STAT_INIT(frames_init, frames_start)
 
 static void frames_register(void)
 {
@@ -277,7 +305,7 @@ static char *follow_index(unsigned stream, unsigned sub_stream G_GNUC_UNUSED)
     return stream_filter(stream);
 }
 
-static char *follow_conversation(epan_dissect_t *edt G_GNUC_UNUSED, packet_info *pinfo, unsigned *stream,
+static char *follow_conversation(FOLLOW_DISSECTION packet_info *pinfo, unsigned *stream,
                                  unsigned *sub_stream G_GNUC_UNUSED)
 {
     wechat_segment segment = tcp_describe(pinfo);
@@ -320,7 +348,7 @@ static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_diss
         }
         line->is_server = !addresses_equal(&info->client_ip, &pinfo->src) || info->client_port != pinfo->srcport;
         line->packet_num = record->packet;
-        line->abs_ts = pinfo->abs_ts;
+        FOLLOW_SET_TIME(line, pinfo->abs_ts);
         line->data = g_byte_array_new();
         g_byte_array_append(line->data, (const uint8_t *)words, (unsigned)strlen(words));
         g_byte_array_append(line->data, (const uint8_t *)"\n", 1);
@@ -402,8 +430,10 @@ static void packet_filters_register(void)
 void stats_register(const wechat_tables *rows)
 {
     tables = rows;
+    tree_counts = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     register_srt_table(shim_proto, protocol_name(), 1, srt_packet, srt_init, NULL);
-    stats_tree_register_plugin(protocol_name(), protocol_name(), tables->tree_title, 0, tree_packet, tree_init, NULL);
+    stats_tree_register_plugin(protocol_name(), protocol_name(), tables->tree_title, 0, tree_packet, tree_init,
+                               tree_cleanup);
     sync_register();
     frames_register();
     register_follow_stream(shim_proto, protocol_name(), follow_conversation, follow_index, follow_ends,

@@ -38,7 +38,7 @@ static wechat_segment segment_of(const uint8_t *data, size_t length)
     segment.src_port = 50000;
     segment.dst_port = 8080;
     segment.flags = WECHAT_FIRST_VISIT | WECHAT_MORE | WECHAT_COUNTED | WECHAT_STREAM;
-    segment.wanted = WECHAT_WANT_INFO | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS;
+    segment.wanted = WECHAT_WANT_INFO | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS | WECHAT_WANT_RECORD;
     return segment;
 }
 
@@ -67,6 +67,28 @@ static void check_report(const wechat_report *report)
     CHECK(report->body_offset + report->body_captured <= report->length);
 }
 
+/* What a listener of the tap relies on. */
+static void check_record(const wechat_record *record, const wechat_segment *segment)
+{
+    const uint32_t texts[] = { record->name, record->row_name, record->info, record->notes };
+    wechat_tick ticks[WECHAT_MOST_TICKS];
+    wechat_sample samples[WECHAT_MOST_SAMPLES];
+    size_t count = wechat_tree_ticks(record, ticks, WECHAT_MOST_TICKS);
+
+    CHECK(record->size == sizeof *record && record->version == WECHAT_RECORD_VERSION && record->next == NULL);
+    CHECK(record->packet == segment->packet && record->stream == segment->shown_stream);
+    CHECK(record->row < wechat_tables_get()->operation_rows && record->kind < 8);
+    CHECK(record->texts[0] == '\0' && record->texts[record->text_length - 1] == '\0');
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        CHECK(texts[i] + strlen(record->texts + texts[i]) < record->text_length);
+    CHECK(strlen(record->texts + record->row_name) > 0 && strlen(record->texts + record->info) > 0);
+    CHECK(count > 0 && count < WECHAT_MOST_TICKS);
+    for (size_t i = 0; i < count; i++)
+        CHECK(ticks[i].node < wechat_tables_get()->node_count && ticks[i].how <= WECHAT_TICK_KIND_RANGE);
+    CHECK(wechat_tree_ticks(record, ticks, 1) == 1);
+    CHECK(wechat_delivery_samples(record, samples, WECHAT_MOST_SAMPLES) <= WECHAT_MOST_SAMPLES);
+}
+
 static void print_layout(void)
 {
 #define SIZE(type) printf("sizeof " #type " %zu\n", sizeof(type))
@@ -80,6 +102,10 @@ static void print_layout(void)
     SIZE(wechat_segment);
     SIZE(wechat_item);
     SIZE(wechat_report);
+    SIZE(wechat_record);
+    SIZE(wechat_tick);
+    SIZE(wechat_sample);
+    SIZE(wechat_node);
     SIZE(wechat_result);
     SIZE(wechat_verdict);
     OFFSET(wechat_field, kind);
@@ -91,6 +117,22 @@ static void print_layout(void)
     OFFSET(wechat_item, value);
     OFFSET(wechat_report, items);
     OFFSET(wechat_report, body_length);
+    OFFSET(wechat_report, record);
+    OFFSET(wechat_tables, sync_columns);
+    OFFSET(wechat_tables, flow_title);
+    OFFSET(wechat_record, version);
+    OFFSET(wechat_record, next);
+    OFFSET(wechat_record, texts);
+    OFFSET(wechat_record, time);
+    OFFSET(wechat_record, news_time);
+    OFFSET(wechat_record, text_length);
+    OFFSET(wechat_record, partner);
+    OFFSET(wechat_record, flags);
+    OFFSET(wechat_record, notes);
+    OFFSET(wechat_record, head_len);
+    OFFSET(wechat_record, delivery);
+    OFFSET(wechat_tick, named);
+    OFFSET(wechat_sample, row);
 }
 
 static void check_misuse(void)
@@ -179,6 +221,29 @@ static void check_misuse(void)
     segment.packet = 77;
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
 
+    wechat_tick tick;
+    wechat_sample sample;
+    const char *rest = "untouched";
+    CHECK(wechat_tree_ticks(NULL, &tick, 1) == 0 && wechat_tree_ticks(report.record, NULL, 9) == 0);
+    CHECK(wechat_delivery_samples(NULL, &sample, 1) == 0);
+    CHECK(wechat_lines_new(NULL, &rest) == NULL && wechat_lines_new("", NULL) == NULL);
+    CHECK(wechat_lines_new("\xff", &rest) == NULL && strcmp(rest, "untouched") == 0);
+    CHECK(wechat_lines_write(NULL, NULL) == NULL);
+    wechat_lines_free(NULL);
+    const char *words = ",json,tcp.port == 80";
+    wechat_lines *lines = wechat_lines_new(words, &rest);
+    CHECK(lines != NULL && rest == words + 6 && strcmp(wechat_lines_write(lines, NULL), "") == 0);
+    wechat_lines_free(lines);
+    lines = wechat_lines_new("", &rest);
+    CHECK(lines != NULL && rest == NULL && strncmp(wechat_lines_write(lines, NULL), "frame\tstream\t", 13) == 0);
+    wechat_lines_free(lines);
+    memset(message, '#', sizeof message);
+    CHECK(wechat_packet_filter(NULL, 0, &segment, message, 5) == 0 && message[0] == '\0');
+    CHECK(wechat_packet_filter(dissector, 99, &segment, message, 5) == 0);
+    CHECK(wechat_packet_filter(dissector, 0, NULL, NULL, 0) == 0);
+    CHECK(wechat_stream_filter(7, message, 8) == 18 && strcmp(message, "wechat.") == 0);
+    CHECK(wechat_ends_filter(NULL, message, 5) == 0 && wechat_ends_filter(&segment, message, 5) == 0);
+
     CHECK(wechat_claim(NULL, &segment) == 0);
     CHECK(wechat_claim(dissector, NULL) == 0);
     segment = segment_of(heartbeat, sizeof heartbeat);
@@ -237,6 +302,21 @@ static uint32_t wire_u32(const wechat_report *report, const wechat_segment *segm
     return UINT32_MAX;
 }
 
+/* The filters for the packet of a response: with its request, and all of the stream. */
+static void check_exchange(const wechat_dissector *dissector, const wechat_segment *segment, uint32_t request)
+{
+    char filter[4096], part[40];
+
+    CHECK(wechat_tables_get()->packet_filter_count == 2);
+    CHECK(wechat_packet_filter(dissector, 0, segment, filter, sizeof filter) == strlen(filter));
+    snprintf(part, sizeof part, "frame.number == %" PRIu32, request);
+    CHECK(strstr(filter, part) != NULL);
+    snprintf(part, sizeof part, " || frame.number == %" PRIu32, segment->packet);
+    CHECK(strstr(filter, part) != NULL);
+    CHECK(wechat_packet_filter(dissector, 1, segment, filter, sizeof filter) == strlen(filter));
+    CHECK(strcmp(filter, "wechat.stream == 0") == 0);
+}
+
 /* Records of packet, side, position, length and bytes, the numbers big-endian. Each lane's bytes
  * are put together here as TCP would. */
 static void feed_sample(const char *name)
@@ -276,6 +356,12 @@ static void feed_sample(const char *name)
                 break;
             }
             CHECK(report.length > 0 && report.length <= length[side]);
+            CHECK(report.record != NULL);
+            check_record(report.record, &segment);
+            CHECK(report.record->operation == wire_u32(&report, &segment, "wechat.op"));
+            CHECK(report.record->seq == wire_u32(&report, &segment, "wechat.seq"));
+            if (report.record->flags & WECHAT_RECORD_RESPONDS)
+                check_exchange(dissector, &segment, report.record->partner);
             printf("%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", packet, wire_u32(&report, &segment, "wechat.op"),
                    wire_u32(&report, &segment, "wechat.seq"));
             memmove(held[side], held[side] + report.length, length[side] - report.length);

@@ -8,10 +8,12 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 use ::wechat_dissector::ffi::{
-    wechat_field, wechat_note, wechat_part, wechat_preference, wechat_report, wechat_result, wechat_segment,
-    wechat_tables, wechat_value, wechat_verdict,
+    wechat_field, wechat_node, wechat_note, wechat_part, wechat_preference, wechat_report, wechat_result,
+    wechat_segment, wechat_tables, wechat_value, wechat_verdict,
 };
+use ::wechat_dissector::record::Record;
 use ::wechat_dissector::report::Item;
+use ::wechat_dissector::statistics::{Sample, Tick};
 use wechat_traffic::packet::Direction;
 use wechat_traffic::sample;
 use wechat_traffic::truth;
@@ -72,12 +74,19 @@ fn the_header_describes_the_rust_layout() {
     size!(
         wechat_value wechat_value, wechat_field wechat_field, wechat_note wechat_note, wechat_part wechat_part,
         wechat_preference wechat_preference, wechat_tables wechat_tables, wechat_segment wechat_segment,
-        wechat_item Item, wechat_report wechat_report, wechat_result wechat_result, wechat_verdict wechat_verdict
+        wechat_item Item, wechat_report wechat_report, wechat_record Record, wechat_tick Tick, wechat_sample Sample,
+        wechat_node wechat_node, wechat_result wechat_result, wechat_verdict wechat_verdict
     );
     offset!(
         wechat_field wechat_field kind, wechat_field wechat_field bits, wechat_preference wechat_preference kind,
         wechat_segment wechat_segment nanoseconds, wechat_segment wechat_segment wanted, wechat_item Item depth,
-        wechat_item Item value, wechat_report wechat_report items, wechat_report wechat_report body_length
+        wechat_item Item value, wechat_report wechat_report items, wechat_report wechat_report body_length,
+        wechat_report wechat_report record, wechat_tables wechat_tables sync_columns,
+        wechat_tables wechat_tables flow_title, wechat_record Record version, wechat_record Record next,
+        wechat_record Record texts, wechat_record Record time, wechat_record Record news_time,
+        wechat_record Record text_length, wechat_record Record partner, wechat_record Record flags,
+        wechat_record Record notes, wechat_record Record head_len, wechat_record Record delivery,
+        wechat_tick Tick named, wechat_sample Sample row
     );
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }

@@ -23,6 +23,7 @@ use wechat_dissector::config::Config;
 use wechat_dissector::dissector::{Dissector, Segment, Step};
 use wechat_dissector::fields::{F, FIELDS, NOTES, P};
 use wechat_dissector::operation;
+use wechat_dissector::record::WECHAT_RECORD_MISSES;
 use wechat_dissector::report::{Item, ItemKind, Report, Wanted};
 use wechat_traffic::body::identify::{self, Trailer};
 use wechat_traffic::body::sync_key::SyncKey;
@@ -195,6 +196,8 @@ struct Capture<'a> {
     dissector: Dissector,
     model: Model,
     offers: Vec<Offer>,
+    /// Requests and pushes that wait, as the records of the first pass count them.
+    waiting: [i64; 2],
     rng: ChaCha8Rng,
 }
 
@@ -209,6 +212,7 @@ impl<'a> Capture<'a> {
             dissector: Dissector::new(config),
             model: Model::default(),
             offers: Vec::new(),
+            waiting: [0; 2],
             rng: ChaCha8Rng::seed_from_u64(history.seed),
         }
     }
@@ -302,6 +306,9 @@ impl<'a> Capture<'a> {
         for (sent, length) in packet.frames.iter().zip(offer.lengths.clone()) {
             let step = self.dissector.step(&self.segment(&offer, used, true));
             prop_assert_eq!(step, Step::Consumed(length));
+            let record = self.dissector.report().record().expect("every frame has a record");
+            self.waiting[0] += i64::from(record.waiting_requests);
+            self.waiting[1] += i64::from(record.waiting_pushes);
             let frame = self.observed(packet, sent, &offer);
             let at = self.model.observe(frame);
             self.compare(at, self.model.backward(at), "on the first visit")?;
@@ -362,8 +369,11 @@ impl<'a> Capture<'a> {
         for place in (1..order.len()).rev() {
             order.swap(place, self.rng.next_u32() as usize % (place + 1));
         }
+        let mut missing = [0; 2];
+        let mut counted = vec![false; known];
         for index in order {
             let mut used = 0;
+            let again = std::mem::replace(&mut counted[index], true);
             for (place, length) in self.offers[index].lengths.clone().into_iter().enumerate() {
                 let offer = &self.offers[index];
                 let step = self.dissector.step(&self.segment(offer, used, false));
@@ -371,9 +381,15 @@ impl<'a> Capture<'a> {
                 let at = offer.frames[place];
                 let expected = [self.model.backward(at), self.model.forward(at)].concat();
                 self.compare(at, expected, "on a later visit")?;
+                let record = self.dissector.report().record().expect("every frame has a record");
+                if !again && record.has(WECHAT_RECORD_MISSES) {
+                    missing[usize::from(record.kind() == operation::Kind::Push)] += 1;
+                }
                 used += length;
             }
         }
+        // What the first pass counts as it goes is what is known afterwards.
+        prop_assert_eq!(self.waiting, missing, "waiting requests and pushes\n{}", self.model.tell());
         Ok(())
     }
 

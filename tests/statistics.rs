@@ -388,6 +388,25 @@ fn averages_and_ranges_of_lengths_are_right() {
     }
 }
 
+#[test]
+fn a_filter_that_parts_exchanges_does_no_harm() {
+    let opened = open(&exchanges::capture(SEED));
+    let unanswered = |passes: &[&str], filter: &str| {
+        let counts = tree_counts(&statistic(&opened, passes, &format!("wechat,tree,{filter}")));
+        counts[&path(&["Requests that are to be answered", "Unanswered"])]
+    };
+    // The first pass sees responses only, and the second knows that theirs is all there is.
+    for passes in PASSES {
+        assert_eq!(unanswered(passes, "wechat.response_time && !(wechat.kind == \"request\")"), 0);
+    }
+    let frames = tree_frames(&opened, &["-2"]);
+    let missing = frames.iter().filter(|(_, tree)| tree.contains_key("wechat.unanswered")).count();
+    assert_eq!(
+        unanswered(&["-2"], "wechat.kind == \"request\" || wechat.kind == \"heartbeat request\""),
+        missing as u64
+    );
+}
+
 /// The rows of a table of response times: name, calls, then least, most and average in microseconds.
 fn srt_rows(text: &str) -> BTreeMap<String, [i64; 4]> {
     let rows = text.lines().skip_while(|line| !line.starts_with("Index")).skip(1);
@@ -660,4 +679,55 @@ fn frames_in_pieces_are_counted_once() {
     for passes in PASSES {
         assert_eq!(tree_counts(&statistic(&opened, passes, "wechat,tree"))[&path(&["Frames"])], 2);
     }
+}
+
+// ---- the README ----
+
+fn readme() -> String {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    std::fs::read_to_string(file).expect("README.md")
+}
+
+#[test]
+fn the_readmes_filters_find_what_it_says() {
+    let readme = readme();
+    let (_, rest) = readme.split_once("<!-- finds -->").expect("the table's begin");
+    let (table, _) = rest.split_once("<!-- end finds -->").expect("the table's end");
+    let captures = [open(&sample::capture(SEED)), open(&exchanges::capture(SEED))];
+    let mut found = 0;
+    for row in table.lines().filter(|line| line.contains('`')) {
+        let (before, rest) = row.split_once('`').expect("a filter");
+        let (filter, rest) = rest.split_once('`').expect("a filter");
+        assert!(before.starts_with("| "), "{row}");
+        let cells = rest.split('|').skip(1).map(str::trim);
+        for (cell, opened) in cells.zip(&captures).filter(|(cell, _)| !cell.is_empty()) {
+            let packets = opened.with(&["-2"]).packets(filter);
+            let packets: Vec<String> = packets.iter().map(ToString::to_string).collect();
+            assert_eq!(packets.join(", "), cell, "{filter}");
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
+#[test]
+fn the_readmes_response_times_are_real() {
+    let readme = readme();
+    let (_, rest) = readme.split_once("<!-- srt -->\n```\n").expect("the table's begin");
+    let (table, _) = rest.split_once("```").expect("the table's end");
+    let text = statistic(&open(&sample::capture(SEED)), &[], "wechat,srt");
+    assert!(text.contains(table), "{text}");
+}
+
+#[test]
+fn the_columns_are_those_of_the_documentation() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/frames.md");
+    let text = std::fs::read_to_string(file).expect("docs/frames.md");
+    let described: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name)
+        .collect();
+    let lines = statistic(&open(&sample::capture(SEED)), &[], "wechat,frames");
+    assert_eq!(lines.lines().next().expect("headings").split('\t').collect::<Vec<_>>(), described);
 }
