@@ -12,22 +12,26 @@ use crate::account::Account;
 use crate::capture::Writer;
 use crate::flow::{Chunk, Flow, Segmentation};
 use crate::packet::{Direction, Endpoints};
-use crate::pdu::Pdu;
+use crate::pdu::{Pdu, cgi, op};
 
-/// How many requests a client sends before it waits for answers.
-const PIPELINED: u64 = 8;
+/// How many messages a client sends at once, before it waits for answers.
+const MESSAGES: usize = 6;
 /// Messages that make bodies of about 40 to 1200 bytes.
 const MESSAGE_LEN: Range<u32> = 5..1150;
 const FIRST_CLIENT_PORT: u16 = 20_000;
 
-/// Each connection in turn has this long for its requests, answers and acknowledgements.
-const TURN: Duration = Duration::from_millis(100);
-const SERVER_TIME: Duration = Duration::from_millis(10);
+/// Each connection in turn has this long for its requests, answers, push and acknowledgement.
+const TURN: Duration = Duration::from_millis(500);
+/// How long the server takes, in milliseconds: some answers are slow, most are not.
+const SERVER_TIME: Range<u64> = 10..160;
+/// When the server pushes, and how long the client takes to acknowledge.
+const PUSH_AT: Duration = Duration::from_millis(300);
+const ACK_TIME: Duration = Duration::from_millis(20);
 
 /// What to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Bench {
-    /// Frames in all, requests and answers.
+    /// Frames in all, of both directions.
     pub frames: u64,
     /// Over how many connections, at most 45535.
     pub connections: u16,
@@ -92,30 +96,38 @@ impl Client {
         }
     }
 
-    /// Requests, then their answers, at most `limit` frames; returns how many.
+    /// Requests in one write, their answers in another, a push and its acknowledgement: at most `limit`
+    /// frames; returns how many.
     fn take_turn(&mut self, now: Duration, limit: u64, rng: &mut ChaCha8Rng) -> u64 {
-        let requests: Vec<Pdu> = (0..PIPELINED.min(limit))
-            .map(|_| self.account.send_message(rng.random_range(MESSAGE_LEN)))
-            .collect();
-        let answers: Vec<Pdu> = requests
-            .iter()
-            .take((limit as usize).saturating_sub(requests.len()))
-            .map(|request| {
-                let message_len = rng.random_range(MESSAGE_LEN);
-                self.account.synced(request, message_len)
-            })
-            .collect();
+        let mut requests: Vec<Pdu> =
+            (0..MESSAGES).map(|_| self.account.send_message(rng.random_range(MESSAGE_LEN))).collect();
+        requests.push(self.account.sync());
+        let mut answers: Vec<Pdu> = Vec::new();
+        for request in &requests {
+            let cgi = if request.op == op::NEW_SYNC { cgi::NEW_SYNC } else { cgi::NEW_SEND_MSG };
+            answers.push(self.account.response(request, cgi, rng.random_range(MESSAGE_LEN)));
+        }
+        let heartbeat = self.account.heartbeat();
+        answers.push(heartbeat.response(Vec::new()));
+        requests.push(heartbeat);
+        let push = self.account.push(true, rng.random_range(MESSAGE_LEN));
+        let ack = self.account.push_ack(ACK_TIME);
 
+        let server_time = Duration::from_millis(rng.random_range(SERVER_TIME));
+        let mut left = limit;
         for (at, direction, pdus) in [
-            (now, Direction::ClientToServer, &requests),
-            (now + SERVER_TIME, Direction::ServerToClient, &answers),
+            (now, Direction::ClientToServer, requests),
+            (now + server_time, Direction::ServerToClient, answers),
+            (now + PUSH_AT, Direction::ServerToClient, vec![push]),
+            (now + PUSH_AT + ACK_TIME, Direction::ClientToServer, vec![ack]),
         ] {
-            let chunks: Vec<Chunk> = pdus.iter().map(Chunk::from).collect();
+            let chunks: Vec<Chunk> = pdus.iter().take(left as usize).map(Chunk::from).collect();
+            left -= chunks.len() as u64;
             self.flow.send(at, direction, &chunks, &Segmentation::Mss);
         }
         // The last acknowledgement falls into this turn, so that the file is in order of time.
         self.flow.idle_until(now + TURN - Duration::from_millis(1));
-        (requests.len() + answers.len()) as u64
+        limit - left
     }
 
     fn write_packets<W: Write>(&mut self, writer: &mut Writer<W>) -> io::Result<u64> {
