@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::capture::Writer;
 use crate::flow::{Chunk, Flow, Segmentation};
 use crate::packet::{Direction, Endpoints};
-use crate::pdu::{Pdu, cgi, op};
+use crate::pdu::{Pdu, RESPONSE_OFFSET, cgi, op};
 
 /// How many messages a client sends at once, before it waits for answers.
 const MESSAGES: usize = 6;
@@ -28,6 +28,80 @@ const SERVER_TIME: Range<u64> = 10..160;
 const PUSH_AT: Duration = Duration::from_millis(300);
 const ACK_TIME: Duration = Duration::from_millis(20);
 
+/// The protocol in which the frames are written: others have the same sizes, times and pairs, so that their
+/// dissectors can be compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dress {
+    /// The long link itself.
+    #[default]
+    LongLink,
+    /// The binary protocol of memcached.
+    Memcache,
+    /// Diameter, one AVP a message.
+    Diameter,
+}
+
+impl Dress {
+    /// All of them, by name.
+    pub const ALL: [(&str, Self); 3] =
+        [("wechat", Self::LongLink), ("memcache", Self::Memcache), ("diameter", Self::Diameter)];
+
+    fn port(self) -> u16 {
+        match self {
+            Self::LongLink => 8080,
+            Self::Memcache => 11_211,
+            Self::Diameter => 3868,
+        }
+    }
+
+    /// The frame in this protocol.
+    fn encode(self, pdu: &Pdu) -> Vec<u8> {
+        let answers = pdu.op >= RESPONSE_OFFSET;
+        let size = pdu.body.len() as u32;
+        match self {
+            Self::LongLink => pdu.encode(),
+            Self::Memcache => {
+                // A get: the body of a request is its key, that of a response 4 bytes of flags and the value.
+                // Without a body it is a noop.
+                let (magic, key, extras) = match (answers, size) {
+                    (_, 0) => (0x80 | u8::from(answers), 0, 0),
+                    (true, _) => (0x81, 0, 4),
+                    (false, _) => (0x80, size as u16, 0),
+                };
+                let mut wire = vec![magic, if size == 0 { 0x0a } else { 0 }];
+                wire.extend(key.to_be_bytes());
+                wire.extend([extras, 0, 0, 0]);
+                wire.extend(size.to_be_bytes());
+                wire.extend(pdu.seq.to_be_bytes());
+                wire.extend([0; 8]);
+                wire.extend(&pdu.body);
+                wire
+            }
+            Self::Diameter => {
+                // A Credit-Control message with one AVP, User-Name, padded to words. Without a body it is a
+                // Device-Watchdog.
+                let command: u32 = if size == 0 { 280 } else { 272 };
+                let avp = if size == 0 { 0 } else { 8 + size.next_multiple_of(4) };
+                let mut wire = vec![1];
+                wire.extend(&(20 + avp).to_be_bytes()[1..]);
+                wire.push(if answers { 0x40 } else { 0xc0 });
+                wire.extend(&command.to_be_bytes()[1..]);
+                wire.extend(4u32.to_be_bytes());
+                wire.extend(pdu.seq.to_be_bytes());
+                wire.extend(pdu.seq.to_be_bytes());
+                if size > 0 {
+                    wire.extend(1u32.to_be_bytes());
+                    wire.push(0x40);
+                    wire.extend(&(8 + size).to_be_bytes()[1..]);
+                    wire.extend(pdu.body.iter().map(|byte| b'a' + byte % 26));
+                }
+                wire.resize(20 + avp as usize, 0);
+                wire
+            }
+        }
+    }
+}
+
 /// What to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Bench {
@@ -37,6 +111,8 @@ pub struct Bench {
     pub connections: u16,
     /// For the random bodies.
     pub seed: u64,
+    /// How the frames are written.
+    pub dress: Dress,
 }
 
 /// What was made.
@@ -54,8 +130,9 @@ pub fn write(out: impl Write, bench: &Bench) -> io::Result<Totals> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a capture has 1 to 45535 connections"));
     }
     let mut rng = ChaCha8Rng::seed_from_u64(bench.seed);
-    let mut clients: Vec<Client> =
-        (0..bench.connections).map(|index| Client::new(FIRST_CLIENT_PORT + index, &mut rng)).collect();
+    let mut clients: Vec<Client> = (0..bench.connections)
+        .map(|index| Client::new(FIRST_CLIENT_PORT + index, bench.dress, &mut rng))
+        .collect();
     let mut writer = Writer::new(out, None)?;
     let mut totals = Totals::default();
     let mut now = Duration::ZERO;
@@ -84,15 +161,17 @@ pub fn write(out: impl Write, bench: &Bench) -> io::Result<Totals> {
 }
 
 struct Client {
+    dress: Dress,
     account: Account,
     flow: Flow,
 }
 
 impl Client {
-    fn new(port: u16, rng: &mut ChaCha8Rng) -> Self {
+    fn new(port: u16, dress: Dress, rng: &mut ChaCha8Rng) -> Self {
         Self {
+            dress,
             account: Account::new(rng),
-            flow: Flow::new(Endpoints::v4(port, 8080), [rng.next_u32(), rng.next_u32()]),
+            flow: Flow::new(Endpoints::v4(port, dress.port()), [rng.next_u32(), rng.next_u32()]),
         }
     }
 
@@ -121,7 +200,8 @@ impl Client {
             (now + PUSH_AT, Direction::ServerToClient, vec![push]),
             (now + PUSH_AT + ACK_TIME, Direction::ClientToServer, vec![ack]),
         ] {
-            let chunks: Vec<Chunk> = pdus.iter().take(left as usize).map(Chunk::from).collect();
+            let pdus = pdus.iter().take(left as usize);
+            let chunks: Vec<Chunk> = pdus.map(|pdu| Chunk::raw(self.dress.encode(pdu))).collect();
             left -= chunks.len() as u64;
             self.flow.send(at, direction, &chunks, &Segmentation::Mss);
         }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use wechat_traffic::bench::{self, Bench};
+use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
 use wechat_traffic::{case, fault, loopback, sample, truth};
 
@@ -22,7 +22,7 @@ wechat-traffic: seeded WeChat long-link traffic
   case NAME OUT.pcap [--seed N] [--truth FILE]    a capture for one question
   faults                                          lists the faults
   robust FAULT SEED OUT.pcap TRUTH.jsonl          a session with one fault
-  bench OUT.pcap --frames N [--connections C] [--seed N]
+  bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
   talk PORT                                       is both, for a capture on the loopback device
@@ -47,6 +47,7 @@ struct Arguments {
     truth: Option<PathBuf>,
     frames: Option<u64>,
     connections: u16,
+    dress: Dress,
     ipv6: bool,
     help: bool,
 }
@@ -60,6 +61,7 @@ impl Arguments {
             truth: None,
             frames: None,
             connections: 1,
+            dress: Dress::default(),
             ipv6: false,
             help: false,
         };
@@ -71,6 +73,11 @@ impl Arguments {
                 Long("truth") => arguments.truth = Some(parser.value()?.into()),
                 Long("frames") => arguments.frames = Some(parser.value()?.parse()?),
                 Long("connections") => arguments.connections = parser.value()?.parse()?,
+                Long("as") => {
+                    let name = parser.value()?.string()?;
+                    let dress = Dress::ALL.into_iter().find(|(known, _)| *known == name);
+                    arguments.dress = dress.ok_or_else(|| format!("{name:?} is no protocol; see --help"))?.1;
+                }
                 Long("ipv6") => arguments.ipv6 = true,
                 Long("help") | Short('h') => arguments.help = true,
                 other => return Err(other.unexpected().into()),
@@ -167,6 +174,7 @@ fn write_bench(mut arguments: Arguments) -> Result<()> {
         frames: arguments.frames.ok_or("--frames is missing; see --help")?,
         connections: arguments.connections,
         seed: arguments.seed,
+        dress: arguments.dress,
     };
     let totals = bench::write(create(out)?, &bench)?;
     println!("{} frames in {} packets", totals.frames, totals.packets);

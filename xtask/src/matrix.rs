@@ -82,8 +82,10 @@ fn try_release(release: &'static str, suites: &[&'static str], place: &Path) -> 
     println!("\n== Wireshark {release} ==");
     let target = place.join(format!("build-{release}"));
     fs::create_dir_all(&target)?;
-    let folders = [cargo::root()?, target.clone(), home("CARGO_HOME", ".cargo")?, home("RUSTUP_HOME", ".rustup")?];
-    let mut made = suites.iter().map(|suite| Ok((*suite, Root::of_suite(suite, &place.join("roots"), &folders)?)));
+    let folders =
+        [cargo::root()?, target.clone(), home("CARGO_HOME", ".cargo")?, home("RUSTUP_HOME", ".rustup")?];
+    let mut made =
+        suites.iter().map(|suite| Ok((*suite, Root::of_suite(suite, &place.join("roots"), &folders)?)));
     let (suite, root) = made
         .find_map(|made: Result<_>| made.map_err(|error| println!("{error:#}")).ok())
         .with_context(|| format!("no suite with Wireshark {release} can be had"))?;
@@ -102,7 +104,8 @@ fn try_release(release: &'static str, suites: &[&'static str], place: &Path) -> 
     tests.args(["test", "--no-fail-fast", "--package", PLUGIN_PACKAGE]);
     let log = place.join(format!("{release}.log"));
     let output = tests.output().context("cannot start the tests")?;
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     fs::write(&log, &text)?;
     let (passed, failed) = totals(&text);
     ensure!(
@@ -217,7 +220,8 @@ impl Tried {
 
     /// What doctor has to say when a plugin lies in the system folder.
     fn doctor(&self, plugin: &Path) -> Result<String> {
-        let folder = process::stdout(self.root.command("pkg-config").args(["--variable=plugindir", "wireshark"]))?;
+        let folder =
+            process::stdout(self.root.command("pkg-config").args(["--variable=plugindir", "wireshark"]))?;
         let folder = self.root.folder().join(folder.trim().trim_start_matches('/')).join("epan");
         fs::create_dir_all(&folder)?;
         let installed = folder.join(PLUGIN_NAME);
@@ -315,7 +319,8 @@ mod tests {
 
     #[test]
     fn only_what_doctor_asks_for_is_taken() {
-        let text = "ok     tshark is here.\nTO DO  It is wrong.\n       → cargo xtask install\nok     Fine.\n";
+        let text =
+            "ok     tshark is here.\nTO DO  It is wrong.\n       → cargo xtask install\nok     Fine.\n";
         assert_eq!(to_do(text), "It is wrong. → cargo xtask install");
     }
 

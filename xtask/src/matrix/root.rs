@@ -131,7 +131,8 @@ fn apt_settings(suite: &str) -> Result<String> {
         "Acquire::http",
         "Acquire::https",
     ]))?;
-    settings.push_str("APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\n");
+    settings
+        .push_str("APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\n");
     if matches!(suite, "forky" | "sid") {
         // The index of a frozen mirror passes its date; its signature is checked all the same.
         settings.push_str("Acquire::Check-Valid-Until \"false\";\n");
