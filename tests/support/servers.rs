@@ -28,7 +28,12 @@ impl Servers {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/servers.sh");
         let script_in = |arguments: &[&str]| {
             let mut command = Command::new("timeout");
-            command.args(["--kill-after=5", LIMIT, "unshare"]).args(arguments).arg("sh").arg(&script).arg(folder);
+            command
+                .args(["--kill-after=5", LIMIT, "unshare"])
+                .args(arguments)
+                .arg("sh")
+                .arg(&script)
+                .arg(folder);
             process::output(&mut command)
         };
         // An ordinary user may be root in a namespace of users.

@@ -5,6 +5,8 @@ mod bench;
 mod cost;
 mod demo;
 mod doctor;
+mod fire;
+mod fuzz;
 mod header;
 mod install;
 mod matrix;
@@ -35,7 +37,7 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 13] = [
+const COMMANDS: [Command; 15] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
@@ -47,6 +49,8 @@ const COMMANDS: [Command; 13] = [
     Command { name: "robustness", arguments: Arguments::Rest(robustness::measure), summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
     Command { name: "cost", arguments: Arguments::None(cost::measure), summary: "measures what the plugin costs HTTP and TLS on the shared ports" },
     Command { name: "bench", arguments: Arguments::Rest(bench::run), summary: "measures speed and memory beside plain C, Lua and nothing, and writes docs/performance.md; `quick` for a look" },
+    Command { name: "fire", arguments: Arguments::Rest(fire::run), summary: "lets tshark with sanitizers read mutated captures (2000, or as many as told), and looks for leaks" },
+    Command { name: "fuzz", arguments: Arguments::Rest(fuzz::run), summary: "runs the fuzz targets, 30 minutes each or as many seconds as told" },
     Command { name: "matrix", arguments: Arguments::Rest(matrix::run), summary: "builds and tests on Wireshark 3.4, 4.0, 4.4 and 4.6, and tries each build in the others" },
     Command { name: "help", arguments: Arguments::None(help), summary: "shows this" },
 ];
