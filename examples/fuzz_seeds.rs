@@ -95,7 +95,7 @@ fn session(capture: &Capture) -> Vec<u8> {
 fn abi(capture: &Capture) -> Vec<u8> {
     let mut seed = vec![0, 0, 5, 0];
     let mut positions = [0u16; 2];
-    for (index, packet) in segments(capture).enumerate() {
+    for (index, packet) in segments(capture).take(200).enumerate() {
         let side = is_server(packet);
         let position = &mut positions[usize::from(side)];
         let bytes = &packet.payload[..packet.payload.len().min(500)];

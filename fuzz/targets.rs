@@ -300,7 +300,7 @@ pub fn abi(data: &[u8]) {
             }
             3 | 4 => {
                 let texts = [text(&mut input), text(&mut input), text(&mut input)];
-                let cells = texts.each_ref().map(|text| pointer(text));
+                let cells = texts.each_ref().map(pointer);
                 let count = usize::from(input.u8() % 4);
                 let mut message = [0x55 as c_char; 40];
                 let size = usize::from(input.u8()) % message.len();
