@@ -17,7 +17,7 @@ const PREAMBLE: &str = "\
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * wechat_dissector.h - the C interface of the WeChat long-link dissector.
- * Made from src/ffi.rs, src/report.rs and src/fields.rs; `cargo xtask header` makes it anew.
+ * Made from src/ffi.rs and the modules whose types it uses; `cargo xtask header` makes it anew.
  *
  * The library turns bytes of a stream into a flat list of items. It never calls back, never
  * blocks, and keeps what it knows in the handle. The sequence of calls stands at
@@ -26,11 +26,11 @@ const PREAMBLE: &str = "\
  */";
 
 /// Types that no function names, because what crosses the interface is their number.
-const NUMBERED: [&str; 2] = ["ItemKind", "Item"];
+const NUMBERED: [&str; 3] = ["ItemKind", "Item", "TickKind"];
 
 /// Writes the header to OUT_DIR. A test compares it with the one in include/.
 fn header() -> Result<(), Box<dyn Error>> {
-    let sources = ["src/ffi.rs", "src/report.rs", "src/fields.rs"];
+    let sources = ["src/ffi.rs", "src/record.rs", "src/report.rs", "src/statistics.rs", "src/fields.rs"];
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
         header: Some(PREAMBLE.to_owned()),
@@ -49,6 +49,10 @@ fn header() -> Result<(), Box<dyn Error>> {
         ["wechat_provoke_panic", "DEFAULT_LIMIT", "BODY_TABLE", "BODY_TABLE_TITLE"].map(str::to_owned).into();
     let renamed = [
         ("Item", "wechat_item"),
+        ("Record", "wechat_record"),
+        ("Tick", "wechat_tick"),
+        ("TickKind", "wechat_tick_kind"),
+        ("Sample", "wechat_sample"),
         ("ItemKind", "wechat_item_kind"),
         ("Type", "wechat_type"),
         ("Base", "wechat_base"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * wechat_dissector.h - the C interface of the WeChat long-link dissector.
- * Made from src/ffi.rs, src/report.rs and src/fields.rs; `cargo xtask header` makes it anew.
+ * Made from src/ffi.rs and the modules whose types it uses; `cargo xtask header` makes it anew.
  *
  * The library turns bytes of a stream into a flat list of items. It never calls back, never
  * blocks, and keeps what it knows in the handle. The sequence of calls stands at
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 1
+#define WECHAT_ABI_VERSION 3
 
 // Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 #define WECHAT_FIRST_VISIT 1
@@ -52,6 +52,62 @@
 // Bit of `wechat_segment.wanted`: the items' texts.
 #define WECHAT_WANT_LABELS (1 << 2)
 
+// Bit of `wechat_segment.wanted`: the record for taps.
+#define WECHAT_WANT_RECORD (1 << 3)
+
+// Version of `wechat_record`. Members are only ever added at the end, and `size` tells how many there are.
+#define WECHAT_RECORD_VERSION 1
+
+// Bit of `wechat_record.flags`: the packet has been dissected before, so that what lies ahead of the
+// frame is known too.
+#define WECHAT_RECORD_LATER 1
+
+// Bit of `wechat_record.flags`: a response to `partner`, after `elapsed`.
+#define WECHAT_RECORD_RESPONDS (1 << 1)
+
+// Bit of `wechat_record.flags`: an acknowledgement of `partner`, after `elapsed`.
+#define WECHAT_RECORD_ACKNOWLEDGES (1 << 2)
+
+// Bit of `wechat_record.flags`: an answer, or of a push an acknowledgement, is due.
+#define WECHAT_RECORD_EXPECTS (1 << 3)
+
+// Bit of `wechat_record.flags`: none was seen; known on later visits.
+#define WECHAT_RECORD_MISSES (1 << 4)
+
+// Bit of `wechat_record.flags`: the same request again.
+#define WECHAT_RECORD_RETRY (1 << 5)
+
+// Bit of `wechat_record.flags`: another response to a request that was answered.
+#define WECHAT_RECORD_DUPLICATE (1 << 6)
+
+// Bit of `wechat_record.flags`: an acknowledgement, or what is acknowledged, by inference only; known
+// on later visits.
+#define WECHAT_RECORD_INFERRED (1 << 7)
+
+// Bit of `wechat_record.flags`: `heartbeat_interval` is set.
+#define WECHAT_RECORD_INTERVAL (1 << 8)
+
+// Bit of `wechat_record.flags`: news that follows a send after `news_time` (an inference).
+#define WECHAT_RECORD_NEWS (1 << 9)
+
+// Bit of `wechat_record.flags`: a key of its SyncKey went back.
+#define WECHAT_RECORD_KEY_BACK (1 << 10)
+
+// Value of `wechat_record.sender`: nobody knows.
+#define WECHAT_SENDER_UNKNOWN 0
+
+// Value of `wechat_record.sender`: the client.
+#define WECHAT_SENDER_CLIENT 1
+
+// Value of `wechat_record.sender`: the server.
+#define WECHAT_SENDER_SERVER 2
+
+// Most ticks that one record has.
+#define WECHAT_MOST_TICKS 24
+
+// Most samples that one record has.
+#define WECHAT_MOST_SAMPLES 3
+
 // Type of a field's value; what it is called in Wireshark.
 enum wechat_type
 #ifdef __cplusplus
@@ -74,6 +130,8 @@ enum wechat_type
   WECHAT_TYPE_U64,
   // `FT_INT32`.
   WECHAT_TYPE_I32,
+  // `FT_INT64`.
+  WECHAT_TYPE_I64,
   // Bytes as they are (`FT_BYTES`).
   WECHAT_TYPE_BYTES,
   // Text (`FT_STRING`).
@@ -222,6 +280,23 @@ enum wechat_item_kind
 typedef uint8_t wechat_item_kind;
 #endif // __cplusplus
 
+// How a node changes.
+enum wechat_tick_kind
+#ifdef __cplusplus
+  : uint8_t
+#endif // __cplusplus
+ {
+  // The amount is added to the count.
+  WECHAT_TICK_KIND_COUNT = 0,
+  // The amount is a value: the node shows the average, the least and the most.
+  WECHAT_TICK_KIND_AVERAGE = 1,
+  // As that, and each range of the node shows the same of its values.
+  WECHAT_TICK_KIND_RANGE = 2,
+};
+#ifndef __cplusplus
+typedef uint8_t wechat_tick_kind;
+#endif // __cplusplus
+
 // What the user has set. Made by `wechat_config_new`, freed by `wechat_config_free`.
 typedef struct wechat_config wechat_config;
 
@@ -234,6 +309,9 @@ typedef struct wechat_config wechat_config;
 // or more are needed. At the end of the capture `wechat_dissector_free`. A handle is used by one thread
 // at a time.
 typedef struct wechat_dissector wechat_dissector;
+
+// Writes records as lines. Made by `wechat_lines_new`, freed by `wechat_lines_free`.
+typedef struct wechat_lines wechat_lines;
 
 // A name for a value.
 typedef struct wechat_value {
@@ -305,6 +383,18 @@ typedef struct wechat_preference {
   wechat_preference_type kind;
 } wechat_preference;
 
+// A node of the tree of counters: a row to create.
+typedef struct wechat_node {
+  // What is counted; no two nodes share a name.
+  const char *name;
+  // Name of the node that it is a part of, which stands before it; NULL at the top.
+  const char *parent;
+  // Ranges into which its values fall, `range_count` of them: `10-19`, the last one `20-`.
+  const char *const *ranges;
+  // Number of `ranges`.
+  size_t range_count;
+} wechat_node;
+
 // Everything to register. The rows live as long as the library.
 typedef struct wechat_tables {
   // Fields; an item names one by its index. The first is the protocol.
@@ -323,6 +413,38 @@ typedef struct wechat_tables {
   const char *body_table;
   // Its title.
   const char *body_title;
+  // Rows that a table by operation needs; `wechat_record.row` is below it.
+  uint32_t operation_rows;
+  // Heading of their names.
+  const char *operation_column;
+  // Nodes of the tree of counters; a tick names one by its index.
+  const struct wechat_node *nodes;
+  // Number of `nodes`.
+  size_t node_count;
+  // Names of the rows of the table of delivery; a sample names one by its index.
+  const char *const *sync_rows;
+  // Number of `sync_rows`.
+  size_t sync_row_count;
+  // Its headings: name, how many, and smallest, average and largest delay in seconds.
+  const char *sync_columns[5];
+  // Titles of the filters for a packet; `wechat_packet_filter` names one by its index.
+  const char *const *packet_filters;
+  // Number of `packet_filters`.
+  size_t packet_filter_count;
+  // Title of the response times by operation.
+  const char *srt_title;
+  // Title of the tree of counters.
+  const char *tree_title;
+  // Title of the table of delivery.
+  const char *sync_title;
+  // The word that asks for it, behind the protocol's name and a comma.
+  const char *sync_command;
+  // Title of the frames as lines.
+  const char *frames_title;
+  // The word that asks for them.
+  const char *frames_command;
+  // Title of the flow graph.
+  const char *flow_title;
 } wechat_tables;
 
 // What comes in: bytes of a stream, and where they are from. The caller keeps it.
@@ -342,13 +464,25 @@ typedef struct wechat_segment {
   uint32_t packet;
   // The stream's number, unique in the capture.
   uint32_t stream;
+  // The same as the host shows it; it need not be unique.
+  uint32_t shown_stream;
   // Position of the first byte in the stream, or a number that tells this place from the others
   // of the packet and is the same at each visit.
   uint32_t position;
+  // Address of the sender, `src_length` bytes; may be NULL when that is 0.
+  const uint8_t *src_address;
+  // Address of the receiver, `dst_length` bytes; may be NULL when that is 0.
+  const uint8_t *dst_address;
+  // Number of bytes at `src_address`.
+  uint16_t src_length;
+  // Number of bytes at `dst_address`.
+  uint16_t dst_length;
   // Port of the sender.
   uint16_t src_port;
   // Port of the receiver.
   uint16_t dst_port;
+  // Port of the side that was connected to, where the carrier knows it; else 0.
+  uint16_t server_port;
   // Bits of `WECHAT_FIRST_VISIT` and the ones behind it; others are ignored.
   uint32_t flags;
   // Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.
@@ -375,6 +509,79 @@ typedef struct wechat_item {
   uint64_t value;
 } wechat_item;
 
+// A frame, as listeners of the tap "wechat" get it. One call hands over the frames of one dissection:
+// the first of them, and the others by `next`. All of it is the packet's, and goes with it. Times are
+// in nanoseconds, lengths in bytes; a text is at `texts` plus its offset, NUL-terminated UTF-8 without
+// control characters, and empty where there is nothing to say.
+typedef struct wechat_record {
+  // Bytes of this structure.
+  uint32_t size;
+  // `WECHAT_RECORD_VERSION`.
+  uint32_t version;
+  // The next frame, or NULL. The shim sets it.
+  const struct wechat_record *next;
+  // The texts, `text_length` bytes.
+  const char *texts;
+  // When the packet was captured, since 1970.
+  int64_t time;
+  // Since the partner, if `flags` has `WECHAT_RECORD_RESPONDS` or `WECHAT_RECORD_ACKNOWLEDGES`.
+  int64_t elapsed;
+  // Since the stream's heartbeat before, if `flags` has `WECHAT_RECORD_INTERVAL`.
+  int64_t heartbeat_interval;
+  // From the first notice until the message is there, if `delivery` is 2.
+  int64_t delivery_time;
+  // Since the send, if `flags` has `WECHAT_RECORD_NEWS`.
+  int64_t news_time;
+  // Bytes at `texts`.
+  uint32_t text_length;
+  // Number of the packet in which the frame became whole.
+  uint32_t packet;
+  // Number of the stream, `wechat.stream`.
+  uint32_t stream;
+  // Operation as on the wire.
+  uint32_t operation;
+  // The same; of a response, its request's.
+  uint32_t base;
+  // Seqid.
+  uint32_t seq;
+  // Length of the frame, as its header says.
+  uint32_t packet_len;
+  // Its length as found: the same, unless that is wrong.
+  uint32_t length;
+  // Length of the body.
+  uint32_t body_len;
+  // The packet with the other frame of the pair, or 0. Of a request or a push it lies ahead, and is
+  // known on later visits.
+  uint32_t partner;
+  // Of an acknowledgement, how many pushes it stands for.
+  uint32_t acknowledged;
+  // Row of the operation: below `operation_rows` of `wechat_tables`.
+  uint32_t row;
+  // By how much this frame changes the number of requests that wait for their response.
+  int32_t waiting_requests;
+  // By how much it changes the number of pushes that wait for their acknowledgement.
+  int32_t waiting_pushes;
+  // Bits of `WECHAT_RECORD_LATER` and the ones behind it.
+  uint32_t flags;
+  // Offset of the operation's name, `wechat.op.name`.
+  uint32_t name;
+  // Offset of the name of `row`, with the operation's number.
+  uint32_t row_name;
+  // Offset of the words in the Info column.
+  uint32_t info;
+  // Offset of the filter names of the notes on this frame, apart by commas.
+  uint32_t notes;
+  // Length of the header.
+  uint16_t head_len;
+  // Kind of frame, in the order of `wechat.kind`'s words: 0 unknown, 1 request, 2 response, 3 push,
+  // 4 push acknowledgement, 5 one-way, 6 heartbeat request, 7 heartbeat response.
+  uint8_t kind;
+  // Who sent it: `WECHAT_SENDER_UNKNOWN` and the ones behind it, the values of `wechat.direction`.
+  uint8_t sender;
+  // How news comes in it: 0 none, 1 push, 2 notice and sync.
+  uint8_t delivery;
+} wechat_record;
+
 // What comes out: what one PDU looks like. It points into the handle and is valid until the next
 // call with it.
 typedef struct wechat_report {
@@ -399,7 +606,32 @@ typedef struct wechat_report {
   uint32_t body_captured;
   // How many bytes it has on the wire.
   uint32_t body_length;
+  // What taps are told; NULL when that is not wanted, or the PDU is no frame. A tap outlives the report:
+  // copy the record, and the texts that it points to.
+  const struct wechat_record *record;
 } wechat_report;
+
+// A change of one node.
+typedef struct wechat_tick {
+  // What is counted, or a value.
+  int32_t amount;
+  // Place of the node.
+  uint16_t node;
+  // One of the tick kinds.
+  uint8_t how;
+  // Not 0: it is not the node itself that changes, but its part with the name of the record's row.
+  uint8_t named;
+} wechat_tick;
+
+// One more of a row of the table of delivery.
+typedef struct wechat_sample {
+  // Its delay in nanoseconds.
+  int64_t delay;
+  // Place of the row.
+  uint16_t row;
+  // Not 0: it has a delay.
+  uint8_t delayed;
+} wechat_sample;
 
 #ifdef __cplusplus
 extern "C" {
@@ -463,7 +695,8 @@ void wechat_dissector_free(struct wechat_dissector *dissector);
 // report has consumed the whole segment and says so in a note.
 //
 // # Safety
-// `segment.data` points to `segment.captured` bytes, or that is 0. `report` may be uninitialised.
+// `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
+// says, or that is 0. `report` may be uninitialised.
 enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
                                   const struct wechat_segment *segment,
                                   struct wechat_report *report);
@@ -475,6 +708,65 @@ enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
 // # Safety
 // As for `wechat_dissect`.
 int wechat_claim(struct wechat_dissector *dissector, const struct wechat_segment *segment);
+
+// What a record changes in the tree of counters. Writes at most `room` ticks, of which there are never
+// more than `WECHAT_MOST_TICKS`, and returns how many.
+//
+// # Safety
+// `ticks` is NULL or has room for `room` of them.
+size_t wechat_tree_ticks(const struct wechat_record *record, struct wechat_tick *ticks, size_t room);
+
+// What a record adds to the table of delivery. Writes at most `room` samples, of which there are never
+// more than `WECHAT_MOST_SAMPLES`, and returns how many.
+//
+// # Safety
+// `samples` is NULL or has room for `room` of them.
+size_t wechat_delivery_samples(const struct wechat_record *record,
+                               struct wechat_sample *samples,
+                               size_t room);
+
+// A writer of lines, as the words behind the command say: nothing or ",json", and behind that a comma
+// and a display filter. `filter` is set to where that begins in `words`, or to NULL. NULL when an
+// argument is NULL, or `words` is no UTF-8.
+//
+// # Safety
+// `words` is NULL or a NUL-terminated text; `filter` is NULL or may be written.
+struct wechat_lines *wechat_lines_new(const char *words, const char **filter);
+
+// Frees a writer and its lines; NULL is fine.
+void wechat_lines_free(struct wechat_lines *lines);
+
+// The line of a record with its newline, or the headings for NULL: a NUL-terminated text, empty where
+// there is nothing to write, and valid until the next call. NULL when `lines` is NULL.
+//
+// # Safety
+// The record's `texts` point to as many bytes as it says.
+const char *wechat_lines_write(struct wechat_lines *lines, const struct wechat_record *record);
+
+// A display filter of the table `packet_filters` for the packet that `segment` names by its packet,
+// stream and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
+// the result is its length; 0 when there is no such filter for this packet.
+//
+// # Safety
+// `text` is NULL or has room for `size` bytes.
+size_t wechat_packet_filter(const struct wechat_dissector *dissector,
+                            size_t filter,
+                            const struct wechat_segment *segment,
+                            char *text,
+                            size_t size);
+
+// A display filter for a stream as the host shows it; as `wechat_packet_filter`.
+//
+// # Safety
+// `text` is NULL or has room for `size` bytes.
+size_t wechat_stream_filter(uint32_t stream, char *text, size_t size);
+
+// A display filter for the packets between the two ends that `segment` names by addresses and ports;
+// as `wechat_packet_filter`.
+//
+// # Safety
+// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
+size_t wechat_ends_filter(const struct wechat_segment *segment, char *text, size_t size);
 
 #ifdef __cplusplus
 }  // extern "C"

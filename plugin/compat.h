@@ -32,13 +32,19 @@
 #include <wireshark.h>
 #endif
 
+#include <epan/addr_resolv.h>
 #include <epan/conversation.h>
+#include <epan/conversation_filter.h>
 #include <epan/exceptions.h>
 #include <epan/expert.h>
+#include <epan/follow.h>
 #include <epan/packet.h>
 #include <epan/prefs.h>
 #include <epan/proto.h>
 #include <epan/show_exception.h>
+#include <epan/srt_table.h>
+#include <epan/stat_tap_ui.h>
+#include <epan/stats_tree.h>
 #include <epan/tap.h>
 #include <epan/uat.h>
 
@@ -49,6 +55,69 @@
 typedef bool ws_bool;
 #else
 typedef gboolean ws_bool;
+#endif
+
+/* The last parameter of tap callbacks. */
+#if WS_AT_LEAST(3, 5)
+#define TAP_FLAGS , tap_flags_t tap_flags G_GNUC_UNUSED
+#else
+#define TAP_FLAGS
+#endif
+
+/* Conversation filters got user data; ours need none. */
+#if WS_AT_LEAST(4, 3)
+#define FILTER_DATA , void *filter_data G_GNUC_UNUSED
+#define FILTER_NO_DATA , NULL
+#else
+#define FILTER_DATA
+#define FILTER_NO_DATA
+#endif
+
+/* Follow got callbacks for the number of streams, and of streams within streams. */
+#if WS_AT_LEAST(4, 3)
+#define FOLLOW_COUNTS , get_tcp_stream_count, NULL
+#else
+#define FOLLOW_COUNTS
+#endif
+
+/* The packages of 4.0 lack the header of the flow graph, not the functions. */
+#if __has_include(<epan/sequence_analysis.h>)
+#include <epan/sequence_analysis.h>
+#else
+typedef struct {
+    uint32_t frame_number;
+    address src_addr;
+    uint16_t port_src;
+    address dst_addr;
+    uint16_t port_dst;
+    char *frame_label;
+    char *time_str;
+    char *comment;
+    uint16_t conv_num;
+    unsigned fg_color;
+    unsigned bg_color;
+    ws_bool has_color_filter;
+    ws_bool display;
+    unsigned src_node;
+    unsigned dst_node;
+    uint16_t line_style;
+    uint32_t info_type;
+    void *info_ptr;
+} seq_analysis_item_t;
+
+/* Behind `items` come members that nobody here needs. */
+typedef struct {
+    const char *name;
+    ws_bool any_addr;
+    int nconv;
+    GQueue *items;
+} seq_analysis_info_t;
+
+WS_DLL_PUBLIC void register_seq_analysis(const char *name, const char *ui_name, const int proto_id,
+                                         const char *tap_listener, unsigned tap_flags, tap_packet_cb tap_func);
+WS_DLL_PUBLIC seq_analysis_item_t *sequence_analysis_create_sai_with_addresses(packet_info *pinfo,
+                                                                              seq_analysis_info_t *sainfo);
+WS_DLL_PUBLIC void sequence_analysis_use_color_filter(packet_info *pinfo, seq_analysis_item_t *sai);
 #endif
 
 #endif

@@ -11,10 +11,11 @@ static const wechat_tables *tables;
 static dissector_table_t body_table;
 static heur_dissector_list_t body_heuristics;
 static int tap_expert;
+static int tap_records;
 
 uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree)
 {
-    uint32_t wanted = 0;
+    uint32_t wanted = have_tap_listener(tap_records) ? WECHAT_WANT_RECORD : 0;
 
     if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
         wanted |= WECHAT_WANT_INFO;
@@ -40,6 +41,10 @@ static proto_item *draw_value(proto_tree *tree, const wechat_item *item, tvbuff_
         nstime_t time = { (time_t)(nanoseconds / 1000000000), (int)(nanoseconds % 1000000000) };
         return proto_tree_add_time(tree, id, tvb, start, length, &time);
     }
+    case WECHAT_TYPE_BOOLEAN:
+        return proto_tree_add_boolean(tree, id, tvb, start, length, item->value != 0);
+    case WECHAT_TYPE_I64:
+        return proto_tree_add_int64(tree, id, tvb, start, length, (int64_t)item->value);
     case WECHAT_TYPE_U64:
         return proto_tree_add_uint64(tree, id, tvb, start, length, item->value);
     case WECHAT_TYPE_U8:
@@ -148,8 +153,9 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, pac
 
     if (report->info != 0)
         col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report->texts + report->info);
-    if (tree != NULL && report->item_count == 0)
-        /* Nobody asked for items, but the protocol hierarchy counts protocols and their bytes. */
+    if (tree != NULL && (report->item_count == 0 || report->items[0].kind == WECHAT_ITEM_KIND_NOTE))
+        /* Nobody asked for items, but the protocol hierarchy counts protocols and their bytes. Notes are
+         * there in any case. */
         proto_tree_add_item(tree, shim_proto, tvb, (int)start,
                             (int)MIN(report->length, tvb_captured_length(tvb) - start), ENC_NA);
     draw_items(report, tvb, start, pinfo, tree);
@@ -157,9 +163,25 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, pac
         draw_body(operation, tvb_new_subset_length_caplen(tvb, at, captured, length), pinfo, tree);
 }
 
+wechat_record *draw_record(const wechat_report *report, wechat_record *last, packet_info *pinfo)
+{
+    wechat_record *record;
+
+    if (report->record == NULL)
+        return last;
+    record = (wechat_record *)wmem_memdup(pinfo->pool, report->record, sizeof *record);
+    record->texts = (const char *)wmem_memdup(pinfo->pool, record->texts, record->text_length);
+    if (last == NULL)
+        tap_queue_packet(tap_records, pinfo, record);
+    else
+        last->next = record;
+    return record;
+}
+
 void draw_register(const wechat_tables *rows)
 {
     tables = rows;
+    tap_records = register_tap(rows->fields[0].filter);
     body_table = register_dissector_table(rows->body_table, rows->body_title, shim_proto, FT_UINT32, BASE_DEC);
     body_heuristics = register_heur_dissector_list(rows->fields[0].filter, shim_proto);
 }

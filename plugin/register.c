@@ -71,6 +71,7 @@ static enum ftenum field_type(wechat_type type)
         [WECHAT_TYPE_U32] = FT_UINT32,
         [WECHAT_TYPE_U64] = FT_UINT64,
         [WECHAT_TYPE_I32] = FT_INT32,
+        [WECHAT_TYPE_I64] = FT_INT64,
         [WECHAT_TYPE_BYTES] = FT_BYTES,
         [WECHAT_TYPE_TEXT] = FT_STRING,
         [WECHAT_TYPE_PADDED_TEXT] = FT_STRINGZPAD,
@@ -338,6 +339,7 @@ static void register_protocol(void)
     register_preferences();
     draw_register(tables);
     tcp_register();
+    stats_register(tables);
     ports_register();
     register_init_routine(begin_capture);
     register_cleanup_routine(end_capture);

@@ -9,6 +9,7 @@
  *   draw.c      a report to the packet tree
  *   tcp.c       the loop over a segment
  *   ports.c     sharing TCP ports with the dissectors that own them
+ *   stats.c     what listens to the tap: statistics, follow, flow graph; and filters for a packet
  */
 #ifndef WECHAT_SHIM_H
 #define WECHAT_SHIM_H
@@ -42,6 +43,11 @@ uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree);
  * to other dissectors. May throw. */
 void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree);
 
+/* Hands the record of a report, if it has one, to the tap: as the first of a dissection, or behind the
+ * `last` of it. (The tap's queue has room for few thousand entries, a packet for more frames.) Returns
+ * the last one now. */
+wechat_record *draw_record(const wechat_report *report, wechat_record *last, packet_info *pinfo);
+
 void draw_register(const wechat_tables *tables);
 void draw_handoff(void);
 
@@ -54,6 +60,13 @@ void tcp_handoff(void);
 
 /* Whether the segment belongs to WeChat, where others may want it too. `flags` are added. */
 bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags);
+
+/* Where the packet stands: what filters go by. */
+wechat_segment tcp_describe(packet_info *pinfo);
+
+/* ---- stats.c ---- */
+
+void stats_register(const wechat_tables *tables);
 
 /* ---- ports.c ---- */
 

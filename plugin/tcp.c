@@ -25,9 +25,19 @@ static const struct tcpinfo *tcp_info(packet_info *pinfo, void *data)
     return NULL;
 }
 
+/* TCP's record of the stream, where TCP carries it. Read where it lies: TCP's own getter changes what
+ * it returns. */
+static const struct tcp_analysis *tcp_stream(const conversation_t *conversation)
+{
+    if (conversation == NULL)
+        return NULL;
+    return (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+}
+
 /* Everything about a segment but its bytes. Of a stream without conversation nothing is remembered. */
 static wechat_segment describe(packet_info *pinfo, conversation_t *conversation, const struct tcpinfo *tcp)
 {
+    const struct tcp_analysis *analysis = tcp_stream(conversation);
     wechat_segment segment = { 0 };
     int side = (int)pinfo->srcport - (int)pinfo->destport;
 
@@ -36,6 +46,10 @@ static wechat_segment describe(packet_info *pinfo, conversation_t *conversation,
     segment.seconds = pinfo->abs_ts.secs;
     segment.nanoseconds = pinfo->abs_ts.nsecs;
     segment.packet = pinfo->num;
+    segment.src_address = (const uint8_t *)pinfo->src.data;
+    segment.dst_address = (const uint8_t *)pinfo->dst.data;
+    segment.src_length = (uint16_t)pinfo->src.len;
+    segment.dst_length = (uint16_t)pinfo->dst.len;
     segment.src_port = (uint16_t)pinfo->srcport;
     segment.dst_port = (uint16_t)pinfo->destport;
     segment.flags = side > 0 ? WECHAT_SIDE : 0;
@@ -43,8 +57,14 @@ static wechat_segment describe(packet_info *pinfo, conversation_t *conversation,
         segment.flags |= WECHAT_FIRST_VISIT;
     if (conversation != NULL) {
         segment.stream = conversation->conv_index;
+        segment.shown_stream = analysis != NULL ? analysis->stream : conversation->conv_index;
         segment.flags |= WECHAT_STREAM;
     }
+    if (analysis != NULL)
+        segment.server_port = (uint16_t)analysis->server_port;
+    /* TCP knows the server's port from the SYN. Who is no TCP has no beginning to miss. */
+    if (tcp == NULL || (analysis != NULL && analysis->server_port != 0))
+        segment.flags |= WECHAT_BEGAN;
     if (tcp != NULL) {
         segment.position = tcp->seq;
         segment.flags |= WECHAT_COUNTED;
@@ -53,6 +73,11 @@ static wechat_segment describe(packet_info *pinfo, conversation_t *conversation,
         segment.position = (uint32_t)pinfo->curr_layer_num << 24;
     }
     return segment;
+}
+
+wechat_segment tcp_describe(packet_info *pinfo)
+{
+    return describe(pinfo, find_conversation_pinfo(pinfo, 0), NULL);
 }
 
 static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
@@ -67,6 +92,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
     const uint16_t saved_can_desegment = pinfo->can_desegment;
     volatile unsigned offset = 0;
     volatile unsigned count = 0;
+    wechat_record *volatile last = NULL;
 
     if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
         return 0;
@@ -103,6 +129,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         /* Whatever a body's dissector does, the next frame is seen; and what it waits for is not
          * TCP's to give. */
         pinfo->can_desegment = 0;
+        last = draw_record(&report, last, pinfo);
         TRY {
             draw_report(&report, tvb, here, pinfo, tree);
         }
@@ -128,19 +155,11 @@ bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
     /* Never made for a packet that may not be ours. */
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
     wechat_segment segment = describe(pinfo, conversation, tcp);
-    /* Read where it lies: TCP's own getter changes what it returns. */
-    const struct tcp_analysis *analysis =
-        tcp != NULL && conversation != NULL
-            ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp)
-            : NULL;
 
     /* An ICMP error quotes the start of a segment: it is none of the stream. */
     if (pinfo->flags.in_error_pkt)
         return false;
     segment.flags |= flags;
-    /* TCP knows the server's port from the SYN. Who is no TCP has no beginning to miss. */
-    if (tcp == NULL || (analysis != NULL && analysis->server_port != 0))
-        segment.flags |= WECHAT_BEGAN;
     segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
     segment.captured = captured;
     segment.reported = tvb_reported_length(tvb);

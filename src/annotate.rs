@@ -9,9 +9,9 @@ use crate::config::Config;
 use crate::fields::{F, N};
 use crate::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
 use crate::framing::Why;
-use crate::operation::{self, Kind, Layout, Meaning, Sender};
+use crate::operation::{self, Kind, Layout, Meaning, Sender, Sync};
 use crate::report::Report;
-use crate::session::{AckRule, Facts, Partner};
+use crate::session::{AckRule, Fact, Facts, Interval, Missing, Partner};
 
 /// A frame and everything that is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +24,21 @@ pub struct Known<'a> {
     pub extent: usize,
     /// What it is.
     pub meaning: Meaning,
+    /// Number of its stream, as the host shows it.
+    pub stream: u32,
+    /// Number of the packet in which it became whole.
+    pub packet: u32,
+    /// When that was captured, in nanoseconds since 1970.
+    pub time: i64,
     /// What the session knows.
-    pub facts: Facts,
+    pub facts: Facts<'a>,
     /// The packet length is not to be believed: the frame ends at `extent`.
     pub wrong_length: bool,
 }
 
 impl Known<'_> {
     /// Where the frame ends, by its length or, when that is wrong, by what was found.
-    fn end(&self) -> usize {
+    pub fn end(&self) -> usize {
         if self.wrong_length { self.extent } else { self.header.packet_len as usize }
     }
 }
@@ -47,8 +53,13 @@ pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
         header(report, known, &name, config);
         generated(report, known, &name);
         links(report, known);
+        missing(report, known);
+        remarks(report, known);
+        sync(report, known);
         let body = known.header.body(known.end());
-        if report.wanted().items && !body.is_empty() {
+        // Its notes are in a record too.
+        let wanted = report.wanted();
+        if (wanted.items || wanted.record) && !body.is_empty() {
             show_body(report, known, config, body);
         }
     });
@@ -63,7 +74,11 @@ fn show_body(report: &mut Report, known: &Known<'_>, config: &Config, body: Rang
     report.subtree(F::BODY, body.clone(), words, |report| {
         // A body whose end is not known has no layout to be held to.
         if !known.wrong_length {
-            let context = body::Context { meaning: known.meaning, show_account: config.show_account };
+            let context = body::Context {
+                meaning: known.meaning,
+                growth: known.facts.growth,
+                show_account: config.show_account,
+            };
             body::show(report, known.data, body.clone(), operation::layout(known.meaning), context);
         }
     });
@@ -146,6 +161,8 @@ fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
     if !name.exact().is_empty() {
         report.text_value(F::OP_NAME, at::OP, format_args!("{name}"));
     }
+    report.generated(F::STREAM, at::OP, known.stream.into());
+    report.generated(F::BODY_LEN, at::PACKET_LEN, known.header.body(known.end()).len() as u64);
     match known.meaning.sender {
         Some(Sender::Client) => report.generated(F::DIRECTION, at::OP, 1),
         Some(Sender::Server) => report.generated(F::DIRECTION, at::OP, 2),
@@ -156,7 +173,7 @@ fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
 /// The other frame of a pair. The time stands with the later frame only, so that one exchange is
 /// one value in a filter or a plot.
 fn links(report: &mut Report, known: &Known<'_>) {
-    let Facts { back, ahead, ack_rule } = known.facts;
+    let Facts { back, ahead, ack_rule, open, interval, .. } = known.facts;
     let (is_ack, is_push) = (known.meaning.kind == Kind::PushAck, known.meaning.kind == Kind::Push);
     if let Some(Partner { packet, elapsed, .. }) = back {
         let (link, time) = if is_ack { (F::ACK_TO, F::ACK_TIME) } else { (F::RESPONSE_TO, F::RESPONSE_TIME) };
@@ -172,6 +189,172 @@ fn links(report: &mut Report, known: &Known<'_>) {
     }
     if let Some(Partner { packet, .. }) = ahead {
         report.generated(if is_push { F::PUSH_ACK_IN } else { F::RESPONSE_IN }, at::SEQ, packet.into());
+    }
+    if let Some(open) = open {
+        report.generated(F::OPEN_REQUESTS, at::SEQ, open.into());
+    }
+    if let Some(interval) = interval {
+        report.generated(F::HEARTBEAT_INTERVAL, at::SEQ, interval.now as u64);
+        if let Interval { now, before: Some(before) } = interval
+            && interval.is_irregular()
+        {
+            let words =
+                format_args!("heartbeat after {}, the one before after {}", Seconds(now), Seconds(before));
+            report.note(N::HEARTBEAT_IRREGULAR, at::SEQ, words);
+        }
+    }
+}
+
+/// Nanoseconds, in words.
+struct Seconds(i64);
+
+impl Display for Seconds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0 / 100_000_000;
+        let sign = if tenths < 0 { "-" } else { "" };
+        write!(out, "{sign}{}.{} s", (tenths / 10).unsigned_abs(), (tenths % 10).unsigned_abs())
+    }
+}
+
+/// An answer is due for so long before its absence is a fault: 5 s in nanoseconds.
+const PATIENCE: i64 = 5_000_000_000;
+
+/// The answer or acknowledgement that never came, or what probably was one.
+fn missing(report: &mut Report, known: &Known<'_>) {
+    let is_push = known.meaning.kind == Kind::Push;
+    if let Some(packet) = known.facts.inferred {
+        let link = if is_push { F::PUSH_ACK_INFERRED_IN } else { F::ACK_INFERRED_TO };
+        report.inferred(link, at::SEQ, packet.into());
+    }
+    let Some(Missing { until_end, superseded }) = known.facts.missing else { return };
+    report.generated(if is_push { F::PUSH_UNACKNOWLEDGED } else { F::UNANSWERED }, at::SEQ, 1);
+    // Then the note that says so is enough.
+    if superseded {
+        return;
+    }
+    let (soon, what) = (until_end < PATIENCE, if is_push { "acknowledgement" } else { "response" });
+    let note = match (is_push, soon) {
+        (true, true) => N::PUSH_NO_ACK_YET,
+        (true, false) => N::PUSH_NO_ACK,
+        (false, true) => N::NO_RESPONSE_YET,
+        (false, false) => N::NO_RESPONSE,
+    };
+    let words = format_args!("no {what} seen; the capture ends {} later", Seconds(until_end));
+    report.note(note, at::SEQ, words);
+}
+
+/// More of one kind than anybody wants to read; those behind them are not shown.
+const MOST_REMARKS: usize = 1000;
+
+/// What is known of few frames only.
+fn remarks(report: &mut Report, known: &Known<'_>) {
+    let seq = known.header.seq;
+    for (fact, value) in known.facts.rest().take(MOST_REMARKS) {
+        let note = |report: &mut Report, note, words: fmt::Arguments<'_>| report.note(note, at::SEQ, words);
+        let number = value as u64;
+        match fact {
+            Fact::SupersededIn => {
+                report.generated(F::SUPERSEDED_IN, at::SEQ, number);
+                let words = format_args!("packet {value} takes the seqid before an answer was seen");
+                note(report, N::SUPERSEDED, words);
+            }
+            Fact::Retry => note(report, N::RETRY, format_args!("the same request again, before an answer")),
+            Fact::DuplicateRequest => {
+                note(report, N::DUPLICATE_REQUEST, format_args!("the same request again, after its answer"));
+            }
+            Fact::SeqInUse => {
+                note(
+                    report,
+                    N::SEQ_IN_USE,
+                    format_args!("a request of operation {value} has seqid {seq} and is open"),
+                );
+            }
+            Fact::DuplicateOf => {
+                report.generated(F::DUPLICATE_OF, at::SEQ, number);
+                note(report, N::DUPLICATE_RESPONSE, format_args!("packet {value} has answered the request"));
+            }
+            Fact::NoRequest => {
+                note(report, N::NO_REQUEST, format_args!("no open request with seqid {seq} was seen"));
+            }
+            Fact::NoPush => {
+                note(
+                    report,
+                    N::ACK_NO_PUSH,
+                    format_args!("no push was seen that waits for an acknowledgement"),
+                );
+            }
+            Fact::SeqGap => {
+                let between = i64::from(seq).saturating_sub(value).saturating_sub(1);
+                note(report, N::SEQ_GAP, format_args!("seqid {seq} after {value}: {between} left out"));
+            }
+            Fact::SeqRestart => {
+                note(report, N::SEQ_RESTART, format_args!("seqid 1 after {value}: the client counts anew"));
+            }
+            Fact::SeqBack => note(report, N::SEQ_BACK, format_args!("seqid {seq} after {value}")),
+            Fact::LateStart => {
+                note(
+                    report,
+                    N::LATE_START,
+                    format_args!("the first seqid seen is {seq}: earlier requests are not in this stream"),
+                );
+            }
+            Fact::AckNotice => report.inferred(F::ACK_INFERRED_TO, at::SEQ, number),
+            Fact::NoticeAck => report.inferred(F::PUSH_ACK_INFERRED_IN, at::SEQ, number),
+            Fact::NewsSend => report.inferred(F::NEWS_SEND, at::SEQ, number),
+            Fact::NewsTime => report.inferred(F::NEWS_TIME, at::SEQ, number),
+            Fact::SendNews => report.inferred(F::SEND_NEWS_IN, at::SEQ, number),
+            // It is for statistics: what comes of it is shown where it is known for good.
+            Fact::Inference => {}
+            Fact::Supersedes => report.generated(F::SUPERSEDES, at::SEQ, number),
+            Fact::RetryOf => report.generated(F::RETRY_OF, at::SEQ, number),
+            Fact::RetriedIn => report.generated(F::RETRIED_IN, at::SEQ, number),
+            Fact::DuplicateIn => report.generated(F::DUPLICATE_IN, at::SEQ, number),
+            Fact::AckTo => report.generated(F::ACK_TO, at::SEQ, number),
+            Fact::Attempt => report.generated(F::ATTEMPT, at::SEQ, number),
+            Fact::AttemptAfter => report.generated(F::ATTEMPT_AFTER, at::SEQ, number),
+            Fact::AttemptNext => report.generated(F::ATTEMPT_NEXT, at::SEQ, number),
+            Fact::NoticeSyncIn => report.generated(F::NOTICE_SYNC_IN, at::SEQ, number),
+            Fact::NoticeMessageIn => report.generated(F::NOTICE_MESSAGE_IN, at::SEQ, number),
+            Fact::SyncNotice => report.generated(F::SYNC_NOTICE, at::SEQ, number),
+            Fact::SyncTime => report.generated(F::SYNC_TIME, at::SEQ, number),
+            Fact::KeyPrevious => report.generated(F::SYNCKEY_PREVIOUS, at::SEQ, number),
+            Fact::KeyNext => report.generated(F::SYNCKEY_NEXT, at::SEQ, number),
+        }
+    }
+}
+
+/// How news comes to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Delivery {
+    /// The server sends it unasked.
+    Push = 1,
+    /// The server says that there is some, and the client fetches it.
+    NoticeAndSync,
+}
+
+impl Delivery {
+    /// The value of `wechat.delivery`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::NoticeAndSync => "notice and sync",
+        }
+    }
+}
+
+/// How news comes in this frame, if it does.
+pub fn delivery(known: &Known<'_>) -> Option<Delivery> {
+    match known.meaning.kind {
+        Kind::Push if operation::sync(known.meaning) == Sync::Message => Some(Delivery::Push),
+        _ if known.facts.value(Fact::SyncTime).is_some() => Some(Delivery::NoticeAndSync),
+        _ => None,
+    }
+}
+
+fn sync(report: &mut Report, known: &Known<'_>) {
+    if let Some(way) = delivery(known) {
+        report.text_value(F::DELIVERY, at::OP, format_args!("{}", way.label()));
     }
 }
 
@@ -222,14 +405,15 @@ pub fn internal_error(report: &mut Report, length: usize) {
 }
 
 /// The names of a frame's operation.
-struct Name<'a> {
+pub struct Name<'a> {
     user: Option<&'a str>,
     meaning: Meaning,
     cgi: Option<u32>,
 }
 
 impl<'a> Name<'a> {
-    fn of(known: &Known<'_>, config: &'a Config) -> Self {
+    /// What the operation of a frame is called.
+    pub fn of(known: &Known<'_>, config: &'a Config) -> Self {
         let meaning = known.meaning;
         let user = config.operation_name(meaning);
         // Only a number with several calls needs a look into the body.
@@ -241,8 +425,13 @@ impl<'a> Name<'a> {
         Self { user, meaning, cgi }
     }
 
+    /// What all frames of the operation are called, whatever call their bodies name.
+    pub fn without_call(&self) -> Self {
+        Self { cgi: None, ..*self }
+    }
+
     /// The name, or "" when there is none; of several only the first.
-    fn exact(&self) -> &str {
+    pub fn exact(&self) -> &str {
         let row = || operation::candidates(self.meaning, self.cgi).next().map(|row| row.name);
         self.user.or_else(row).unwrap_or_default()
     }
@@ -261,9 +450,11 @@ impl Display for Name<'_> {
 }
 
 /// What the Info column says of a frame.
-struct Sentence<'a> {
-    known: &'a Known<'a>,
-    name: &'a Name<'a>,
+pub struct Sentence<'a> {
+    /// The frame.
+    pub known: &'a Known<'a>,
+    /// Its operation's name.
+    pub name: &'a Name<'a>,
 }
 
 impl Display for Sentence<'_> {
@@ -296,6 +487,16 @@ impl Display for Sentence<'_> {
             return write!(out, " [packet length {} is wrong]", header.packet_len);
         }
         let body = header.body(self.known.end());
-        body::summarise(out, self.known.data, body, operation::layout(*meaning))
+        body::summarise(out, self.known.data, body, operation::layout(*meaning))?;
+        self.known.facts.rest().try_for_each(|(fact, _)| match fact {
+            Fact::Retry | Fact::DuplicateRequest | Fact::DuplicateOf => out.write_str(" [again]"),
+            _ => Ok(()),
+        })?;
+        let overdue = |missing: Missing| !missing.superseded && missing.until_end >= PATIENCE;
+        match (self.known.facts.missing.is_some_and(overdue), meaning.kind) {
+            (false, _) => Ok(()),
+            (true, Kind::Push) => out.write_str(" [no acknowledgement seen]"),
+            (true, _) => out.write_str(" [no response seen]"),
+        }
     }
 }

@@ -111,6 +111,11 @@ impl Config {
         rows().find(|row| row.role.is_some()).or_else(|| rows().next()).map(|row| row.name.as_str())
     }
 
+    /// Whether a table lists the operation of a frame: ours or the user's.
+    pub fn lists(&self, meaning: Meaning) -> bool {
+        operation::rows(meaning.base).next().is_some() || self.operation_name(meaning).is_some()
+    }
+
     /// The kind of frame by the user's table: a row's role says what an operation is that `op` is, or
     /// answers.
     pub fn kind(&self, meaning: Meaning, op: u32) -> Kind {
@@ -130,12 +135,16 @@ impl Config {
         }
     }
 
-    /// Who sent a segment, by its ports.
-    pub fn sender(&self, src_port: u16, dst_port: u16) -> Option<Sender> {
+    /// Who sent a segment, by its ports and the one that was connected to, 0 when nobody knows.
+    pub fn sender(&self, src_port: u16, dst_port: u16, server_port: u16) -> Option<Sender> {
         let listed = |port: u16| self.ports.iter().any(|range| range.contains(&port));
+        let connected = |port: u16| port == server_port;
         let lower = src_port.cmp(&dst_port).reverse();
         let order = match self.server_side {
-            ServerSide::Listed => listed(src_port).cmp(&listed(dst_port)).then(lower),
+            ServerSide::Listed => listed(src_port)
+                .cmp(&listed(dst_port))
+                .then(connected(src_port).cmp(&connected(dst_port)))
+                .then(lower),
             ServerSide::Lower => lower,
             ServerSide::Higher => lower.reverse(),
             ServerSide::Nobody => return None,
@@ -205,30 +214,34 @@ mod tests {
     #[test]
     fn the_server_is_the_listed_port() {
         let config = Config::default();
-        assert_eq!(config.sender(8080, 50000), Some(Sender::Server));
-        assert_eq!(config.sender(1024, 8080), Some(Sender::Client));
-        assert_eq!(config.sender(1024, 1025), Some(Sender::Server));
-        assert_eq!(config.sender(443, 443), None);
+        assert_eq!(config.sender(8080, 50000, 0), Some(Sender::Server));
+        assert_eq!(config.sender(1024, 8080, 0), Some(Sender::Client));
+        assert_eq!(config.sender(1024, 1025, 0), Some(Sender::Server));
+        assert_eq!(config.sender(443, 443, 0), None);
+        // Both listed, or neither: the one that was connected to, where somebody saw that.
+        assert_eq!(config.sender(443, 8080, 8080), Some(Sender::Client));
+        assert_eq!(config.sender(1025, 1024, 1025), Some(Sender::Server));
+        assert_eq!(config.sender(1024, 8080, 1024), Some(Sender::Client));
     }
 
     #[test]
     fn the_other_rules_go_by_number_or_not_at_all() {
         let mut config = Config::default();
         config.set_number(P::SERVER_SIDE, 1);
-        assert_eq!(config.sender(1024, 8080), Some(Sender::Server));
+        assert_eq!(config.sender(1024, 8080, 0), Some(Sender::Server));
         config.set_number(P::SERVER_SIDE, 2);
-        assert_eq!(config.sender(1024, 8080), Some(Sender::Client));
+        assert_eq!(config.sender(1024, 8080, 0), Some(Sender::Client));
         config.set_number(P::SERVER_SIDE, 3);
-        assert_eq!(config.sender(1024, 8080), None);
+        assert_eq!(config.sender(1024, 8080, 0), None);
     }
 
     #[test]
     fn a_range_of_ports_is_read_and_may_be_empty() {
         let mut config = Config::default();
         config.set_ports(P::TCP_PORTS, "14000-14010, 80");
-        assert_eq!(config.sender(14005, 81), Some(Sender::Server));
+        assert_eq!(config.sender(14005, 81, 0), Some(Sender::Server));
         config.set_ports(P::TCP_PORTS, "");
-        assert_eq!(config.sender(14005, 81), Some(Sender::Client));
+        assert_eq!(config.sender(14005, 81, 0), Some(Sender::Client));
     }
 
     #[test]

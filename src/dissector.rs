@@ -9,7 +9,9 @@ use crate::claim::{Claims, Offer};
 use crate::config::Config;
 use crate::frame::Header;
 use crate::framing::{Cut, Lane, More, Verdict, View, Why};
-use crate::operation::{self, Kind, Meaning, Sender};
+use crate::navigation::{self, Packet};
+use crate::operation::{self, Kind, Layout, Meaning, Sender};
+use crate::record::{self, Rows};
 use crate::report::{Report, Wanted};
 use crate::session::{Decision, Facts, LaneId, Observed, Place, Session};
 
@@ -32,10 +34,20 @@ pub struct Segment<'a> {
     pub packet: u32,
     /// When the packet was captured, in nanoseconds.
     pub time: i64,
+    /// The stream's number, as the host shows it.
+    pub shown_stream: u32,
+    /// Whether the capture holds the stream's beginning.
+    pub began: bool,
+    /// Address of the sender; empty when nobody knows.
+    pub src_address: &'a [u8],
+    /// Address of the receiver.
+    pub dst_address: &'a [u8],
     /// Port of the sender.
     pub src_port: u16,
     /// Port of the receiver.
     pub dst_port: u16,
+    /// Port of the side that was connected to, where the carrier knows it; else 0.
+    pub server_port: u16,
     /// Whether the packet has never been dissected before.
     pub first_visit: bool,
     /// Whether the carrier can wait for more bytes.
@@ -43,6 +55,9 @@ pub struct Segment<'a> {
     /// What of the report is asked for.
     pub wanted: Wanted,
 }
+
+/// What a notice that names nothing has news of: profile, messages, contacts.
+const DEFAULT_SELECTOR: u32 = 7;
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +87,10 @@ pub struct Dissector {
     /// Frames that began and never became whole.
     unfinished: HashSet<(LaneId, u32)>,
     report: Report,
+    /// Rows of the operations in statistics.
+    rows: Rows,
+    /// Keys and values of the SyncKey in hand.
+    keys: Vec<(u64, u64)>,
 }
 
 impl Dissector {
@@ -83,6 +102,11 @@ impl Dissector {
     /// The report of the last [`Self::step`].
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// A display filter that belongs to a packet.
+    pub fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String> {
+        navigation::packet_filter(&self.session, filter, packet)
     }
 
     /// Whether a segment on a port that others use too is ours.
@@ -115,6 +139,7 @@ impl Dissector {
     }
 
     fn first_visit(&mut self, segment: &Segment<'_>, place: Place) -> Step {
+        self.session.saw(segment.time);
         let more = segment.more && self.config.desegment;
         let (limit, unfinished) = (self.config.limit, &mut self.unfinished);
         let stream = self.streams.entry(segment.stream).or_default();
@@ -150,25 +175,48 @@ impl Dissector {
         let body = header.body(end);
         self.learn(segment, &header);
         let meaning = self.meaning(segment, &header, body.len());
-        let wants_ack = meaning.kind == Kind::Push && body::wants_ack(data, body.clone());
-        let elapsed_ms = match meaning.kind {
-            Kind::PushAck => body::ack_elapsed_ms(data, body),
-            _ => None,
+        let layout = operation::layout(meaning);
+        let expects = match meaning.kind {
+            Kind::Request | Kind::HeartbeatRequest => operation::is_answered(meaning),
+            Kind::Push => layout == Layout::Push && body::wants_ack(data, body.clone()),
+            _ => false,
+        };
+        let sync = operation::sync(meaning);
+        self.keys.clear();
+        let client = match meaning.sender {
+            Some(Sender::Client) => Some(segment.src_address),
+            Some(Sender::Server) => Some(segment.dst_address),
+            None => None,
         };
         let observed = Observed {
             meaning,
             op: header.op,
             seq: header.seq,
             time: segment.time,
-            wants_ack,
-            elapsed_ms,
+            expects,
+            unlisted: meaning.kind == Kind::Request && !self.config.lists(meaning),
+            sync,
+            selector: body::selector(data, body.clone(), layout)
+                .filter(|selector| *selector != 0)
+                .unwrap_or(DEFAULT_SELECTOR),
+            elapsed_ms: body::ack_elapsed_ms(data, body.clone(), layout),
+            account: body::sync_keys(data, body, layout, &mut self.keys),
+            keys: &self.keys,
+            client: client.filter(|address| !address.is_empty()),
+            began: segment.began,
             wrong_length: cut.wrong_length,
             extent: own_extent.then_some(u32::try_from(cut.extent).unwrap_or(u32::MAX)),
         };
         let event = self.session.observe(place, &observed);
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
         let wrong_length = cut.wrong_length;
-        self.show(&Known { header, data, extent: cut.extent, meaning, facts, wrong_length })
+        let Segment { shown_stream: stream, packet, time, .. } = *segment;
+        let extent = cut.extent;
+        let known = Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length };
+        let row = self.rows.learn(meaning.base);
+        annotate::frame(&mut self.report, &known, &self.config);
+        record::make(&mut self.report, &known, &self.config, row, true);
+        Step::Consumed(extent)
     }
 
     /// Remembers which end an operation shows to be the server.
@@ -186,7 +234,8 @@ impl Dissector {
             true => Sender::Server,
             false => Sender::Client,
         });
-        let hint = shown.or_else(|| self.config.sender(segment.src_port, segment.dst_port));
+        let hint =
+            shown.or_else(|| self.config.sender(segment.src_port, segment.dst_port, segment.server_port));
         let meaning = operation::classify(header.op, header.seq, body_len, hint);
         Meaning { kind: self.config.kind(meaning, header.op), ..meaning }
     }
@@ -204,7 +253,13 @@ impl Dissector {
                 };
                 let extent = extent.unwrap_or(header.packet_len) as usize;
                 let data = segment.data.get(..extent).unwrap_or(segment.data);
-                self.show(&Known { header, data, extent, meaning, facts, wrong_length })
+                let Segment { shown_stream: stream, packet, time, .. } = *segment;
+                let known =
+                    Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length };
+                annotate::frame(&mut self.report, &known, &self.config);
+                let row = self.rows.find(meaning.base);
+                record::make(&mut self.report, &known, &self.config, row, false);
+                Step::Consumed(extent)
             }
             None => self.nothing_known(segment, place),
         }
@@ -226,12 +281,11 @@ impl Dissector {
         };
         let body_len = header.body(header.packet_len as usize).len();
         let meaning = self.meaning(segment, &header, body_len);
-        let facts = Facts::default();
-        self.show(&Known { header, data: segment.data, extent: length, meaning, facts, wrong_length: false })
-    }
-
-    fn show(&mut self, known: &Known<'_>) -> Step {
-        annotate::frame(&mut self.report, known, &self.config);
-        Step::Consumed(known.extent)
+        let (data, facts, extent) = (segment.data, Facts::default(), length);
+        let Segment { shown_stream: stream, packet, time, .. } = *segment;
+        let known = Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length: false };
+        // What never became whole is no frame that statistics could count.
+        annotate::frame(&mut self.report, &known, &self.config);
+        Step::Consumed(extent)
     }
 }

@@ -5,6 +5,7 @@
 #![allow(non_camel_case_types, unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -16,10 +17,16 @@ use crate::config::Config;
 use crate::dissector::{Dissector, Segment, Step};
 use crate::fields::{self, Base, FIELDS, Group, NOTES, PREFERENCES, PrefType, Severity, Type};
 use crate::framing::More;
+use crate::lines::{self, Format, Frame};
+use crate::navigation::{self, PACKET_FILTERS, Packet};
+use crate::record::{self, Record};
 use crate::report::{Item, Wanted};
+use crate::statistics::{
+    self, NODES, SYNC_COLUMNS, SYNC_ROWS, Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS,
+};
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 1;
+pub const WECHAT_ABI_VERSION: u32 = 3;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -43,6 +50,8 @@ pub const WECHAT_WANT_INFO: u32 = 1;
 pub const WECHAT_WANT_ITEMS: u32 = 1 << 1;
 /// Bit of `wechat_segment.wanted`: the items' texts.
 pub const WECHAT_WANT_LABELS: u32 = 1 << 2;
+/// Bit of `wechat_segment.wanted`: the record for taps.
+pub const WECHAT_WANT_RECORD: u32 = 1 << 3;
 
 /// What a function says of its call. A malformed frame is never an error: it is a report with a note.
 #[repr(C)]
@@ -133,6 +142,19 @@ pub struct wechat_preference {
     pub kind: PrefType,
 }
 
+/// A node of the tree of counters: a row to create.
+#[repr(C)]
+pub struct wechat_node {
+    /// What is counted; no two nodes share a name.
+    pub name: *const c_char,
+    /// Name of the node that it is a part of, which stands before it; NULL at the top.
+    pub parent: *const c_char,
+    /// Ranges into which its values fall, `range_count` of them: `10-19`, the last one `20-`.
+    pub ranges: *const *const c_char,
+    /// Number of `ranges`.
+    pub range_count: size_t,
+}
+
 /// Everything to register. The rows live as long as the library.
 #[repr(C)]
 pub struct wechat_tables {
@@ -152,6 +174,38 @@ pub struct wechat_tables {
     pub body_table: *const c_char,
     /// Its title.
     pub body_title: *const c_char,
+    /// Rows that a table by operation needs; `wechat_record.row` is below it.
+    pub operation_rows: u32,
+    /// Heading of their names.
+    pub operation_column: *const c_char,
+    /// Nodes of the tree of counters; a tick names one by its index.
+    pub nodes: *const wechat_node,
+    /// Number of `nodes`.
+    pub node_count: size_t,
+    /// Names of the rows of the table of delivery; a sample names one by its index.
+    pub sync_rows: *const *const c_char,
+    /// Number of `sync_rows`.
+    pub sync_row_count: size_t,
+    /// Its headings: name, how many, and smallest, average and largest delay in seconds.
+    pub sync_columns: [*const c_char; 5],
+    /// Titles of the filters for a packet; `wechat_packet_filter` names one by its index.
+    pub packet_filters: *const *const c_char,
+    /// Number of `packet_filters`.
+    pub packet_filter_count: size_t,
+    /// Title of the response times by operation.
+    pub srt_title: *const c_char,
+    /// Title of the tree of counters.
+    pub tree_title: *const c_char,
+    /// Title of the table of delivery.
+    pub sync_title: *const c_char,
+    /// The word that asks for it, behind the protocol's name and a comma.
+    pub sync_command: *const c_char,
+    /// Title of the frames as lines.
+    pub frames_title: *const c_char,
+    /// The word that asks for them.
+    pub frames_command: *const c_char,
+    /// Title of the flow graph.
+    pub flow_title: *const c_char,
 }
 
 /// What comes in: bytes of a stream, and where they are from. The caller keeps it.
@@ -172,13 +226,25 @@ pub struct wechat_segment {
     pub packet: u32,
     /// The stream's number, unique in the capture.
     pub stream: u32,
+    /// The same as the host shows it; it need not be unique.
+    pub shown_stream: u32,
     /// Position of the first byte in the stream, or a number that tells this place from the others
     /// of the packet and is the same at each visit.
     pub position: u32,
+    /// Address of the sender, `src_length` bytes; may be NULL when that is 0.
+    pub src_address: *const u8,
+    /// Address of the receiver, `dst_length` bytes; may be NULL when that is 0.
+    pub dst_address: *const u8,
+    /// Number of bytes at `src_address`.
+    pub src_length: u16,
+    /// Number of bytes at `dst_address`.
+    pub dst_length: u16,
     /// Port of the sender.
     pub src_port: u16,
     /// Port of the receiver.
     pub dst_port: u16,
+    /// Port of the side that was connected to, where the carrier knows it; else 0.
+    pub server_port: u16,
     /// Bits of `WECHAT_FIRST_VISIT` and the ones behind it; others are ignored.
     pub flags: u32,
     /// Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.
@@ -222,6 +288,9 @@ pub struct wechat_report {
     pub body_captured: u32,
     /// How many bytes it has on the wire.
     pub body_length: u32,
+    /// What taps are told; NULL when that is not wanted, or the PDU is no frame. A tap outlives the report:
+    /// copy the record, and the texts that it points to.
+    pub record: *const Record,
 }
 
 /// What the user has set. Made by `wechat_config_new`, freed by `wechat_config_free`.
@@ -239,6 +308,7 @@ pub struct wechat_config {
 /// at a time.
 pub struct wechat_dissector {
     dissector: Dissector,
+    record: Option<Record>,
     #[cfg(feature = "provoke-panic")]
     panics: bool,
 }
@@ -249,6 +319,9 @@ struct Tables {
     _fields: Vec<wechat_field>,
     _notes: Vec<wechat_note>,
     _preferences: Vec<wechat_preference>,
+    _nodes: Vec<wechat_node>,
+    _names: [Vec<*const c_char>; 2],
+    _ranges: Vec<Vec<*const c_char>>,
     _values: Vec<Vec<wechat_value>>,
     _parts: Vec<Vec<wechat_part>>,
 }
@@ -316,6 +389,23 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
             kind: row.ty,
         })
         .collect();
+    let ranges: Vec<Vec<_>> =
+        NODES.iter().map(|row| row.ranges.iter().map(|range| range.as_ptr()).collect()).collect();
+    let nodes: Vec<wechat_node> = NODES
+        .iter()
+        .zip(&ranges)
+        .map(|(row, ranges)| wechat_node {
+            name: row.name.as_ptr(),
+            parent: row
+                .parent
+                .and_then(|parent| NODES.get(usize::from(parent)))
+                .map_or(ptr::null(), |parent| parent.name.as_ptr()),
+            ranges: ranges.as_ptr(),
+            range_count: ranges.len(),
+        })
+        .collect();
+    let sync_rows: Vec<_> = SYNC_ROWS.iter().map(|row| row.name.as_ptr()).collect();
+    let packet_filters: Vec<_> = PACKET_FILTERS.iter().map(|row| row.title.as_ptr()).collect();
     let tables = wechat_tables {
         fields: fields.as_ptr(),
         field_count: fields.len(),
@@ -325,12 +415,31 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
         preference_count: preferences.len(),
         body_table: fields::BODY_TABLE.as_ptr(),
         body_title: fields::BODY_TABLE_TITLE.as_ptr(),
+        operation_rows: record::ROW_COUNT,
+        operation_column: statistics::SRT_COLUMN.as_ptr(),
+        nodes: nodes.as_ptr(),
+        node_count: nodes.len(),
+        sync_rows: sync_rows.as_ptr(),
+        sync_row_count: sync_rows.len(),
+        sync_columns: SYNC_COLUMNS.map(CStr::as_ptr),
+        packet_filters: packet_filters.as_ptr(),
+        packet_filter_count: packet_filters.len(),
+        srt_title: statistics::SRT_TITLE.as_ptr(),
+        tree_title: statistics::TREE_TITLE.as_ptr(),
+        sync_title: statistics::SYNC_TITLE.as_ptr(),
+        sync_command: statistics::SYNC_COMMAND.as_ptr(),
+        frames_title: statistics::FRAMES_TITLE.as_ptr(),
+        frames_command: statistics::FRAMES_COMMAND.as_ptr(),
+        flow_title: statistics::FLOW_TITLE.as_ptr(),
     };
     Tables {
         tables,
         _fields: fields,
         _notes: notes,
         _preferences: preferences,
+        _nodes: nodes,
+        _names: [sync_rows, packet_filters],
+        _ranges: ranges,
         _values: values,
         _parts: parts,
     }
@@ -454,20 +563,8 @@ pub unsafe extern "C" fn wechat_row_check(
         Err(result) => return result,
     };
     let Err(sentence) = checked else { return wechat_result::Ok };
-    if !message.is_null() && size > 0 {
-        // Cut between characters, so that what is left is UTF-8.
-        let room = size.saturating_sub(1);
-        let cut = sentence
-            .char_indices()
-            .map(|(at, c)| at.saturating_add(c.len_utf8()))
-            .take_while(|end| *end <= room);
-        let length = cut.last().unwrap_or(0);
-        // SAFETY: `length < size` bytes fit the caller's buffer, and `sentence` is at least as long.
-        unsafe {
-            ptr::copy_nonoverlapping(sentence.as_ptr().cast::<c_char>(), message, length);
-            message.add(length).write(0);
-        }
-    }
+    // SAFETY: the caller's promise.
+    unsafe { put_text(&sentence, message, size) };
     wechat_result::Invalid
 }
 
@@ -479,6 +576,7 @@ pub extern "C" fn wechat_dissector_new(config: Option<&wechat_config>) -> Option
         let config = config.map_or_else(Config::default, |config| config.config.clone());
         Some(Box::new(wechat_dissector {
             dissector: Dissector::new(config),
+            record: None,
             #[cfg(feature = "provoke-panic")]
             panics: false,
         }))
@@ -495,7 +593,8 @@ pub extern "C" fn wechat_dissector_free(dissector: Option<Box<wechat_dissector>>
 /// report has consumed the whole segment and says so in a note.
 ///
 /// # Safety
-/// `segment.data` points to `segment.captured` bytes, or that is 0. `report` may be uninitialised.
+/// `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
+/// says, or that is 0. `report` may be uninitialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_dissect(
     dissector: Option<&mut wechat_dissector>,
@@ -507,9 +606,15 @@ pub unsafe extern "C" fn wechat_dissect(
         return wechat_result::Null;
     }
     // SAFETY: the caller's promise.
-    let data = match unsafe { bytes(segment) } {
-        Ok(data) => data,
-        Err(result) => return result,
+    let (data, src_address, dst_address) = match unsafe {
+        (
+            bytes(segment.data, segment.captured),
+            bytes(segment.src_address, segment.src_length.into()),
+            bytes(segment.dst_address, segment.dst_length.into()),
+        )
+    } {
+        (Ok(data), Ok(src), Ok(dst)) => (data, src, dst),
+        (Err(result), _, _) | (_, Err(result), _) | (_, _, Err(result)) => return result,
     };
     let flag = |bit| segment.flags & bit != 0;
     let reported = segment.reported.max(data.len());
@@ -521,6 +626,10 @@ pub unsafe extern "C" fn wechat_dissect(
         data,
         reported,
         stream: segment.stream,
+        shown_stream: segment.shown_stream,
+        began: flag(WECHAT_BEGAN),
+        src_address,
+        dst_address,
         side: flag(WECHAT_SIDE),
         position: segment.position,
         counted: flag(WECHAT_COUNTED),
@@ -528,12 +637,14 @@ pub unsafe extern "C" fn wechat_dissect(
         time: segment.seconds.saturating_mul(1_000_000_000).saturating_add(segment.nanoseconds.into()),
         src_port: segment.src_port,
         dst_port: segment.dst_port,
+        server_port: segment.server_port,
         first_visit: flag(WECHAT_FIRST_VISIT),
         more: flag(WECHAT_MORE),
         wanted: Wanted {
             columns: wanted(WECHAT_WANT_INFO),
             items: wanted(WECHAT_WANT_ITEMS),
             labels: wanted(WECHAT_WANT_LABELS),
+            record: wanted(WECHAT_WANT_RECORD),
         },
     };
     let step = guard(None, || {
@@ -553,6 +664,12 @@ pub unsafe extern "C" fn wechat_dissect(
     let made = handle.dissector.report();
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     let body = made.body();
+    let texts = made.texts();
+    handle.record = made.record().map(|record| {
+        // A record's texts are the last that were added.
+        let start = texts.len().saturating_sub(record.text_length as usize);
+        Record { texts: texts.get(start..).unwrap_or_default().as_ptr().cast(), ..*record }
+    });
     let out = wechat_report {
         verdict,
         length: number(length),
@@ -565,6 +682,7 @@ pub unsafe extern "C" fn wechat_dissect(
         body_captured: body
             .map_or(0, |(_, range)| number(range.end.min(data.len()).saturating_sub(range.start))),
         body_length: body.map_or(0, |(_, range)| number(range.len())),
+        record: handle.record.as_ref().map_or(ptr::null(), ptr::from_ref),
     };
     // SAFETY: not NULL, and the caller's to write.
     unsafe { report.write(out) };
@@ -584,7 +702,7 @@ pub unsafe extern "C" fn wechat_claim(
 ) -> c_int {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(data) = (unsafe { bytes(segment) }) else { return 0 };
+    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
     let flag = |bit| segment.flags & bit != 0;
     let offer = Offer {
         data,
@@ -597,6 +715,168 @@ pub unsafe extern "C" fn wechat_claim(
         any_port: flag(WECHAT_ANY_PORT),
     };
     guard(0, || c_int::from(handle.dissector.claim(offer)))
+}
+
+/// What a record changes in the tree of counters. Writes at most `room` ticks, of which there are never
+/// more than `WECHAT_MOST_TICKS`, and returns how many.
+///
+/// # Safety
+/// `ticks` is NULL or has room for `room` of them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_tree_ticks(
+    record: Option<&Record>,
+    ticks: *mut Tick,
+    room: size_t,
+) -> size_t {
+    let (Some(record), false) = (record, ticks.is_null()) else { return 0 };
+    let mut made = [Tick::default(); WECHAT_MOST_TICKS];
+    let count = guard(0, || statistics::tree(record, &mut made)).min(room);
+    // SAFETY: not NULL, with room for `count`; what is copied is ours and does not overlap.
+    unsafe { ptr::copy_nonoverlapping(made.as_ptr(), ticks, count) };
+    count
+}
+
+/// What a record adds to the table of delivery. Writes at most `room` samples, of which there are never
+/// more than `WECHAT_MOST_SAMPLES`, and returns how many.
+///
+/// # Safety
+/// `samples` is NULL or has room for `room` of them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_delivery_samples(
+    record: Option<&Record>,
+    samples: *mut Sample,
+    room: size_t,
+) -> size_t {
+    let (Some(record), false) = (record, samples.is_null()) else { return 0 };
+    let mut made = [Sample::default(); WECHAT_MOST_SAMPLES];
+    let count = guard(0, || statistics::delivery(record, &mut made)).min(room);
+    // SAFETY: as above.
+    unsafe { ptr::copy_nonoverlapping(made.as_ptr(), samples, count) };
+    count
+}
+
+/// Writes records as lines. Made by `wechat_lines_new`, freed by `wechat_lines_free`.
+pub struct wechat_lines {
+    format: Format,
+    line: Vec<u8>,
+}
+
+/// A writer of lines, as the words behind the command say: nothing or ",json", and behind that a comma
+/// and a display filter. `filter` is set to where that begins in `words`, or to NULL. NULL when an
+/// argument is NULL, or `words` is no UTF-8.
+///
+/// # Safety
+/// `words` is NULL or a NUL-terminated text; `filter` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_lines_new(
+    words: *const c_char,
+    filter: *mut *const c_char,
+) -> Option<Box<wechat_lines>> {
+    // SAFETY: the caller's promise.
+    let words = unsafe { text(words) }.ok().filter(|_| !filter.is_null())?;
+    let (format, rest) = guard((Format::Text, None), || lines::arguments(words));
+    // SAFETY: not NULL. What it is set to is the end of `words`, up to the same NUL.
+    unsafe { filter.write(rest.map_or(ptr::null(), |rest| rest.as_ptr().cast())) };
+    guard(None, || Some(Box::new(wechat_lines { format, line: Vec::new() })))
+}
+
+/// Frees a writer and its lines; NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_lines_free(lines: Option<Box<wechat_lines>>) {
+    guard((), || drop(lines));
+}
+
+/// The line of a record with its newline, or the headings for NULL: a NUL-terminated text, empty where
+/// there is nothing to write, and valid until the next call. NULL when `lines` is NULL.
+///
+/// # Safety
+/// The record's `texts` point to as many bytes as it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_lines_write(
+    lines: Option<&mut wechat_lines>,
+    record: Option<&Record>,
+) -> *const c_char {
+    let Some(lines) = lines else { return ptr::null() };
+    // SAFETY: the caller's promise.
+    let texts = record.map(|record| unsafe { bytes(record.texts.cast(), record.text_length as size_t) });
+    guard((), || {
+        let mut line = String::from_utf8(std::mem::take(&mut lines.line)).unwrap_or_default();
+        line.clear();
+        match (record, texts) {
+            (Some(record), Some(Ok(texts))) => lines::add(lines.format, Frame { record, texts }, &mut line),
+            (None, _) => lines::heading(lines.format, &mut line),
+            _ => {}
+        }
+        line.push('\0');
+        lines.line = line.into_bytes();
+    });
+    if lines.line.is_empty() { c"".as_ptr() } else { lines.line.as_ptr().cast() }
+}
+
+/// A display filter of the table `packet_filters` for the packet that `segment` names by its packet,
+/// stream and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
+/// the result is its length; 0 when there is no such filter for this packet.
+///
+/// # Safety
+/// `text` is NULL or has room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_packet_filter(
+    dissector: Option<&wechat_dissector>,
+    filter: size_t,
+    segment: Option<&wechat_segment>,
+    text: *mut c_char,
+    size: size_t,
+) -> size_t {
+    let made = guard(None, || {
+        let (handle, segment) = (dissector?, segment?);
+        let packet =
+            Packet { number: segment.packet, stream: segment.stream, shown_stream: segment.shown_stream };
+        handle.dissector.packet_filter(filter, packet)
+    });
+    // SAFETY: the caller's promise.
+    unsafe { put_text(made.as_deref().unwrap_or_default(), text, size) }
+}
+
+/// A display filter for a stream as the host shows it; as `wechat_packet_filter`.
+///
+/// # Safety
+/// `text` is NULL or has room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_stream_filter(stream: u32, text: *mut c_char, size: size_t) -> size_t {
+    let made = guard(String::new(), || navigation::stream_filter(stream));
+    // SAFETY: the caller's promise.
+    unsafe { put_text(&made, text, size) }
+}
+
+/// A display filter for the packets between the two ends that `segment` names by addresses and ports;
+/// as `wechat_packet_filter`.
+///
+/// # Safety
+/// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_ends_filter(
+    segment: Option<&wechat_segment>,
+    text: *mut c_char,
+    size: size_t,
+) -> size_t {
+    let Some(segment) = segment else { return 0 };
+    // SAFETY: the caller's promise.
+    let addresses = unsafe {
+        [
+            bytes(segment.src_address, segment.src_length.into()),
+            bytes(segment.dst_address, segment.dst_length.into()),
+        ]
+    };
+    let made = guard(None, || {
+        let address = |bytes: &[u8]| {
+            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+            four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+        };
+        let [src, dst] = addresses.map(|bytes| address(bytes.ok()?));
+        Some(navigation::ends_filter([(src?, segment.src_port), (dst?, segment.dst_port)]))
+    });
+    // SAFETY: the caller's promise.
+    unsafe { put_text(made.as_deref().unwrap_or_default(), text, size) }
 }
 
 /// Makes the next `wechat_dissect` panic, to show that it does not get out.
@@ -616,22 +896,41 @@ fn provoked(handle: &mut wechat_dissector) {
     }
 }
 
-/// The captured bytes of a segment.
+/// Bytes of the caller's.
 ///
 /// # Safety
-/// `segment.data` points to `segment.captured` bytes, or that is 0.
-unsafe fn bytes(segment: &wechat_segment) -> Result<&[u8], wechat_result> {
-    if segment.captured == 0 {
+/// `data` points to `length` bytes, or that is 0; they live as long as the result.
+unsafe fn bytes<'a>(data: *const u8, length: size_t) -> Result<&'a [u8], wechat_result> {
+    if length == 0 {
         return Ok(&[]);
     }
-    if segment.data.is_null() {
+    if data.is_null() {
         return Err(wechat_result::Null);
     }
-    if isize::try_from(segment.captured).is_err() {
+    if isize::try_from(length).is_err() {
         return Err(wechat_result::Invalid);
     }
     // SAFETY: not NULL, of a length that a slice may have; the rest is the caller's promise.
-    Ok(unsafe { std::slice::from_raw_parts(segment.data, segment.captured) })
+    Ok(unsafe { std::slice::from_raw_parts(data, length) })
+}
+
+/// Writes a text for C, NUL-terminated and cut to `size` bytes; returns its length.
+///
+/// # Safety
+/// `room` is NULL or has room for `size` bytes.
+unsafe fn put_text(text: &str, room: *mut c_char, size: size_t) -> size_t {
+    if !room.is_null() && size > 0 {
+        // Cut between characters, so that what is left is UTF-8.
+        let most = size.saturating_sub(1);
+        let ends = text.char_indices().map(|(at, c)| at.saturating_add(c.len_utf8()));
+        let length = ends.take_while(|end| *end <= most).last().unwrap_or(0);
+        // SAFETY: `length < size` bytes fit the caller's buffer, and `text` is at least as long.
+        unsafe {
+            ptr::copy_nonoverlapping(text.as_ptr().cast::<c_char>(), room, length);
+            room.add(length).write(0);
+        }
+    }
+    text.len()
 }
 
 /// Longest text that is taken from C.

@@ -26,6 +26,8 @@ pub enum Type {
     U64,
     /// `FT_INT32`.
     I32,
+    /// `FT_INT64`.
+    I64,
     /// Bytes as they are (`FT_BYTES`).
     Bytes,
     /// Text (`FT_STRING`).
@@ -87,7 +89,7 @@ pub struct Field {
 impl Field {
     const fn new(ty: Type, filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Self {
         let base = match ty {
-            Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::I32 => Base::Dec,
+            Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::I32 | Type::I64 => Base::Dec,
             _ => Base::Natural,
         };
         let bits = if matches!(ty, Type::Boolean) { 32 } else { 0 };
@@ -210,10 +212,17 @@ macro_rules! rows {
     };
 }
 
+pub(crate) use rows;
+
 use Type::*;
 
 const fn field(ty: Type, filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Field {
     Field::new(ty, filter, label, help)
+}
+
+/// A yes that follows from others, not a bit of any bytes.
+const fn mark(filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Field {
+    Field { bits: 0, ..Field::new(Boolean, filter, label, help) }
 }
 
 /// A bit of the selector, shown with it.
@@ -241,14 +250,43 @@ rows! {
         OP_NAME = field(Text, c"wechat.op.name", c"Operation name", c"By direction, cgi type and the user's table");
         DIRECTION = field(U8, c"wechat.direction", c"Direction", c"Who sent the frame").values(DIRECTIONS);
 
+        STREAM = field(U32, c"wechat.stream", c"Stream", c"Number of the stream; tcp.stream's where TCP carries the link");
+        BODY_LEN = field(U32, c"wechat.body_len", c"Body length", c"Bytes behind the header");
+
         // Who answers whom.
         RESPONSE_IN = field(ResponsePacket, c"wechat.response_in", c"Response in", c"The packet that holds the response");
         RESPONSE_TO = field(RequestPacket, c"wechat.response_to", c"Response to", c"The packet that holds the request");
         RESPONSE_TIME = field(Duration, c"wechat.response_time", c"Response time", c"Time from the request to its response");
+        UNANSWERED = mark(c"wechat.unanswered", c"Unanswered", c"No response was seen; not known before the first pass is over");
+        OPEN_REQUESTS = field(U32, c"wechat.open_requests", c"Open requests", c"Requests of this stream that wait for an answer, behind this frame");
+        SUPERSEDED_IN = field(RequestPacket, c"wechat.superseded_in", c"Superseded in", c"The packet whose request took the seqid before an answer");
+        SUPERSEDES = field(RequestPacket, c"wechat.supersedes", c"Supersedes the request in", c"The packet of the open request whose seqid this one takes");
+        RETRY_OF = field(RequestPacket, c"wechat.retry_of", c"Again the request in", c"The packet that first had a request of this seqid and operation");
+        RETRIED_IN = field(RequestPacket, c"wechat.retried_in", c"Sent again in", c"A packet with the same request again");
+        DUPLICATE_OF = field(ResponsePacket, c"wechat.duplicate_of", c"Again the response in", c"The packet of the response that came first");
+        DUPLICATE_IN = field(ResponsePacket, c"wechat.duplicate_in", c"Response again in", c"A packet with another response to the same request");
         PUSH_ACK_IN = field(AckPacket, c"wechat.push.ack_in", c"Acknowledged in", c"The packet that holds the push acknowledgement");
         ACK_TO = field(RequestPacket, c"wechat.ack_to", c"Acknowledges the push in", c"The packet that holds the push");
         ACK_TIME = field(Duration, c"wechat.ack.time", c"Time since the push", c"Time from the push to its acknowledgement");
         ACK_RULE = field(Text, c"wechat.ack.rule", c"Matched by", c"How the acknowledged push was found: by the elapsed time, or the oldest open one");
+
+        PUSH_UNACKNOWLEDGED = mark(c"wechat.push.unacknowledged", c"Unacknowledged", c"No acknowledgement was seen; not known before the first pass is over");
+        ACK_INFERRED_TO = field(RequestPacket, c"wechat.ack.inferred_to", c"Probably acknowledges the push in", c"Inference: an unknown request behind a push, never answered, or an acknowledgement behind a notice");
+        PUSH_ACK_INFERRED_IN = field(AckPacket, c"wechat.push.ack_inferred_in", c"Probably acknowledged in", c"Inference: the packet of an unknown request behind the push, or of an acknowledgement behind the notice");
+        HEARTBEAT_INTERVAL = field(Duration, c"wechat.heartbeat.interval", c"Heartbeat interval", c"Time since the stream's heartbeat before");
+        ATTEMPT = field(U32, c"wechat.attempt", c"Attempt", c"Which of the client's links this is that follow each other within seconds; only links with payload count");
+        ATTEMPT_AFTER = field(Packet, c"wechat.attempt.after", c"Attempt after", c"The packet of the last frame of the attempt before");
+        ATTEMPT_NEXT = field(Packet, c"wechat.attempt.next_in", c"Next attempt in", c"The packet of the first frame of the client's next link");
+
+        // How a message travels.
+        DELIVERY = field(Text, c"wechat.delivery", c"Delivery", c"How news comes here: push, or notice and sync");
+        NOTICE_SYNC_IN = field(RequestPacket, c"wechat.notice.sync_in", c"Fetched by the request in", c"The packet of the sync that follows the notice");
+        NOTICE_MESSAGE_IN = field(ResponsePacket, c"wechat.notice.message_in", c"Message in", c"The packet of the response that brings what the notice announced");
+        SYNC_NOTICE = field(Packet, c"wechat.sync.notice", c"After the notice in", c"The packet of a notice that led to this sync");
+        SYNC_TIME = field(Duration, c"wechat.sync.time", c"Time since the notice", c"Time from the first notice until the message is there");
+        SEND_NEWS_IN = field(Packet, c"wechat.send.news_in", c"Probably news in", c"Inference: the first notice or push within 10 s, when the account is online elsewhere");
+        NEWS_SEND = field(Packet, c"wechat.news.send", c"Probably news of the send in", c"Inference: the latest send within 10 s before");
+        NEWS_TIME = field(Duration, c"wechat.news.time", c"Time since the send", c"Inference: time from the send to its news");
 
         // Push and acknowledgement.
         PUSH_FLAGS = field(U32, c"wechat.push.flags", c"Flags", c"Flag word of a push").hex();
@@ -304,6 +342,9 @@ rows! {
         SYNCKEY_ENTRY = field(None, c"wechat.synckey.entry", c"Key and value", c"One numbered key");
         SYNCKEY_KEY = field(U64, c"wechat.synckey.key", c"Key", c"Number of the key");
         SYNCKEY_VALUE = field(U64, c"wechat.synckey.value", c"Value", c"How far this key has come");
+        SYNCKEY_DELTA = field(I64, c"wechat.synckey.delta", c"Growth", c"Since the SyncKey before, of this link or else of this account");
+        SYNCKEY_PREVIOUS = field(Packet, c"wechat.synckey.previous", c"SyncKey before in", c"The packet of the SyncKey that this one is compared with");
+        SYNCKEY_NEXT = field(Packet, c"wechat.synckey.next", c"Next SyncKey in", c"The packet of the SyncKey that is compared with this one");
         SYNCKEY_OTHER = field(Bytes, c"wechat.synckey.other", c"Unknown field", c"A protobuf field that no source describes");
 
         // The business packet.
@@ -346,6 +387,23 @@ rows! {
         SEEN_BEFORE = note(Group::Sequence, Severity::Note, c"wechat.seen_before", c"These stream bytes were seen before");
         PUSH_WITH_SEQ = note(Group::Protocol, Severity::Warning, c"wechat.push_with_seq", c"A push with a seqid");
         OP_MISMATCH = note(Group::Protocol, Severity::Warning, c"wechat.op_mismatch", c"The operation does not answer the request's");
+        NO_RESPONSE = note(Group::Sequence, Severity::Warning, c"wechat.no_response", c"No response seen");
+        NO_RESPONSE_YET = note(Group::Sequence, Severity::Chat, c"wechat.no_response_yet", c"No response seen, but the capture ends soon after");
+        NO_REQUEST = note(Group::Sequence, Severity::Note, c"wechat.no_request", c"A response, but no request seen");
+        SUPERSEDED = note(Group::Sequence, Severity::Note, c"wechat.superseded", c"Another request took the seqid before an answer");
+        RETRY = note(Group::Sequence, Severity::Note, c"wechat.retry", c"The same request again, before an answer");
+        DUPLICATE_REQUEST = note(Group::Sequence, Severity::Note, c"wechat.duplicate_request", c"The same request again, after its answer");
+        SEQ_IN_USE = note(Group::Sequence, Severity::Warning, c"wechat.seq_in_use", c"An open request of another operation has this seqid");
+        DUPLICATE_RESPONSE = note(Group::Sequence, Severity::Note, c"wechat.duplicate_response", c"The request was answered before");
+        SEQ_GAP = note(Group::Sequence, Severity::Chat, c"wechat.seq_gap", c"Seqids left out");
+        SEQ_BACK = note(Group::Sequence, Severity::Note, c"wechat.seq_back", c"The seqid went back");
+        SEQ_RESTART = note(Group::Sequence, Severity::Chat, c"wechat.seq_restart", c"The client counts from 1 again");
+        LATE_START = note(Group::Sequence, Severity::Chat, c"wechat.late_start", c"The first seqid seen is not 1");
+        PUSH_NO_ACK = note(Group::Sequence, Severity::Warning, c"wechat.push.no_ack", c"No acknowledgement seen");
+        PUSH_NO_ACK_YET = note(Group::Sequence, Severity::Chat, c"wechat.push.no_ack_yet", c"No acknowledgement seen, but the capture ends soon after");
+        ACK_NO_PUSH = note(Group::Sequence, Severity::Chat, c"wechat.ack.no_push", c"An acknowledgement, but no push that waits for one");
+        HEARTBEAT_IRREGULAR = note(Group::Sequence, Severity::Chat, c"wechat.heartbeat.irregular", c"The heartbeat's interval changed much");
+        SYNCKEY_WENT_BACK = note(Group::Sequence, Severity::Warning, c"wechat.synckey.went_back", c"A key of the SyncKey went back");
         PUSH_LEN_MISMATCH = note(Group::Malformed, Severity::Warning, c"wechat.push_len_mismatch", c"The length in the push does not fit its body");
         BODY_SHORT = note(Group::Malformed, Severity::Error, c"wechat.body_short", c"The body is shorter than its inner lengths");
         BODY_EXCESS = note(Group::Undecoded, Severity::Note, c"wechat.body_excess", c"Bytes behind the known layout");
@@ -400,7 +458,7 @@ rows! {
             c"Claims a stream only when it begins with a whole frame of a known operation");
         SERVER_SIDE = Preference {
             parts: &[
-                Part { name: c"listed", help: c"The side whose port is in the list, else the lower port" },
+                Part { name: c"listed", help: c"The side whose port is in the list, else the one connected to, else the lower port" },
                 Part { name: c"lower", help: c"The side with the lower port" },
                 Part { name: c"higher", help: c"The side with the higher port" },
                 Part { name: c"none", help: c"Neither: only the operation tells" },
@@ -422,7 +480,8 @@ rows! {
     }
 }
 
-const DIRECTIONS: &[Value] = &[(1, c"client to server"), (2, c"server to client")];
+/// Who sent a frame; 0 is nobody known.
+pub const DIRECTIONS: &[Value] = &[(1, c"client to server"), (2, c"server to client")];
 
 const VOIP_KINDS: &[Value] = &[
     (1, c"invite"),

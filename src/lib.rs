@@ -30,6 +30,10 @@
 //! | [`body`] | what is inside a body |
 //! | [`annotate`] | how all that becomes a report |
 //! | [`report`] | what a report is made of |
+//! | [`record`] | what a tap is told of a frame |
+//! | [`statistics`] | what is counted of a record, and what it is called |
+//! | [`lines`] | how a record is written as a line |
+//! | [`navigation`] | which filters lead from one frame to others |
 //! | [`dissector`] | how a capture's state is put together |
 //! | [`ffi`] | the C ABI; `include/wechat_dissector.h` is made from it |
 //! | `plugin` | the symbols Wireshark looks up |
@@ -47,8 +51,12 @@ pub mod ffi;
 pub mod fields;
 pub mod frame;
 pub mod framing;
+pub mod lines;
+pub mod navigation;
 pub mod operation;
 #[cfg(all(feature = "wireshark", not(test)))]
 pub mod plugin;
+pub mod record;
 pub mod report;
 pub mod session;
+pub mod statistics;

@@ -46,6 +46,21 @@ pub enum Layout {
     NoticeIds,
 }
 
+/// What an operation does for the delivery of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Nothing.
+    No,
+    /// A push that says that there is news, and does not bring it.
+    Notice,
+    /// A request that fetches news; of the selector's bits, those that it fetches.
+    Fetch(u32),
+    /// A push that brings the message.
+    Message,
+    /// A request that sends a message.
+    Send,
+}
+
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
@@ -59,6 +74,10 @@ pub struct Operation {
     pub role: Role,
     /// Whether the row is meant only where the frame has no body.
     pub bare: bool,
+    /// Of a request, whether it is known to be answered always, so that a missing answer is a fault.
+    pub answered: bool,
+    /// What it does for the delivery of messages.
+    pub sync: Sync,
     /// The cgi type that the business header carries for the same call; 0 when unknown.
     pub cgi: u32,
     /// Layout of the body.
@@ -75,6 +94,8 @@ impl Operation {
             title: name,
             role,
             bare: false,
+            answered: true,
+            sync: Sync::No,
             cgi: 0,
             body: Layout::Business,
             answer: Layout::Business,
@@ -85,6 +106,12 @@ impl Operation {
     }
     const fn without_body(self) -> Self {
         Self { bare: true, ..self }
+    }
+    const fn perhaps_unanswered(self) -> Self {
+        Self { answered: false, ..self }
+    }
+    const fn sync(self, sync: Sync) -> Self {
+        Self { sync, ..self }
     }
     const fn cgi(self, cgi: u32) -> Self {
         Self { cgi, ..self }
@@ -269,6 +296,12 @@ pub fn in_range(op: u32) -> bool {
     op / ANSWER < 2 && op % ANSWER <= u32::from(u16::MAX)
 }
 
+/// Where the first row of a number stands in the table.
+pub fn place(number: u32) -> Option<usize> {
+    let start = OPERATIONS.partition_point(|row| row.number < number);
+    OPERATIONS.get(start).is_some_and(|row| row.number == number).then_some(start)
+}
+
 /// The rows of one number.
 pub fn rows(number: u32) -> impl Iterator<Item = &'static Operation> + Clone {
     let start = OPERATIONS.partition_point(|row| row.number < number);
@@ -289,16 +322,29 @@ pub fn layout(meaning: Meaning) -> Layout {
     row.map_or(Layout::Business, |row| if meaning.kind.answers() { row.answer } else { row.body })
 }
 
+/// What a frame does for the delivery of messages.
+pub fn sync(meaning: Meaning) -> Sync {
+    candidates(meaning, None).next().map_or(Sync::No, |row| row.sync)
+}
+
+/// Whether a request is known to be answered always, or not known at all.
+pub fn is_answered(meaning: Meaning) -> bool {
+    candidates(meaning, None).all(|row| row.answered)
+}
+
 /// The name of the call with this cgi type.
 pub fn cgi_name(cgi: u32) -> Option<&'static str> {
     OPERATIONS.iter().find(|row| cgi != 0 && row.cgi == cgi).map(|row| row.name)
 }
 
+/// The bit of the selector whose news a sync of its own fetches.
+const MOMENTS: u32 = 0x100;
+
 /// Every operation known, sorted by number.
 #[rustfmt::skip] // one row, one line
 pub static OPERATIONS: &[Operation] = &[
-    request(2, "sendmsg").titled("Send message (old)").cgi(104),
-    push(5, "notify").titled("Notify"),
+    request(2, "sendmsg").titled("Send message (old)").cgi(104).sync(Sync::Send),
+    push(5, "notify").titled("Notify").sync(Sync::Notice),
     heartbeat(6, "noop").titled("Heartbeat"),
     one_way(8, "directsend").titled("Direct send").cgi(111),
     request(9, "uploadmsgimg").titled("Upload image").cgi(110),
@@ -310,7 +356,7 @@ pub static OPERATIONS: &[Operation] = &[
     request(19, "uploadvoice").titled("Upload voice").cgi(127),
     request(20, "downloadvoice").titled("Download voice").cgi(128),
     request(23, "newgetinvitefriend").cgi(135),
-    push(24, "newnotify").titled("Notify").body(Layout::Selector),
+    push(24, "newnotify").titled("Notify").body(Layout::Selector).sync(Sync::Notice),
     request(25, "newsynccheck").titled("Sync check").cgi(247),
     request(27, "newinit").titled("Initialise").cgi(139),
     request(28, "batchgetcontactprofile").cgi(140),
@@ -321,7 +367,7 @@ pub static OPERATIONS: &[Operation] = &[
     request(36, "addchatroommember").cgi(120),
     request(37, "createchatroom").cgi(119),
     request(38, "getqqgroup").cgi(143),
-    push(39, "synccheck notice").titled("Sync-check notice"),
+    push(39, "synccheck notice").titled("Sync-check notice").sync(Sync::Notice),
     request(39, "uploadvideo").titled("Upload video").cgi(149),
     request(40, "downloadvideo").titled("Download video").cgi(150),
     request(41, "sendinviteemail").cgi(116),
@@ -362,7 +408,7 @@ pub static OPERATIONS: &[Operation] = &[
     request(99, "mmsnsuserpage").cgi(212),
     request(100, "mmsnscomment").cgi(213),
     request(101, "mmsnsobjectdetail").cgi(210),
-    request(102, "mmsnssync").titled("Moments sync").cgi(214),
+    request(102, "mmsnssync").titled("Moments sync").cgi(214).sync(Sync::Fetch(MOMENTS)),
     request(103, "mmsnslbs").cgi(216),
     request(104, "mmsnsobjectop").cgi(218),
     request(105, "uploadappattach").titled("Upload attachment").cgi(220),
@@ -377,8 +423,8 @@ pub static OPERATIONS: &[Operation] = &[
     request(118, "getprofile").titled("Get profile").cgi(302),
     request(119, "voipgetroominfo").cgi(303),
     push(120, "voip request").titled("Voip request").body(Layout::VoipRequest),
-    request(121, "newsync").titled("Sync").cgi(138),
-    push(122, "push").titled("Push").cgi(138).body(Layout::Push),
+    request(121, "newsync").titled("Sync").cgi(138).sync(Sync::Fetch(!MOMENTS)),
+    push(122, "push").titled("Push").cgi(138).body(Layout::Push).sync(Sync::Message),
     request(123, "voipack").cgi(305),
     request(127, "shaketranimgreport").cgi(316),
     request(128, "shaketranimgget").cgi(317),
@@ -450,10 +496,10 @@ pub static OPERATIONS: &[Operation] = &[
     request(230, "submitpayproductbuyinfo").cgi(498),
     request(232, "getloginqrcode").cgi(502),
     request(233, "checkloginqrcode").cgi(503),
-    request(237, "newsendmsg").titled("Send message").cgi(522),
+    request(237, "newsendmsg").titled("Send message").cgi(522).sync(Sync::Send),
     request(240, "voipRedirect").cgi(678),
     push(241, "voice transcription notice").titled("Voice transcription notice").cgi(624).body(Layout::NoticeIds),
-    request(243, "signalkeep").titled("Signalling keep-alive"),
+    request(243, "signalkeep").titled("Signalling keep-alive").perhaps_unanswered(),
     push(244, "gamesync notice"),
     request(246, "sharefav").cgi(608),
     request(249, "voipDoubleLinkSwitch").cgi(249),
@@ -461,7 +507,7 @@ pub static OPERATIONS: &[Operation] = &[
     request(254, "autoauth").titled("Log in again").cgi(702),
     request(289, "gcm register").cgi(623),
     push(311, "face-to-face data"),
-    request(312, "foreground report"),
+    request(312, "foreground report").perhaps_unanswered(),
     push(318, "silence notice"),
     push(319, "new-year shake").cgi(428),
     request(345, "mp-geta8key").cgi(238),

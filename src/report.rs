@@ -4,10 +4,13 @@
 //! A report belongs to its handle and is reused, so that the steady state allocates nothing. Texts
 //! lie in one buffer, each ended by a NUL byte; an item names its text by an offset into it.
 
-use std::fmt::{Arguments, Write};
+use std::fmt::{self, Arguments, Display, Write};
 use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
+
+use crate::fields::NOTES;
+use crate::record::Record;
 
 /// What an item is. The set is closed; 6 is reserved for bytes that the dissector made itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +61,12 @@ pub struct Wanted {
     pub items: bool,
     /// The items' texts; without them only values and notes are there.
     pub labels: bool,
+    /// The record for taps.
+    pub record: bool,
 }
 
-/// Number of a text in the report; 0 is none.
-type Text = u32;
+/// Where a text is in the report's texts; 0 is none.
+pub type Text = u32;
 
 /// How deep items may be nested; deeper ones stay at this depth.
 const DEEPEST: u8 = 16;
@@ -78,6 +83,7 @@ pub struct Report {
     depth: u8,
     /// What the body is called in the table of body dissectors, and where it lies, captured or not.
     body: Option<(u32, Range<usize>)>,
+    record: Option<Record>,
 }
 
 impl Default for Report {
@@ -90,6 +96,7 @@ impl Default for Report {
             captured: 0,
             depth: 0,
             body: None,
+            record: None,
         };
         report.begin(Wanted::default(), 0);
         report
@@ -107,6 +114,7 @@ impl Report {
         self.captured = captured;
         self.depth = 0;
         self.body = None;
+        self.record = None;
     }
 
     /// The items, in tree order.
@@ -134,6 +142,16 @@ impl Report {
     /// What other dissectors may take the body by, and where it lies, captured or not.
     pub fn body(&self) -> Option<&(u32, Range<usize>)> {
         self.body.as_ref()
+    }
+
+    /// What taps are told, if the PDU is a frame.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// Says what taps are told.
+    pub fn set_record(&mut self, record: Record) {
+        self.record = Some(record);
     }
 
     /// What was asked for.
@@ -166,6 +184,11 @@ impl Report {
     /// A value that follows from others, not from bytes of its own.
     pub fn generated(&mut self, field: u16, range: Range<usize>, value: u64) {
         self.add(ItemKind::Generated, field, range, value, None);
+    }
+
+    /// As [`Self::generated`], and labelled as what probably, not certainly, is so.
+    pub fn inferred(&mut self, field: u16, range: Range<usize>, value: u64) {
+        self.add(ItemKind::Generated, field, range, value, Some(format_args!(" (inference)")));
     }
 
     /// A value read from `range`, with words behind it.
@@ -250,19 +273,48 @@ impl Report {
         u32::try_from(place.min(self.captured)).unwrap_or(u32::MAX)
     }
 
-    /// Adds a text, if it says anything.
-    fn put(&mut self, words: Arguments<'_>) -> Text {
-        if words.as_str() == Some("") {
-            return 0;
+    /// Adds a text, if it says anything, and returns where it is.
+    pub fn put(&mut self, words: Arguments<'_>) -> Text {
+        put(&mut self.texts, words)
+    }
+
+    /// Adds the filter names of the notes, and returns where they are.
+    pub fn put_notes(&mut self) -> Text {
+        put(&mut self.texts, format_args!("{}", NoteNames(&self.items)))
+    }
+}
+
+fn put(texts: &mut BytesMut, words: Arguments<'_>) -> Text {
+    if words.as_str() == Some("") {
+        return 0;
+    }
+    let start = texts.len();
+    // Writing to a growing buffer does not fail.
+    let _ = Printable(texts).write_fmt(words);
+    if texts.len() == start {
+        return 0;
+    }
+    texts.put_u8(0);
+    u32::try_from(start).unwrap_or(0)
+}
+
+/// The filter names of the notes among items, each once, apart by commas.
+struct NoteNames<'a>(&'a [Item]);
+
+impl Display for NoteNames<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut seen = [false; NOTES.len()];
+        let mut separator = "";
+        for note in self.0.iter().filter(|item| item.kind == ItemKind::Note as u8) {
+            let place = usize::from(note.field);
+            if let (Some(seen), Some(row)) = (seen.get_mut(place), NOTES.get(place))
+                && !std::mem::replace(seen, true)
+            {
+                write!(out, "{separator}{}", row.filter.to_str().unwrap_or_default())?;
+                separator = ",";
+            }
         }
-        let start = self.texts.len();
-        // Writing to a growing buffer does not fail.
-        let _ = Printable(&mut self.texts).write_fmt(words);
-        if self.texts.len() == start {
-            return 0;
-        }
-        self.texts.put_u8(0);
-        u32::try_from(start).unwrap_or(0)
+        Ok(())
     }
 }
 
@@ -285,7 +337,7 @@ impl Write for Printable<'_> {
 mod tests {
     use super::*;
 
-    const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
+    const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
 
     #[test]
     fn texts_hold_no_control_characters() {

@@ -3,6 +3,8 @@
 //!
 //! `cargo xtask bless` writes the files anew; read the difference before you commit it.
 
+#[path = "support/facts.rs"]
+mod facts;
 #[path = "support/story.rs"]
 mod story;
 
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng};
 use story::Story;
 use wechat_dissector::config::Config;
 use wechat_dissector::fields::{FIELDS, NOTES, P, Type};
@@ -242,6 +244,216 @@ fn compressed_business_packets() {
         .client(Pdu::new(121, 2, business(Form::Request, 0x2600_0036, 139, 240, 120)).encode())
         .client(Pdu::new(34, 3, filler(64)).encode());
     check("business", "A header is claimed only with its operation's cgi type", story);
+}
+
+// ---- who answers whom ----
+
+fn request(op: u32, seq: u32) -> Vec<u8> {
+    Pdu::new(op, seq, filler(20)).encode()
+}
+
+fn response(op: u32, seq: u32) -> Vec<u8> {
+    Pdu::new(op, seq, filler(20)).response(filler(4)).encode()
+}
+
+fn pushed(op: u32, body: Vec<u8>) -> Vec<u8> {
+    Pdu::new(op, seq::PUSH, body).encode()
+}
+
+fn acknowledgement(seq: u32, elapsed: u32, key: &SyncKey) -> Vec<u8> {
+    Pdu::new(op::PUSH_ACK, seq, body::push_ack(elapsed, key)).encode()
+}
+
+#[test]
+fn requests_sent_again() {
+    let story = Story::new()
+        .client(request(237, 1))
+        .client(request(237, 2))
+        .at(3_000)
+        .client(request(237, 2))
+        .at(6_000)
+        .client(request(237, 2))
+        .at(9_000)
+        .server([response(237, 1), response(237, 2)].concat())
+        .at(9_100)
+        .server(response(237, 2))
+        .at(9_200)
+        .client(request(237, 2))
+        .at(9_300)
+        .server(response(237, 2))
+        .at(9_400)
+        .client(request(121, 3))
+        .at(9_500)
+        .client(request(34, 3))
+        .at(9_600);
+    check(
+        "again",
+        "The same request again before and after its answer, another with its seqid, an answer again",
+        story,
+    );
+}
+
+#[test]
+fn seqids_out_of_order() {
+    let story = Story::new()
+        .client(request(237, 7))
+        .client(request(237, 8))
+        .client(request(237, 11))
+        .client(request(237, 9))
+        .client(request(237, 1))
+        .client(request(237, 2))
+        .server(response(237, 300));
+    check(
+        "seqids",
+        "A late first seqid, a gap, a step back, a client that counts anew, an answer to nothing",
+        story,
+    );
+}
+
+#[test]
+fn beginning_in_the_middle() {
+    let key = SyncKey(vec![(2, 637_000_002)]);
+    let story = Story::new()
+        .server(response(237, 40))
+        .client(acknowledgement(41, 10, &key))
+        .client(request(121, 42))
+        .server([response(237, 39), response(121, 42), response(237, 43)].concat())
+        .without_beginning();
+    check(
+        "middle",
+        "A capture that began in the middle of the stream is silent about what came before",
+        story,
+    );
+}
+
+#[test]
+fn what_nobody_answers() {
+    let story = Story::new()
+        .client([request(237, 1), request(8, 2), request(243, 3), request(312, 4), heartbeat(5)].concat())
+        .client(request(121, 6))
+        .at(60_000)
+        .server(pushed(op::NOTIFY, body::notify(2)))
+        .at(60_200);
+    check(
+        "unanswered",
+        "Requests without an answer: early, one-way, perhaps unanswered, and just before the end",
+        story,
+    );
+}
+
+#[test]
+fn what_nobody_acknowledges() {
+    let key = SyncKey(vec![(2, 637_000_002)]);
+    let push = || pushed(op::PUSH, body::push(1, &filler(40)));
+    let story = Story::new()
+        .client(acknowledgement(1, 0, &key))
+        .server(push())
+        .at(100)
+        .server(push())
+        .at(1_100)
+        .server(push())
+        .at(2_100)
+        .client(acknowledgement(2, 20, &key))
+        .at(2_120)
+        .server(push())
+        .at(3_000)
+        .client(request(4712, 3))
+        .at(3_050)
+        .server(push())
+        .at(4_000)
+        .server(push())
+        .at(59_000);
+    check(
+        "unacknowledged",
+        "An acknowledgement of nothing, of three pushes, one that is inferred, and two pushes without",
+        story,
+    );
+}
+
+#[test]
+fn heartbeats_in_time_and_not() {
+    let mut story = Story::new();
+    for (index, second) in [0, 270, 540, 600, 870, 1_500].into_iter().enumerate() {
+        let beat = Pdu::empty(op::NOOP, seq::NOOP);
+        story = story.client(beat.encode()).at(second * 1000);
+        if index != 3 {
+            story = story.server(beat.response(Vec::new()).encode()).at(second * 1000 + 40);
+        }
+    }
+    check("heartbeat_intervals", "Regular heartbeats, an early one without an answer, a late one", story);
+}
+
+#[test]
+fn port_after_port() {
+    let story = Story::new()
+        .client(request(237, 1))
+        .client(request(237, 2))
+        .at(4_000)
+        .on_link(1)
+        .client(request(237, 3))
+        .at(9_000)
+        .on_link(2)
+        .server(response(237, 3))
+        .at(9_050)
+        .on_link(2)
+        .client(request(237, 4))
+        .at(60_000)
+        .on_link(3);
+    check("attempts", "A client tries three ports within seconds, and comes back much later", story);
+}
+
+#[test]
+fn how_a_message_travels() {
+    let key = SyncKey(vec![(2, 637_000_002)]);
+    let story = Story::new()
+        .server(pushed(op::NOTIFY, body::notify(2)))
+        .server(pushed(5, Vec::new()))
+        .at(20)
+        .client(acknowledgement(1, 0, &key))
+        .at(30)
+        .client(request(op::NEW_SYNC, 2))
+        .at(40)
+        .server(response(op::NEW_SYNC, 2))
+        .at(90)
+        .server(pushed(op::PUSH, body::push(0, &filler(40))))
+        .at(20_000)
+        .client(request(op::NEW_SEND_MSG, 3))
+        .at(30_000)
+        .server(response(op::NEW_SEND_MSG, 3))
+        .at(30_050)
+        .server(pushed(op::NOTIFY, body::notify(2)))
+        .at(30_400)
+        .server(pushed(op::NOTIFY, body::notify(0x100)))
+        .at(31_000)
+        .client(request(op::NEW_SYNC, 4))
+        .at(31_010)
+        .client(request(102, 5))
+        .at(31_020)
+        .server([response(op::NEW_SYNC, 4), response(102, 5)].concat())
+        .at(31_100);
+    check(
+        "delivery",
+        "Notice, acknowledgement, sync, message; a push with the message; a send and its echo",
+        story,
+    );
+}
+
+#[test]
+fn synckeys_grow() {
+    let identify = |key: &SyncKey| {
+        let body = identify::request(0xdead_beef, key, 0x2504_0030, Trailer::Version, &mut rng());
+        Pdu::new(op::IDENTIFY, seq::IDENTIFY, body).encode()
+    };
+    let key = |messages, time| SyncKey(vec![(1, 5), (2, messages), (201, time)]);
+    let story = Story::new()
+        .client(identify(&key(100, 1_421_740_800)))
+        .client(acknowledgement(1, 0, &key(101, 1_421_740_827)))
+        .client(acknowledgement(2, 0, &SyncKey(vec![(1, 5), (2, 99), (13, 1), (201, 1_421_740_830)])))
+        .client(identify(&key(103, 1_421_740_900)))
+        .on_link(1)
+        .client(acknowledgement(3, 0, &key(103, 1_421_740_900)))
+        .on_link(1);
+    check("synckey_growth", "How keys grow on a link and on the account's next; one goes back", story);
 }
 
 // ---- frames as they should not be ----
@@ -498,6 +710,25 @@ fn the_sample_session() {
         .at(milliseconds);
     }
     check("sample", "The first connection of the sample capture", story);
+}
+
+// ---- who answers whom ----
+
+#[test]
+fn the_exchanges_in_one_pass_in_two_and_in_any_order() {
+    let story = Story::of(&wechat_traffic::exchanges::capture(1));
+    let [one_pass, two_passes] = story.tell_exchanges(|_| {});
+    golden("exchanges_one_pass", "Who answers whom, as one pass shows it", &one_pass);
+    golden("exchanges_two_passes", "Who answers whom, as the second pass shows it", &two_passes);
+    let mut rng = rng();
+    for _ in 0..20 {
+        let [first, random_order] = story.tell_exchanges(|order| {
+            for place in (1..order.len()).rev() {
+                order.swap(place, rng.next_u32() as usize % (place + 1));
+            }
+        });
+        assert!(first == one_pass && random_order == two_passes, "what is shown depends on the order");
+    }
 }
 
 // ---- nothing is forgotten ----

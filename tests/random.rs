@@ -10,7 +10,7 @@ use wechat_dissector::fields::{F, FIELDS, NOTES, P};
 use wechat_dissector::report::{ItemKind, Report, Wanted};
 use wechat_traffic::pdu::Pdu;
 
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
+const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
 
 fn segment(data: &[u8], packet: u32) -> Segment<'_> {
     Segment {
@@ -22,8 +22,13 @@ fn segment(data: &[u8], packet: u32) -> Segment<'_> {
         counted: true,
         packet,
         time: 0,
+        shown_stream: 0,
+        began: true,
+        src_address: &[],
+        dst_address: &[],
         src_port: 50000,
         dst_port: 8080,
+        server_port: 0,
         first_visit: true,
         more: true,
         wanted: ALL,

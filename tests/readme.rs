@@ -16,7 +16,7 @@ fn type_name(ty: Type) -> &'static str {
         Type::None => "label",
         Type::Boolean => "boolean",
         Type::U8 | Type::U16 | Type::U32 | Type::U64 => "unsigned number",
-        Type::I32 => "signed number",
+        Type::I32 | Type::I64 => "signed number",
         Type::Bytes => "bytes",
         Type::Text | Type::PaddedText => "text",
         Type::Ipv4 => "IPv4 address",

@@ -7,7 +7,9 @@ mod plugin;
 mod wireshark;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -20,7 +22,7 @@ use wechat_traffic::flow::Chunk;
 use wechat_traffic::packet::{Control, Direction, Endpoints, Packet};
 use wechat_traffic::pdu::{HEADER_LEN, MAX_PACKET_LEN, Pdu, RESPONSE_OFFSET, op, seq};
 use wechat_traffic::script::Script;
-use wechat_traffic::{case, sample};
+use wechat_traffic::{case, exchanges, sample};
 use wireshark::{
     Frame, Opened, Wireshark, assert_frames, example, open, open_file, whole, with_whole_header,
 };
@@ -87,6 +89,7 @@ fn field_line(row: &Field) -> String {
         Type::U32 => "FT_UINT32",
         Type::U64 => "FT_UINT64",
         Type::I32 => "FT_INT32",
+        Type::I64 => "FT_INT64",
         Type::Bytes => "FT_BYTES",
         Type::Text => "FT_STRING",
         Type::PaddedText => "FT_STRINGZPAD",
@@ -95,7 +98,7 @@ fn field_line(row: &Field) -> String {
         Type::Packet | Type::RequestPacket | Type::ResponsePacket | Type::AckPacket => "FT_FRAMENUM",
     };
     let base = match row.base {
-        Base::Natural if row.ty == Type::Boolean => "32",
+        Base::Natural if row.ty == Type::Boolean => &row.bits.to_string(),
         Base::Natural => "",
         Base::Dec => "BASE_DEC",
         Base::Hex => "BASE_HEX",
@@ -188,9 +191,12 @@ WeChat long link, Send message response seq=2, 111 bytes
     [Kind: response]
     [Request operation: 237 (0x000000ed)]
     [Operation name: newsendmsg]
+    [Stream: 0]
+    [Body length: 95]
     [Direction: server to client (2)]
     [Response to: 12]
     [Response time: 0.070000000 seconds]
+    [Open requests: 0]
     Body (95 bytes)
         Business packet header: newsendmsg, AES-128-CBC
             0111 11.. = Header length: 31
@@ -414,36 +420,178 @@ fn facts_that_lie_ahead_are_shown_once_they_are_known() {
     assert_eq!(opened.values("wechat.push.ack_in", &["frame.number", "wechat.push.ack_in"]), acknowledged);
 }
 
-/// Links from frames to packets: which packet, which seqid, which other packet.
-fn links(layers: &[(usize, Map<String, Value>)], field: &str) -> BTreeSet<(usize, String, usize)> {
-    let linked = layers.iter().filter(|(_, layer)| layer.contains_key(field));
-    let link = |(packet, layer): &(usize, Map<String, Value>)| {
-        let text = |field: &str| layer[field].as_str().expect("one value").to_owned();
-        (*packet, text("wechat.seq"), text(field).parse().expect("a number"))
-    };
-    linked.map(link).collect()
+/// Fields that name a packet further on, and those that name the packet back.
+const LINKS: &[(&[&str], &str)] = &[
+    (&["wechat.response_in"], "wechat.response_to"),
+    (&["wechat.superseded_in"], "wechat.supersedes"),
+    (&["wechat.retried_in"], "wechat.retry_of"),
+    (&["wechat.duplicate_in"], "wechat.duplicate_of"),
+    (&["wechat.push.ack_in"], "wechat.ack_to"),
+    (&["wechat.push.ack_inferred_in"], "wechat.ack.inferred_to"),
+    (&["wechat.attempt.next_in"], "wechat.attempt.after"),
+    (&["wechat.notice.sync_in", "wechat.notice.message_in"], "wechat.sync.notice"),
+    (&["wechat.send.news_in"], "wechat.news.send"),
+    (&["wechat.synckey.next"], "wechat.synckey.previous"),
+];
+
+/// What else is known only when all packets have been seen.
+const AHEAD: [&str; 8] = [
+    "wechat.superseded",
+    "wechat.unanswered",
+    "wechat.no_response",
+    "wechat.no_response_yet",
+    "wechat.push.unacknowledged",
+    "wechat.push.no_ack",
+    "wechat.push.no_ack_yet",
+    // It takes both frames of the pair to stay alone until the end.
+    "wechat.ack.inferred_to",
+];
+
+fn is_ahead(field: &str) -> bool {
+    AHEAD.contains(&field) || LINKS.iter().any(|(ahead, _)| ahead.contains(&field))
+}
+
+/// Every value of a layer with its field's name, at any depth. A note is an empty value.
+fn values(layer: &Map<String, Value>) -> Vec<(String, String)> {
+    fn add(name: &str, value: &Value, values: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| add(name, value, values)),
+            Value::Array(several) => several.iter().for_each(|value| add(name, value, values)),
+            Value::String(text) => values.push((name.to_owned(), text.clone())),
+            other => panic!("{name} is {other}"),
+        }
+    }
+    let mut values = Vec::new();
+    layer.iter().for_each(|(name, value)| add(name, value, &mut values));
+    // Words of notes, whose names stand beside them.
+    values.retain(|(name, _)| !name.starts_with("_ws."));
+    values.sort();
+    values
+}
+
+/// Links from stream and packet to packet, each as often as it is shown.
+fn links(layers: &[(usize, Map<String, Value>)], fields: &[&str]) -> Vec<(usize, usize)> {
+    let mut links = Vec::new();
+    for (packet, layer) in layers {
+        let linked = values(layer).into_iter().filter(|(name, _)| fields.contains(&name.as_str()));
+        links.extend(linked.map(|(_, other)| (*packet, other.parse().expect("a packet"))));
+    }
+    links.sort_unstable();
+    links
 }
 
 #[test]
-fn every_link_ahead_has_a_link_back() {
-    for capture in [sample(), case("merged"), case("second-client")] {
+fn every_link_has_its_counterpart() {
+    let captures =
+        [exchanges::capture(SEED), sample(), case("merged"), case("second-client"), case("in-flight")];
+    let mut linked = BTreeSet::new();
+    for capture in captures {
         let layers = open(&capture).with(TWO_PASSES).layers();
-        let ahead = links(&layers, "wechat.response_in");
-        let back = links(&layers, "wechat.response_to");
-        assert!(ahead.len() >= 8, "{ahead:?}");
-        let turned: BTreeSet<_> = back.into_iter().map(|(packet, seq, other)| (other, seq, packet)).collect();
-        assert_eq!(ahead, turned);
+        for (ahead, back) in LINKS {
+            let mut turned: Vec<(usize, usize)> =
+                links(&layers, &[back]).into_iter().map(|(packet, other)| (other, packet)).collect();
+            turned.sort_unstable();
+            assert_eq!(links(&layers, ahead), turned, "{ahead:?} and {back}");
+            linked.extend(if turned.is_empty() { None } else { Some(*back) });
+        }
     }
+    let all: BTreeSet<&str> = LINKS.iter().map(|(_, back)| *back).collect();
+    assert_eq!(linked, all, "every link is made by some capture");
+}
+
+#[test]
+fn every_field_that_names_a_packet_has_a_counterpart() {
+    let names_packet = |row: &&Field| {
+        [Type::Packet, Type::RequestPacket, Type::ResponsePacket, Type::AckPacket].contains(&row.ty)
+    };
+    let fields: BTreeSet<&str> =
+        FIELDS.iter().filter(names_packet).map(|row| row.filter.to_str().expect("text")).collect();
+    let linked = LINKS.iter().flat_map(|(ahead, back)| ahead.iter().chain([back])).copied();
+    assert_eq!(fields, linked.collect());
 }
 
 #[test]
 fn two_passes_add_the_facts_ahead_and_change_nothing_else() {
-    const AHEAD: [&str; 2] = ["wechat.response_in", "wechat.push.ack_in"];
-    for capture in [sample(), case("repeated-seq"), case("mid-stream")] {
+    for capture in [exchanges::capture(SEED), sample(), case("repeated-seq"), case("mid-stream")] {
         let opened = open(&capture);
-        let mut twice = opened.with(TWO_PASSES).layers();
-        twice.iter_mut().for_each(|(_, layer)| AHEAD.iter().for_each(|field| drop(layer.remove(*field))));
-        assert_eq!(opened.layers(), twice);
+        let [once, mut twice] = [opened.layers(), opened.with(TWO_PASSES).layers()].map(|layers| {
+            let layers = layers.iter().map(|(packet, layer)| (*packet, values(layer)));
+            layers.collect::<Vec<(usize, Vec<(String, String)>)>>()
+        });
+        for (packet, layer) in &once {
+            let early = layer.iter().find(|(name, _)| is_ahead(name));
+            assert!(early.is_none(), "packet {packet} in one pass: {early:?}");
+        }
+        twice.iter_mut().for_each(|(_, layer)| layer.retain(|(name, _)| !is_ahead(name)));
+        assert_eq!(once, twice);
+    }
+}
+
+/// Links, times and notes as a golden file has them: packet, name, value.
+fn golden_facts(file: &str) -> Vec<(usize, String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+    let text = fs::read_to_string(path).expect("the golden file");
+    let (mut packet, mut facts) = (0, Vec::new());
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("packet ") {
+            packet = rest.split(',').next().and_then(|number| number.parse().ok()).expect("a number");
+        }
+        let Some((_, fact)) = line.strip_prefix("    ").and_then(|line| line.trim_start().split_once(' '))
+        else {
+            continue;
+        };
+        let (name, value) = match fact.strip_prefix("! ") {
+            Some(note) => (note.split(':').next().unwrap_or(note), String::new()),
+            None => {
+                let (name, value) = fact.split_once([' ']).expect("a value");
+                (name, value.trim_start_matches(['=', '~', ' ']).to_owned())
+            }
+        };
+        facts.push((packet, name.to_owned(), value));
+    }
+    facts
+}
+
+/// A value as the golden files write it, without the words behind it.
+fn as_golden(field: &Field, value: &str) -> String {
+    match field.ty {
+        Type::Duration => format!("{:.6} s", value.parse::<f64>().expect("seconds")),
+        Type::Boolean => (["1", "True"].contains(&value)).to_string(),
+        Type::Text => format!("{value:?}"),
+        _ => value.to_owned(),
+    }
+}
+
+/// The golden files are made without Wireshark: addresses, streams and where they begin come from the
+/// shim when tshark reads the same capture.
+#[test]
+fn tshark_shows_the_exchanges_of_the_golden_files() {
+    let opened = open(&exchanges::capture(SEED));
+    let passes =
+        [(opened.clone(), "exchanges_one_pass.txt"), (opened.with(TWO_PASSES), "exchanges_two_passes.txt")];
+    for (opened, file) in passes {
+        let mut expected = golden_facts(file);
+        let names: BTreeSet<&str> = expected.iter().map(|(_, name, _)| name.as_str()).collect();
+        let mut shown = Vec::new();
+        for (packet, layer) in opened.layers() {
+            for (name, value) in values(&layer).into_iter().filter(|(name, _)| names.contains(name.as_str()))
+            {
+                let field = FIELDS.iter().find(|row| row.filter.to_str() == Ok(&name));
+                let value = field.map_or(String::new(), |field| as_golden(field, &value));
+                shown.push((packet, name, value));
+            }
+        }
+        // Words behind a value are tshark's label, not its value.
+        for (_, _, value) in &mut expected {
+            if !value.starts_with('"') && !value.ends_with(" s") {
+                value.truncate(value.find(' ').unwrap_or(value.len()));
+            }
+        }
+        shown.sort();
+        expected.sort();
+        let differs = shown.iter().zip(&expected).find(|(shown, expected)| shown != expected);
+        assert!(shown == expected, "{file}: shown and expected differ: {differs:?}");
+        assert!(expected.len() > 200, "{} facts", expected.len());
     }
 }
 
@@ -453,6 +601,18 @@ fn two_passes_print_the_same_every_time() {
     let [first, second] = [(); 2].map(|()| opened.text(&["-T", "pdml"]));
     let body = |text: &str| text[text.find("<packet>").expect("a packet")..].to_owned();
     assert_eq!(body(&first), body(&second));
+}
+
+/// Both ports are listed: the SYN tells who is the server, before any operation does.
+#[test]
+fn a_client_may_use_a_listed_port() {
+    let account = &mut Account::new(&mut rng());
+    let mut script = Script::starting_at(Duration::ZERO);
+    let message = account.send_message(80);
+    script.client([&message]).wait(30).server([&message.response(Vec::new())]);
+    let capture = Capture::new([script.play(Endpoints::v4(443, 8080), [1, 2])]);
+    let fields = ["wechat.direction", "wechat.kind"];
+    assert_eq!(open(&capture).values("wechat", &fields), ["1 request", "2 response"]);
 }
 
 // ---- streams that TCP cuts, joins, repeats and disorders ----
@@ -619,7 +779,9 @@ fn a_frame_that_begins_behind_another_and_never_ends_is_noted_on_later_visits() 
 
     let fields = ["frame.number", "wechat.seq", "wechat.packet_len", "_ws.expert.message"];
     let notes = open(&capture).with(TWO_PASSES).values("wechat.truncated", &fields);
-    assert_eq!(notes, ["4 1,2 144,5057 the frame has 5057 bytes, 1256 of them are here"]);
+    let unanswered = "no response seen; the capture ends 0.0 s later";
+    let cut_off = "the frame has 5057 bytes, 1256 of them are here";
+    assert_eq!(notes, [format!("4 1,2 144,5057 {unanswered},{cut_off}")]);
 }
 
 // ---- ports and preferences ----

@@ -68,7 +68,7 @@ pub fn cgi(data: &[u8], range: Range<usize>, meaning: Meaning) -> Option<u32> {
 }
 
 /// Shows what is left in `reader`: a business packet, or bytes that nobody can read.
-pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context) {
+pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) {
     if reader.left() == 0 {
         return;
     }

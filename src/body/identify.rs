@@ -26,7 +26,16 @@ fn unmask(a: u32, b: u32) -> (u32, u32) {
     (((a & LOW) << 13) | (b >> 19), ((b & LOW) << 13) | (a >> 19))
 }
 
-pub fn show_request(report: &mut Report, reader: &mut Reader<'_>, context: Context) {
+/// The keys of the SyncKey in an identify request, and the account.
+pub fn read_keys(mut reader: Reader<'_>, keys: &mut Vec<(u64, u64)>) -> Option<u32> {
+    let (a, _) = reader.u32()?;
+    let (b, _) = reader.u32()?;
+    let (uin, length) = unmask(a, b);
+    synckey::read(reader.sub(length as usize)?, keys);
+    Some(uin)
+}
+
+pub fn show_request(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) {
     let (Some((a, a_at)), Some((b, b_at))) = (reader.u32(), reader.u32()) else {
         return reader.short(report, "the masked words", 8);
     };
@@ -42,9 +51,9 @@ pub fn show_request(report: &mut Report, reader: &mut Reader<'_>, context: Conte
     report.generated(F::IDENTIFY_SYNCKEY_LEN, masked, u64::from(length));
     let Some(mut key) = reader.sub(length as usize) else {
         reader.short(report, "the SyncKey", length as usize);
-        return synckey::show(report, reader);
+        return synckey::show(report, reader, None);
     };
-    synckey::show(report, &mut key);
+    synckey::show(report, &mut key, context.growth);
     show_trailer(report, reader);
 }
 

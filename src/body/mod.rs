@@ -13,27 +13,59 @@ use std::ops::Range;
 
 use crate::operation::{Layout, Meaning};
 use crate::report::Report;
+use crate::session::Growth;
 use reader::Reader;
 
 pub use business::cgi;
-pub use push::{ack_elapsed_ms, wants_ack};
+pub use push::wants_ack;
+
+/// The selector of a notice that has one.
+pub fn selector(data: &[u8], range: Range<usize>, layout: Layout) -> Option<u32> {
+    (layout == Layout::Selector).then(|| Reader::new(data, range).u32())?.map(|(selector, _)| selector)
+}
+
+/// The elapsed time, in milliseconds, that an acknowledgement states.
+pub fn ack_elapsed_ms(data: &[u8], range: Range<usize>, layout: Layout) -> Option<u32> {
+    (layout == Layout::PushAck).then(|| Reader::new(data, range).u32())?.map(|(elapsed, _)| elapsed)
+}
+
+/// Adds the keys and values of the SyncKey that a body carries to `keys`, and returns the account that it
+/// names.
+pub fn sync_keys(
+    data: &[u8],
+    range: Range<usize>,
+    layout: Layout,
+    keys: &mut Vec<(u64, u64)>,
+) -> Option<u32> {
+    let reader = Reader::new(data, range);
+    match layout {
+        Layout::IdentifyRequest => identify::read_keys(reader, keys),
+        Layout::PushAck => {
+            push::read_keys(reader, keys);
+            None
+        }
+        _ => None,
+    }
+}
 
 /// What a body is read with.
 #[derive(Clone, Copy, Debug)]
-pub struct Context {
+pub struct Context<'a> {
     /// What the frame is.
     pub meaning: Meaning,
+    /// How the keys of its SyncKey grew since the one before.
+    pub growth: Option<&'a Growth>,
     /// Whether account numbers and cookies are shown.
     pub show_account: bool,
 }
 
 /// Shows the body of a frame, which lies at `range` of it. `data` is what was captured of the frame.
-pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layout, context: Context) {
+pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layout, context: Context<'_>) {
     let mut reader = Reader::new(data, range);
     match layout {
         Layout::Business => business::show(report, &mut reader, context),
         Layout::Push => push::show(report, &mut reader, context),
-        Layout::PushAck => push::show_ack(report, &mut reader),
+        Layout::PushAck => push::show_ack(report, &mut reader, context),
         Layout::Selector => notices::show_selector_push(report, &mut reader),
         Layout::Redirect => notices::show_redirect(report, &mut reader),
         Layout::VoipRequest => notices::show_voip(report, &mut reader),

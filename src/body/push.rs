@@ -23,12 +23,7 @@ pub fn wants_ack(data: &[u8], range: Range<usize>) -> bool {
     fits && flags.is_some_and(|(flags, _)| flags & ACK_WANTED != 0)
 }
 
-/// The elapsed time in the acknowledgement whose body lies at `range` of `data`.
-pub fn ack_elapsed_ms(data: &[u8], range: Range<usize>) -> Option<u32> {
-    Reader::new(data, range).u32().map(|(elapsed, _)| elapsed)
-}
-
-pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context) {
+pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) {
     let whole = reader.clone();
     let (Some((flags, flags_at)), Some((length, length_at))) = (reader.u32(), reader.u32()) else {
         return show_unknown(report, whole, None);
@@ -63,7 +58,17 @@ fn show_unknown(report: &mut Report, mut reader: Reader<'_>, length: Option<(u32
     }
 }
 
-pub fn show_ack(report: &mut Report, reader: &mut Reader<'_>) {
+/// The keys of the SyncKey in an acknowledgement.
+pub fn read_keys(mut reader: Reader<'_>, keys: &mut Vec<(u64, u64)>) {
+    if reader.u32().is_some()
+        && let Some((length, _)) = reader.u32()
+        && let Some(key) = reader.sub(length as usize)
+    {
+        synckey::read(key, keys);
+    }
+}
+
+pub fn show_ack(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) {
     let Some((_, elapsed_at)) = reader.u32() else {
         return reader.short(report, "the elapsed time", 4);
     };
@@ -73,10 +78,10 @@ pub fn show_ack(report: &mut Report, reader: &mut Reader<'_>) {
     };
     report.wire(F::ACK_LEN, length_at);
     match reader.sub(length as usize) {
-        Some(mut key) => synckey::show(report, &mut key),
+        Some(mut key) => synckey::show(report, &mut key, context.growth),
         None => {
             reader.short(report, "the SyncKey", length as usize);
-            return synckey::show(report, reader);
+            return synckey::show(report, reader, None);
         }
     }
     reader.excess(report, "the SyncKey");

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The SyncKey of the phone: `{ 1: count, 2: [ { 1: key, 2: value } ] }` as a protobuf.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::reader::{Reader, VarintError};
 use crate::fields::{F, N};
 use crate::report::Report;
+use crate::session::{Change, Growth};
 
 /// More entries than any client has; those behind it are counted, not shown.
 const MOST_SHOWN: usize = 1000;
@@ -62,17 +64,85 @@ fn complain(report: &mut Report, reader: &Reader<'_>, fault: Fault) {
     }
 }
 
-/// Shows all that is left in `reader` as a SyncKey.
-pub fn show(report: &mut Report, reader: &mut Reader<'_>) {
+/// Adds the keys and values of a SyncKey to `keys`, as far as it can be read.
+pub fn read(mut reader: Reader<'_>, keys: &mut Vec<(u64, u64)>) {
+    while let Ok((number, wire, _)) = next(&mut reader) {
+        match (number, wire) {
+            (2, Wire::Bytes(length)) => match reader.sub(length).map(read_entry) {
+                Some((Some(key), Some(value))) if keys.len() < MOST_SHOWN => keys.push((key, value)),
+                Some(_) => {}
+                None => return,
+            },
+            (_, Wire::Varint(_)) => {}
+            (_, Wire::Bytes(length) | Wire::Fixed(length)) => {
+                if reader.take(length).is_none() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Key and value of an entry, where it has them.
+fn read_entry(mut entry: Reader<'_>) -> (Option<u64>, Option<u64>) {
+    let mut found = (None, None);
+    while let Ok((number, Wire::Varint(value), _)) = next(&mut entry) {
+        match number {
+            1 => found.0 = Some(value),
+            2 => found.1 = Some(value),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// How far a key has come since the SyncKey before.
+struct Step(u64, Change);
+
+impl fmt::Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(key, change) = *self;
+        let unit = if key == KEY_TIME { " s" } else { "" };
+        match change {
+            Change::New => out.write_str("new"),
+            Change::By(0) => out.write_str("+0"),
+            Change::By(by) => write!(out, "{by:+}{unit}"),
+        }
+    }
+}
+
+/// What a SyncKey says that the one before did not.
+struct Steps<'a>(Option<&'a Growth>);
+
+impl fmt::Display for Steps<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST_NAMED: usize = 8;
+        let Some(growth) = self.0 else { return Ok(()) };
+        let mut changes = growth.changes();
+        let named = changes.by_ref().take(MOST_NAMED).enumerate();
+        for (index, (key, change)) in named {
+            let comma = if index == 0 { ": " } else { ", " };
+            write!(out, "{comma}key {key} {}", Step(key, change))?;
+        }
+        match (changes.count(), growth.changes().next()) {
+            (_, None) => out.write_str(": no key changed"),
+            (0, _) => Ok(()),
+            (more, _) => write!(out, " and {more} more"),
+        }
+    }
+}
+
+/// Shows all that is left in `reader` as a SyncKey, and how it grew since the one before.
+pub fn show(report: &mut Report, reader: &mut Reader<'_>, growth: Option<&Growth>) {
     if reader.left() == 0 {
         return;
     }
-    let words = format_args!(" ({} bytes)", reader.left());
+    let words = format_args!(" ({} bytes){}", reader.left(), Steps(growth));
     report.subtree(F::SYNCKEY, reader.rest(), words, |report| {
         let mut count = None;
         let mut entries = 0u64;
         while reader.left() > 0 {
-            match member(report, reader, &mut count, &mut entries) {
+            match member(report, reader, &mut count, &mut entries, growth) {
                 Ok(()) => {}
                 Err(fault) => return complain(report, reader, fault),
             }
@@ -93,6 +163,7 @@ fn member(
     reader: &mut Reader<'_>,
     count: &mut Count,
     entries: &mut u64,
+    growth: Option<&Growth>,
 ) -> Result<(), Fault> {
     let (number, wire, at) = next(reader)?;
     match (number, wire) {
@@ -104,7 +175,7 @@ fn member(
             let entry = reader.sub(length).ok_or(Fault::Short(length))?;
             *entries += 1;
             if *entries <= MOST_SHOWN as u64 {
-                show_entry(report, entry, at.start);
+                show_entry(report, entry, at.start, growth);
             }
         }
         (_, Wire::Varint(_)) => report.wire(F::SYNCKEY_OTHER, at),
@@ -125,18 +196,11 @@ fn meaning(key: u64) -> &'static str {
     }
 }
 
-fn show_entry(report: &mut Report, entry: Reader<'_>, start: usize) {
+fn show_entry(report: &mut Report, entry: Reader<'_>, start: usize, growth: Option<&Growth>) {
     let all = start..entry.rest().end;
     // A first reading finds the label, so that a closed entry shows its key and value.
-    let mut labels = (None, None);
-    let mut first = entry.clone();
-    while let Ok((number, Wire::Varint(value), _)) = next(&mut first) {
-        match number {
-            1 => labels.0 = Some(value),
-            2 => labels.1 = Some(value),
-            _ => {}
-        }
-    }
+    let found = read_entry(entry.clone());
+    let change = found.0.zip(growth).map(|(key, growth)| Step(key, growth.of(key)));
     let children = |report: &mut Report| {
         let mut entry = entry;
         while entry.left() > 0 {
@@ -157,10 +221,20 @@ fn show_entry(report: &mut Report, entry: Reader<'_>, start: usize) {
             }
         }
     };
-    match labels {
-        (Some(key), Some(value)) => {
-            report.subtree(F::SYNCKEY_ENTRY, all, format_args!(": key {key} = {value}"), children);
+    let (Some(key), Some(value)) = found else {
+        return report.subtree(F::SYNCKEY_ENTRY, all, format_args!(""), children);
+    };
+    let Some(change) = change else {
+        return report.subtree(F::SYNCKEY_ENTRY, all, format_args!(": key {key} = {value}"), children);
+    };
+    let words = format_args!(": key {key} = {value} ({change})");
+    report.subtree(F::SYNCKEY_ENTRY, all.clone(), words, |report| {
+        children(report);
+        let Change::By(by) = change.1 else { return };
+        report.generated(F::SYNCKEY_DELTA, all.clone(), by as u64);
+        if by < 0 {
+            let words = format_args!("key {key} went back by {}", by.unsigned_abs());
+            report.note(N::SYNCKEY_WENT_BACK, all.clone(), words);
         }
-        _ => report.subtree(F::SYNCKEY_ENTRY, all, format_args!(""), children),
-    }
+    });
 }

@@ -1,29 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! A stream told packet by packet, carried to the dissector as TCP would, and written down as text.
+//! Streams told packet by packet, carried to the dissector as TCP would, and written down as text.
 
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 
 use wechat_dissector::config::Config;
 use wechat_dissector::dissector::{Dissector, Segment, Step};
 use wechat_dissector::fields::{Base, FIELDS, Field, NOTES, Type};
 use wechat_dissector::framing::More;
 use wechat_dissector::report::{Item, ItemKind, Report, Wanted};
+use wechat_traffic::capture::{BASE_TIME, Capture};
+use wechat_traffic::packet::{Control, Direction};
+
+use crate::facts::FACTS;
 
 /// Everything a report can hold.
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
+const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
 
 /// A packet with payload.
 struct Packet {
+    number: u32,
+    stream: Stream,
     from_server: bool,
     payload: Vec<u8>,
     /// Bytes that the capture cut off its end.
     cut_off: usize,
     /// Bytes of the stream that were lost before it; negative when it repeats some.
     lost: i32,
-    milliseconds: i64,
+    nanoseconds: i64,
 }
 
-/// Packets of one stream between port 50000 and port 8080.
+/// A connection.
+#[derive(Clone, Copy)]
+struct Stream {
+    number: u32,
+    /// Address and port of client and server.
+    client: ([u8; 4], u16),
+    server: ([u8; 4], u16),
+    /// Whether the capture holds its beginning.
+    began: bool,
+}
+
+/// The stream of stories that have but one.
+const ONLY: Stream =
+    Stream { number: 0, client: ([192, 168, 1, 23], 50_000), server: ([203, 0, 113, 80], 8080), began: true };
+
+impl Stream {
+    /// A further one of the same client's, to the next port.
+    fn further(self, link: u32) -> Self {
+        let (address, port) = ONLY.server;
+        Self { number: link, server: (address, port + link as u16), ..self }
+    }
+}
+
+/// Packets of one client's streams to port 8080, 8081 and so on, or of a capture's.
 pub struct Story {
     packets: Vec<Packet>,
     config: Config,
@@ -38,6 +69,12 @@ impl Story {
     /// Sets preferences.
     pub fn configured(mut self, set: impl FnOnce(&mut Config)) -> Self {
         set(&mut self.config);
+        self
+    }
+
+    /// The capture begins in the middle of the streams told so far.
+    pub fn without_beginning(mut self) -> Self {
+        self.packets.iter_mut().for_each(|packet| packet.stream.began = false);
         self
     }
 
@@ -67,103 +104,154 @@ impl Story {
         self
     }
 
+    /// The last packet is of another stream of the client's.
+    pub fn on_link(mut self, link: u32) -> Self {
+        let packet = self.packets.last_mut().expect("a packet");
+        packet.stream = packet.stream.further(link);
+        self
+    }
+
     /// The last packet comes so many milliseconds after the first.
     pub fn at(mut self, milliseconds: i64) -> Self {
-        self.packets.last_mut().expect("a packet").milliseconds = milliseconds;
+        self.packets.last_mut().expect("a packet").nanoseconds = milliseconds * 1_000_000;
         self
     }
 
     fn packet(mut self, from_server: bool, payload: Vec<u8>) -> Self {
-        let milliseconds = self.packets.len() as i64 * 10;
-        self.packets.push(Packet { from_server, payload, cut_off: 0, lost: 0, milliseconds });
+        let number = self.packets.len() as u32 + 1;
+        let nanoseconds = i64::from(number - 1) * 10_000_000;
+        let packet = Packet { number, stream: ONLY, from_server, payload, cut_off: 0, lost: 0, nanoseconds };
+        self.packets.push(packet);
         self
+    }
+
+    /// The packets of a capture over IPv4 that TCP hands on: those with bytes not seen before.
+    pub fn of(capture: &Capture) -> Self {
+        let mut story = Self::new();
+        let mut seen: HashMap<(usize, Direction), u64> = HashMap::new();
+        let mut numbers: Vec<usize> = Vec::new();
+        for (index, packet) in capture.packets().iter().enumerate() {
+            if !numbers.contains(&packet.flow) {
+                numbers.push(packet.flow);
+            }
+            let seen = seen.entry((packet.flow, packet.direction)).or_default();
+            if packet.range().end <= *seen {
+                continue;
+            }
+            assert_eq!(packet.range().start, *seen, "packet {}: bytes are missing", index + 1);
+            *seen = packet.range().end;
+            let number = numbers.iter().position(|flow| *flow == packet.flow).expect("listed above");
+            story.packets.push(Packet {
+                number: index as u32 + 1,
+                stream: stream(capture, packet.flow, number as u32),
+                from_server: packet.direction == Direction::ServerToClient,
+                payload: packet.payload.clone(),
+                cut_off: 0,
+                lost: 0,
+                nanoseconds: (BASE_TIME + packet.time).as_micros() as i64 * 1000,
+            });
+        }
+        story
     }
 
     /// What a user sees: each PDU on the first visit, and what differs on a later one.
     pub fn tell(&self) -> String {
-        let mut dissector = Dissector::new(self.config.clone());
-        let offers = self.carry(&mut dissector);
-        let mut out = String::new();
         // Last packet first: a later visit may come in any order.
-        let mut later: Vec<(usize, Vec<String>)> = Vec::new();
-        for (index, offer) in offers.iter().enumerate().rev() {
-            later.push((index, self.visit(&mut dissector, offer, false)));
-        }
-        for (index, offer) in offers.iter().enumerate() {
-            let first = &offer.first;
-            let (_, again) = later.iter().find(|(of, _)| *of == index).expect("visited");
-            let sender = if offer.from_server { "server" } else { "client" };
-            writeln!(out, "packet {} from the {sender}, {} bytes", offer.number, offer.reported).unwrap();
+        let visits = self.visit_all(render, |order| order.reverse());
+        let mut out = String::new();
+        for Visits { offer, first, later } in visits {
+            let sender = offer.sender();
+            let link = match offer.stream.number {
+                0 => String::new(),
+                link => format!(" on link {link}"),
+            };
+            writeln!(out, "packet {} from the {sender}{link}, {} bytes", offer.number, offer.reported)
+                .unwrap();
             first.iter().for_each(|text| out.push_str(text));
-            if first != again {
+            if first != later {
                 out.push_str("  on a later visit\n");
-                again.iter().for_each(|text| out.push_str(text));
+                later.iter().for_each(|text| out.push_str(text));
             }
         }
         out
     }
 
+    /// Who answers whom: each frame with its links, times and notes, on the first visit and on later
+    /// ones, which come in the order that `reorder` makes of the packets'.
+    pub fn tell_exchanges(&self, reorder: impl FnOnce(&mut [usize])) -> [String; 2] {
+        let visits = self.visit_all(render_exchange, reorder);
+        [|visits: &Visits| visits.first.concat(), |visits: &Visits| visits.later.concat()].map(|texts| {
+            let mut out = String::new();
+            let shows = |visits: &&Visits| !texts(visits).is_empty() && texts(visits) != WAITS;
+            for visits in visits.iter().filter(shows) {
+                let Offer { number, stream, time, .. } = &visits.offer;
+                let (sender, start) = (visits.offer.sender(), self.packets[0].nanoseconds);
+                let seconds = (time - start) as f64 / 1e9;
+                writeln!(out, "packet {number}, {seconds:.6} s, stream {}, {sender}", stream.number).unwrap();
+                out.push_str(&texts(visits));
+            }
+            out
+        })
+    }
+
+    /// The first pass, then each packet once more.
+    fn visit_all(&self, render: Render, reorder: impl FnOnce(&mut [usize])) -> Vec<Visits> {
+        let mut dissector = Dissector::new(self.config.clone());
+        let mut visits = self.carry(&mut dissector, render);
+        let mut order: Vec<usize> = (0..visits.len()).collect();
+        reorder(&mut order);
+        for index in order {
+            visits[index].later = self.visit(&mut dissector, &visits[index], render);
+        }
+        visits
+    }
+
     /// The first pass: what the carrier put together for each call, as later passes see it again.
-    fn carry(&self, dissector: &mut Dissector) -> Vec<Offer> {
-        let mut offers: Vec<Offer> = Vec::new();
-        let mut held = [Vec::new(), Vec::new()];
-        let mut positions = [1u32, 1];
-        let mut wanted = [0, 0];
-        for (index, packet) in self.packets.iter().enumerate() {
-            let side = usize::from(packet.from_server);
-            let (held, position, wanted) = (&mut held[side], &mut positions[side], &mut wanted[side]);
+    fn carry(&self, dissector: &mut Dissector, render: Render) -> Vec<Visits> {
+        let mut visits: Vec<Visits> = Vec::new();
+        let mut lanes: HashMap<(u32, bool), Lane> = HashMap::new();
+        for packet in &self.packets {
+            let Lane { held, position, wanted } =
+                lanes.entry((packet.stream.number, packet.from_server)).or_default();
             if packet.lost != 0 {
                 *position = (*position + held.len() as u32).wrapping_add_signed(packet.lost);
                 held.clear();
                 *wanted = 0;
             }
             held.extend(&packet.payload);
-            let number = index as u32 + 1;
-            let mut offer = Offer {
-                number,
+            let offer = Offer {
+                number: packet.number,
+                stream: packet.stream,
                 from_server: packet.from_server,
-                time: packet.milliseconds * 1_000_000,
+                time: packet.nanoseconds,
                 reported: held.len(),
                 data: held[..held.len() - packet.cut_off].to_vec(),
-                position: *position,
+                position: 1 + *position,
                 more: self.more && packet.cut_off == 0,
-                first: Vec::new(),
             };
+            let mut first = Vec::new();
             if held.len() >= *wanted {
-                let (used, more) = self.first_visit(dissector, &mut offer);
+                let (used, more) = first_visit(dissector, &offer, &mut first, render);
                 *wanted = more.map_or(0, |more| held.len() - used + more);
                 held.drain(..used);
                 *position += used as u32;
             } else {
-                offer.first.push("  waits\n".to_owned());
+                first.push(WAITS.to_owned());
             }
-            offers.push(offer);
+            visits.push(Visits { offer, first, later: Vec::new() });
         }
-        offers
+        visits
     }
 
-    fn first_visit(&self, dissector: &mut Dissector, offer: &mut Offer) -> (usize, Option<usize>) {
-        let mut used = 0;
-        while used < offer.reported {
-            let step = dissector.step(&offer.segment(used, true));
-            offer.first.push(render(&offer.segment(used, true), step, dissector.report()));
-            match step {
-                Step::Consumed(length) => used += length,
-                Step::Need(More::Segment) => return (used, Some(1)),
-                Step::Need(More::Bytes(bytes)) => return (used, Some(bytes)),
-            }
+    fn visit(&self, dissector: &mut Dissector, visits: &Visits, render: Render) -> Vec<String> {
+        if visits.first == [WAITS] {
+            return visits.first.clone();
         }
-        (used, None)
-    }
-
-    fn visit(&self, dissector: &mut Dissector, offer: &Offer, first_visit: bool) -> Vec<String> {
-        if offer.first == ["  waits\n"] {
-            return offer.first.clone();
-        }
+        let offer = &visits.offer;
         let mut texts = Vec::new();
         let mut used = 0;
         while used < offer.reported {
-            let segment = offer.segment(used, first_visit);
+            let segment = offer.segment(used, false);
             let step = dissector.step(&segment);
             texts.push(render(&segment, step, dissector.report()));
             match step {
@@ -175,32 +263,97 @@ impl Story {
     }
 }
 
+fn first_visit(
+    dissector: &mut Dissector,
+    offer: &Offer,
+    texts: &mut Vec<String>,
+    render: Render,
+) -> (usize, Option<usize>) {
+    let mut used = 0;
+    while used < offer.reported {
+        let segment = offer.segment(used, true);
+        let step = dissector.step(&segment);
+        texts.push(render(&segment, step, dissector.report()));
+        match step {
+            Step::Consumed(length) => used += length,
+            Step::Need(More::Segment) => return (used, Some(1)),
+            Step::Need(More::Bytes(bytes)) => return (used, Some(bytes)),
+        }
+    }
+    (used, None)
+}
+
+fn stream(capture: &Capture, flow: usize, number: u32) -> Stream {
+    let ends = capture.endpoints(flow);
+    let end = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => (ip.octets(), address.port()),
+        IpAddr::V6(ip) => panic!("{ip} is no address of IPv4"),
+    };
+    let first = capture.packets().iter().find(|packet| packet.flow == flow);
+    let began = first.is_some_and(|packet| packet.control == Control::Syn);
+    Stream { number, client: end(ends.client), server: end(ends.server), began }
+}
+
+/// What a user sees of a PDU, as text.
+type Render = fn(&Segment<'_>, Step, &Report) -> String;
+
+/// Instead of a report: the carrier holds the packet's bytes back.
+const WAITS: &str = "  waits\n";
+
+/// What the carrier holds of one direction of a stream.
+#[derive(Default)]
+struct Lane {
+    held: Vec<u8>,
+    /// Bytes of the stream before those that are held.
+    position: u32,
+    /// It has promised so many before it calls again.
+    wanted: usize,
+}
+
+/// A packet's reports.
+struct Visits {
+    offer: Offer,
+    first: Vec<String>,
+    later: Vec<String>,
+}
+
 /// What the carrier hands over with one packet.
 struct Offer {
     number: u32,
+    stream: Stream,
     from_server: bool,
     time: i64,
     data: Vec<u8>,
     reported: usize,
     position: u32,
     more: bool,
-    first: Vec<String>,
 }
 
 impl Offer {
+    fn sender(&self) -> &'static str {
+        if self.from_server { "server" } else { "client" }
+    }
+
     fn segment(&self, used: usize, first_visit: bool) -> Segment<'_> {
-        let ports = if self.from_server { (8080, 50000) } else { (50000, 8080) };
+        let Stream { number, client, server, began } = &self.stream;
+        let (source, destination) = if self.from_server { (server, client) } else { (client, server) };
         Segment {
             data: self.data.get(used..).unwrap_or_default(),
             reported: self.reported - used,
-            stream: 0,
+            stream: *number,
             side: self.from_server,
             position: self.position + used as u32,
             counted: true,
             packet: self.number,
             time: self.time,
-            src_port: ports.0,
-            dst_port: ports.1,
+            shown_stream: *number,
+            began: *began,
+            src_address: &source.0,
+            dst_address: &destination.0,
+            src_port: source.1,
+            dst_port: destination.1,
+            // TCP learns it from the SYN.
+            server_port: if *began { server.1 } else { 0 },
             first_visit,
             more: self.more,
             wanted: ALL,
@@ -216,23 +369,44 @@ fn render(segment: &Segment<'_>, step: Step, report: &Report) -> String {
         Step::Need(More::Bytes(bytes)) => writeln!(out, "  needs {bytes} bytes"),
     }
     .unwrap();
-    for item in report.items() {
-        let indent = 4 + 2 * usize::from(item.depth);
-        let range = item.offset as usize..(item.offset + item.length) as usize;
-        let text = report.text(item.text);
-        let line = if item.kind == ItemKind::Note as u8 {
-            format!("! {}: {text}", NOTES[item.field as usize].filter.to_str().unwrap())
-        } else {
-            let field = &FIELDS[item.field as usize];
-            format!(
-                "{}{}",
-                field.filter.to_str().unwrap(),
-                value(field, item, &segment.data[range.clone()], text)
-            )
-        };
-        writeln!(out, "{:indent$}{}..{} {line}", "", range.start, range.end).unwrap();
-    }
+    report.items().iter().for_each(|item| out.push_str(&line(segment, report, item)));
     out
+}
+
+/// The same without what stands in the frame's own bytes; nothing when no frame is shown.
+fn render_exchange(segment: &Segment<'_>, step: Step, report: &Report) -> String {
+    let Step::Consumed(_) = step else { return String::new() };
+    let mut out = format!("  {}\n", report.text(report.info()));
+    // Every frame has these two.
+    let common = ["wechat.stream", "wechat.body_len"];
+    let shown = |name: &str| FACTS.contains(&name) && !common.contains(&name);
+    let items = report.items().iter().filter(|item| shown(name(item)));
+    items.for_each(|item| out.push_str(&line(segment, report, item)));
+    out
+}
+
+/// What a user calls an item in a filter.
+fn name(item: &Item) -> &'static str {
+    let index = usize::from(item.field);
+    let filter = match item.kind == ItemKind::Note as u8 {
+        true => NOTES[index].filter,
+        false => FIELDS[index].filter,
+    };
+    filter.to_str().unwrap()
+}
+
+fn line(segment: &Segment<'_>, report: &Report, item: &Item) -> String {
+    let indent = 4 + 2 * usize::from(item.depth);
+    let range = item.offset as usize..(item.offset + item.length) as usize;
+    let (name, text) = (name(item), report.text(item.text));
+    let words = match item.kind == ItemKind::Note as u8 {
+        true => format!("! {name}: {text}"),
+        false => {
+            let field = &FIELDS[usize::from(item.field)];
+            format!("{name}{}", value(field, item, &segment.data[range.clone()], text))
+        }
+    };
+    format!("{:indent$}{}..{} {words}\n", "", range.start, range.end)
 }
 
 /// The value as the host would read it, and the item's text behind it.
@@ -268,6 +442,7 @@ fn value(field: &Field, item: &Item, bytes: &[u8], text: &str) -> String {
             format!(" {mark} {}", parts.join("."))
         }
         Type::I32 => format!(" {mark} {}{text}", number() as u32 as i32),
+        Type::I64 => format!(" {mark} {}{text}", number() as i64),
         Type::Duration => format!(" {mark} {:.6} s", item.value as i64 as f64 / 1e9),
         _ => {
             let name = field.values.iter().find(|(value, _)| u64::from(*value) == masked());

@@ -82,6 +82,11 @@ impl Capture {
         &self.packets
     }
 
+    /// The two ends of a flow.
+    pub fn endpoints(&self, flow: usize) -> &Endpoints {
+        &self.endpoints[flow]
+    }
+
     /// The PDUs that were sent, flow by flow.
     pub fn placed(&self) -> &[Placed] {
         &self.placed

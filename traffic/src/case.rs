@@ -79,6 +79,7 @@ pub const CASES: &[Case] = &[
         build: sixteen_byte_frames,
     },
     Case { name: "big-frame", about: "a frame just below 1 MiB", build: big_frame },
+    Case { name: "in-flight", about: "300 requests at once, answered in another order", build: in_flight },
     Case { name: "long-header", about: "a header of 20 bytes", build: long_header },
     Case { name: "out-of-order", about: "two segments of one frame in the wrong order", build: out_of_order },
     Case { name: "retransmission", about: "a segment that comes twice", build: retransmission },
@@ -215,6 +216,21 @@ fn sixteen_byte_frames(rng: &mut ChaCha8Rng) -> Capture {
     let answers = heartbeats.iter().map(|pdu| Chunk::from(&pdu.response(Vec::new())));
     script.wait_seconds(1).client(&heartbeats);
     script.wait(40).server(answers);
+    play(&script, client_on(8080), rng)
+}
+
+fn in_flight(rng: &mut ChaCha8Rng) -> Capture {
+    let mut account = Account::new(rng);
+    let mut script = greeting(&mut account);
+    let sends: Vec<Pdu> = (0..300).map(|_| account.send_message(rng.random_range(5..60))).collect();
+    let mut sent: Vec<Pdu> = sends.iter().map(|send| account.message_sent(send)).collect();
+    for place in (1..sent.len()).rev() {
+        sent.swap(place, rng.random_range(0..=place));
+    }
+    script.wait_seconds(1).client(&sends);
+    for answers in sent.chunks(7) {
+        script.wait(15).server(answers);
+    }
     play(&script, client_on(8080), rng)
 }
 

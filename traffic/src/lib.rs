@@ -18,6 +18,7 @@ pub mod bench;
 pub mod body;
 pub mod capture;
 pub mod case;
+pub mod exchanges;
 pub mod fault;
 pub mod flow;
 pub mod loopback;

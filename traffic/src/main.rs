@@ -12,12 +12,13 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
-use wechat_traffic::{case, fault, loopback, sample, truth};
+use wechat_traffic::{case, exchanges, fault, loopback, sample, truth};
 
 const USAGE: &str = "\
 wechat-traffic: seeded WeChat long-link traffic
 
   sample OUT.pcap [--seed N] [--truth FILE]       the sample session
+  exchanges OUT.pcap [--seed N] [--truth FILE]    who answers whom, every case of it
   cases                                           lists the cases
   case NAME OUT.pcap [--seed N] [--truth FILE]    a capture for one question
   faults                                          lists the faults
@@ -110,6 +111,11 @@ fn run(mut arguments: Arguments) -> Result<()> {
             let out = arguments.next("OUT.pcap")?.into();
             arguments.finish()?;
             save(&sample::capture(arguments.seed), out, arguments.truth)
+        }
+        "exchanges" => {
+            let out = arguments.next("OUT.pcap")?.into();
+            arguments.finish()?;
+            save(&exchanges::capture(arguments.seed), out, arguments.truth)
         }
         "case" => {
             let name = arguments.next("NAME")?.string()?;

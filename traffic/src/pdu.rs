@@ -17,6 +17,8 @@ pub const RESPONSE_OFFSET: u32 = 1_000_000_000;
 
 /// The operations that the generator speaks.
 pub mod op {
+    /// Push without data, older than [`NOTIFY`] and without a selector.
+    pub const NOTIFY_OLD: u32 = 5;
     /// Heartbeat of clients built on Mars.
     pub const NOOP: u32 = 6;
     /// One-way data, such as «the other side is typing».
@@ -29,6 +31,10 @@ pub mod op {
     pub const NOTIFY: u32 = 24;
     /// Search for a contact.
     pub const SEARCH_CONTACT: u32 = 34;
+    /// Push without data: there is news, ask for it.
+    pub const SYNC_CHECK_NOTICE: u32 = 39;
+    /// Fetches what is new among Moments.
+    pub const MOMENTS_SYNC: u32 = 102;
     /// Fetches what is new.
     pub const NEW_SYNC: u32 = 121;
     /// Push with the news in it.
@@ -37,6 +43,10 @@ pub mod op {
     pub const IDENTIFY: u32 = 205;
     /// Sends a message.
     pub const NEW_SEND_MSG: u32 = 237;
+    /// Keeps a signalling channel open; whether it is answered is not documented.
+    pub const SIGNAL_KEEP: u32 = 243;
+    /// Tells the server that the client is in the foreground; whether it is answered is not documented.
+    pub const FOREGROUND_REPORT: u32 = 312;
     /// Acknowledgement of a push, clients before 5.4. From the client, and itself not answered.
     pub const PUSH_ACK_OLD: u32 = 1_000_000_122;
     /// Acknowledgement of a push. From the client, and itself not answered.
@@ -59,6 +69,8 @@ pub mod cgi {
     pub const DIRECT_SEND: u32 = 111;
     /// For [`op::SEARCH_CONTACT`](super::op::SEARCH_CONTACT).
     pub const SEARCH_CONTACT: u32 = 106;
+    /// For [`op::MOMENTS_SYNC`](super::op::MOMENTS_SYNC).
+    pub const MOMENTS_SYNC: u32 = 214;
     /// For [`op::NEW_SYNC`](super::op::NEW_SYNC) and [`op::PUSH`](super::op::PUSH).
     pub const NEW_SYNC: u32 = 138;
     /// For [`op::NEW_SEND_MSG`](super::op::NEW_SEND_MSG).

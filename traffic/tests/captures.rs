@@ -9,12 +9,13 @@ use wechat_traffic::capture::Capture;
 use wechat_traffic::packet::Direction;
 use wechat_traffic::pdu::Pdu;
 use wechat_traffic::truth::{self, Row};
-use wechat_traffic::{case, fault, sample};
+use wechat_traffic::{case, exchanges, fault, sample};
 
 #[test]
 fn same_seed_same_bytes() {
     type Make = Box<dyn Fn(u64) -> Capture>;
-    let mut makers: Vec<(&str, Make)> = vec![("sample", Box::new(sample::capture))];
+    let mut makers: Vec<(&str, Make)> =
+        vec![("sample", Box::new(sample::capture)), ("exchanges", Box::new(exchanges::capture))];
     for case in case::CASES {
         makers.push((case.name, Box::new(|seed| case.capture(seed))));
     }
@@ -67,6 +68,13 @@ fn compare(name: &str, mut stream: &[u8], rows: &[Row]) -> usize {
         found += 1;
     }
     found
+}
+
+#[test]
+fn the_exchanges_are_few_enough_to_read_and_all_whole() {
+    let rows = truth::rows(&exchanges::capture(1)).unwrap();
+    assert!((150..250).contains(&rows.len()), "{} frames", rows.len());
+    assert!(rows.iter().all(|row| row.intact));
 }
 
 #[test]

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The pairing of one stream: a long link.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::event::{Event, Tags, grow};
+use super::fact::{Fact, Remarks};
+use super::newest::Newest;
+use super::{Decision, Growth, NOBODY, Observed, Place, is_ordinary};
+use crate::framing::Why;
+use crate::operation::{self, Kind, Meaning, Sender, Sync};
+
+/// How far the stated elapsed time may be off: ± 50 ms, in nanoseconds.
+const ACK_TOLERANCE: i64 = 50_000_000;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// What is acknowledged by inference is not older.
+const INFERRED_ACK: i64 = 5 * SECOND;
+
+/// News may be the echo of a send that is not older.
+const ECHO: i64 = 10 * SECOND;
+
+/// Notices that wait for their fetch; those beyond are not linked.
+const MOST_NOTICES: usize = 512;
+
+/// Sends that wait for their echo; older ones are not linked.
+const MOST_SENDS: usize = 64;
+
+/// What is under way when a fetch asks for what notices announced.
+#[derive(Debug)]
+struct Fetch {
+    /// When the first of them came.
+    since: i64,
+    notices: Vec<u32>,
+}
+
+/// The seqids that one end counts up.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    first: u32,
+    last: u32,
+    /// The event with which it began at 1 again.
+    restart: u32,
+}
+
+/// Everything that the first pass learned of a stream.
+#[derive(Debug, Default)]
+pub struct Link {
+    /// In the order of the first pass, so packet numbers never fall.
+    events: Vec<Event>,
+    /// Where the next look-up probably hits.
+    cursor: usize,
+    /// Of each end, its newest request of every seqid.
+    newest: [Newest; 2],
+    /// Requests that wait for an answer.
+    open: u32,
+    /// Of each end, the seqids that it counts up.
+    counted: [Option<Counted>; 2],
+    last_frame: Option<u32>,
+    /// Pushes that wait for their acknowledgement, oldest first.
+    pushes: VecDeque<u32>,
+    /// Those of them that no request of an unlisted operation has been taken to acknowledge.
+    waiting: VecDeque<u32>,
+    push_seen: bool,
+    /// The newest notice, until something acknowledges it.
+    notice: Option<u32>,
+    heartbeats: Vec<u32>,
+    /// Of a request sent again, the first of its kind.
+    firsts: HashMap<u32, u32>,
+    /// Pushes and requests that may acknowledge them, both ways.
+    inferred: HashMap<u32, u32>,
+    /// Notices that nothing has fetched yet, with their selectors.
+    notices: Vec<(u32, u32)>,
+    fetches: HashMap<u32, Fetch>,
+    /// Sends without an echo so far.
+    sends: VecDeque<u32>,
+    /// How keys grew, by event.
+    growth: HashMap<u32, Growth>,
+    /// Extents that the header does not tell.
+    extents: HashMap<u32, u32>,
+    pub(super) remarks: Remarks,
+    /// Whether the capture holds the stream's beginning.
+    pub(super) began: bool,
+    /// The SyncKey that the stream's next one is compared with.
+    pub(super) keys: Option<usize>,
+    /// How many attempts of the same client it follows within seconds.
+    pub(super) attempt: u32,
+}
+
+impl Link {
+    /// Records a frame and pairs it.
+    pub fn observe(&mut self, place: Place, frame: &Observed<'_>) -> Option<u32> {
+        self.began |= frame.began;
+        let event = self.record(Event::new(place, frame.time, frame.op, Tags::of(frame)))?;
+        self.last_frame = Some(event);
+        if let Some(extent) = frame.extent {
+            self.extents.insert(event, extent);
+        }
+        let side = usize::from(place.lane.side());
+        let mut again = false;
+        match frame.meaning.kind {
+            // A frame whose direction nobody knows may be a request.
+            Kind::Request | Kind::HeartbeatRequest | Kind::Unknown => {
+                again = self.request(event, frame, side)
+            }
+            Kind::Response | Kind::HeartbeatResponse => self.response(event, frame, side ^ 1),
+            Kind::Push if frame.expects => {
+                self.push_seen = true;
+                self.pushes.push_back(event);
+                self.waiting.push_back(event);
+            }
+            Kind::PushAck => self.acknowledge(event, frame),
+            Kind::Push | Kind::OneWay => {}
+        }
+        let counts = matches!(
+            frame.meaning.kind,
+            Kind::Request | Kind::HeartbeatRequest | Kind::OneWay | Kind::PushAck
+        );
+        if counts && is_ordinary(frame.seq) && frame.meaning.sender != Some(Sender::Server) && !again {
+            self.count(event, frame.seq, side);
+        }
+        self.sync(event, frame);
+        let open = self.open;
+        if let Some(event) = self.events.get_mut(event as usize) {
+            event.tags.set_open(open);
+        }
+        Some(event)
+    }
+
+    /// Records bytes that the first pass skipped.
+    pub fn skip(&mut self, place: Place, length: usize, why: Why) {
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        self.record(Event::new(place, 0, length, Tags::of_skip(why)));
+    }
+
+    /// What the first pass decided at `place`; `None` where it waited for more.
+    pub fn find(&mut self, place: Place) -> Option<(u32, Decision)> {
+        let here = |event: &Event| {
+            event.packet == place.packet
+                && event.tags.has(Tags::SIDE) == place.lane.side()
+                && event.position == place.position
+        };
+        let index = match self.events.get(self.cursor).is_some_and(here) {
+            true => self.cursor,
+            false => {
+                let first = self.events.partition_point(|event| event.packet < place.packet);
+                let same = self.events.iter().skip(first).take_while(|event| event.packet == place.packet);
+                first.checked_add(same.into_iter().position(here)?)?
+            }
+        };
+        self.cursor = index.saturating_add(1);
+        let event = self.events.get(index)?;
+        let id = u32::try_from(index).ok()?;
+        if event.tags.has(Tags::SKIP) {
+            return Some((id, Decision::Skip(event.op as usize, event.tags.why())));
+        }
+        let kind = event.tags.kind();
+        let base = if kind.answers() { operation::base(event.op) } else { event.op };
+        let extent = event.tags.has(Tags::OWN_EXTENT).then(|| self.extents.get(&id).copied()).flatten();
+        let wrong_length = event.tags.has(Tags::WRONG_LENGTH);
+        let meaning = Meaning { kind, sender: event.tags.sender(), base };
+        Some((id, Decision::Frame { meaning, wrong_length, extent }))
+    }
+
+    pub fn event(&self, id: u32) -> Option<&Event> {
+        self.events.get(id as usize)
+    }
+
+    /// The frames of a packet.
+    pub fn frames_of(&self, packet: u32) -> impl Iterator<Item = (&Self, u32, &Event)> {
+        let first = self.events.partition_point(|event| event.packet < packet);
+        let behind = self.events.get(first..).unwrap_or_default();
+        let same = behind.iter().take_while(move |event| event.packet == packet);
+        let numbered = (u32::try_from(first).unwrap_or(NOBODY)..NOBODY).zip(same);
+        numbered.filter(|(_, event)| !event.tags.has(Tags::SKIP)).map(move |(id, event)| (self, id, event))
+    }
+
+    /// The newest frame.
+    pub fn last_frame(&self) -> Option<u32> {
+        self.last_frame
+    }
+
+    pub fn packet(&self, id: u32) -> u32 {
+        self.event(id).map_or(0, |event| event.packet)
+    }
+
+    fn time(&self, id: u32) -> i64 {
+        self.event(id).map_or(i64::MIN, Event::time)
+    }
+
+    /// The other half of an inferred acknowledgement.
+    pub fn inferred(&self, id: u32) -> Option<u32> {
+        self.inferred.get(&id).copied()
+    }
+
+    /// Time between a heartbeat and the one before, and the same of the one before.
+    pub fn intervals(&self, id: u32) -> Option<(i64, Option<i64>)> {
+        let place = self.heartbeats.binary_search(&id).ok()?;
+        let time = |back: usize| Some(self.time(*self.heartbeats.get(place.checked_sub(back)?)?));
+        let (now, before) = (time(0)?, time(1)?);
+        Some((now.saturating_sub(before), time(2).map(|first| before.saturating_sub(first))))
+    }
+
+    pub fn growth(&self, id: u32) -> Option<&Growth> {
+        self.growth.get(&id)
+    }
+
+    pub(super) fn set_growth(&mut self, id: u32, growth: Growth) {
+        self.growth.insert(id, growth);
+    }
+
+    fn record(&mut self, event: Event) -> Option<u32> {
+        if self.events.last().is_some_and(|last| last.packet > event.packet) {
+            return None;
+        }
+        let id = u32::try_from(self.events.len()).ok().filter(|id| *id != NOBODY)?;
+        grow(&mut self.events);
+        self.events.push(event);
+        Some(id)
+    }
+
+    /// Says of each of two frames where the other is.
+    fn relate(&mut self, later: u32, back: Fact, earlier: u32, ahead: Fact) {
+        let (later_packet, earlier_packet) = (self.packet(later), self.packet(earlier));
+        self.remarks.add(later, back, earlier_packet);
+        self.remarks.add(earlier, ahead, later_packet);
+    }
+
+    /// Opens a request. Returns whether it was sent before.
+    fn request(&mut self, event: u32, frame: &Observed<'_>, side: usize) -> bool {
+        let beats = frame.meaning.kind == Kind::HeartbeatRequest;
+        if beats {
+            grow(&mut self.heartbeats);
+            self.heartbeats.push(event);
+        }
+        if frame.expects {
+            self.open = self.open.saturating_add(1);
+        }
+        if frame.unlisted {
+            self.infer(event, frame.time);
+        }
+        let Some(newest) = self.newest.get_mut(side) else { return false };
+        let before = newest.get(frame.seq);
+        newest.set(frame.seq, event);
+        let Some((before, older)) = before.and_then(|before| Some((before, *self.event(before)?))) else {
+            return false;
+        };
+        let same = older.op == frame.op;
+        if older.is_open() {
+            self.supersede(before, event);
+            if !same {
+                self.remarks.add(event, Fact::SeqInUse, older.op);
+            }
+        }
+        // A client that counts anew begins at 1; heartbeats and identify repeat their seqids.
+        let repeats = same && is_ordinary(frame.seq) && !beats;
+        if repeats && older.is_open() {
+            self.again(event, before, Fact::Retry);
+        } else if repeats && frame.seq != 1 && !self.restarted_since(before, side) {
+            self.again(event, before, Fact::DuplicateRequest);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Whether the client began at 1 again, so that it may use all of its seqids again.
+    fn restarted_since(&self, event: u32, side: usize) -> bool {
+        let counted = self.counted.get(side).copied().flatten();
+        counted.is_some_and(|counted| counted.restart > event)
+    }
+
+    fn supersede(&mut self, older: u32, newer: u32) {
+        self.relate(newer, Fact::Supersedes, older, Fact::SupersededIn);
+        let Some(event) = self.events.get_mut(older as usize) else { return };
+        event.tags.set(Tags::SUPERSEDED);
+        if event.tags.has(Tags::EXPECTS) {
+            self.open = self.open.saturating_sub(1);
+        }
+    }
+
+    fn again(&mut self, event: u32, before: u32, how: Fact) {
+        let first = self.firsts.get(&before).copied().unwrap_or(before);
+        self.firsts.insert(event, first);
+        self.relate(event, Fact::RetryOf, first, Fact::RetriedIn);
+        self.remarks.add(event, how, 0);
+    }
+
+    fn response(&mut self, event: u32, frame: &Observed<'_>, asker: usize) {
+        let request = self.newest.get(asker).and_then(|newest| newest.get(frame.seq));
+        let Some((request, asked)) = request.and_then(|request| Some((request, *self.event(request)?)))
+        else {
+            let counted = self.counted.get(asker).copied().flatten();
+            let after_first =
+                counted.is_some_and(|counted| is_ordinary(frame.seq) && frame.seq >= counted.first);
+            if self.began || after_first {
+                self.remarks.add(event, Fact::NoRequest, 0);
+            }
+            return;
+        };
+        if !asked.is_open() {
+            self.relate(event, Fact::DuplicateOf, asked.partner, Fact::DuplicateIn);
+            return;
+        }
+        self.pair(request, event);
+        if asked.tags.has(Tags::EXPECTS) {
+            self.open = self.open.saturating_sub(1);
+        }
+        if let Some(fetch) = self.fetches.remove(&request) {
+            for notice in &fetch.notices {
+                self.relate(event, Fact::SyncNotice, *notice, Fact::NoticeMessageIn);
+            }
+            self.remarks.add(event, Fact::SyncTime, frame.time.saturating_sub(fetch.since));
+        }
+    }
+
+    /// Makes `later` the partner of `earlier`, and the other way round.
+    fn pair(&mut self, earlier: u32, later: u32) {
+        for (one, other) in [(earlier, later), (later, earlier)] {
+            if let Some(event) = self.events.get_mut(one as usize) {
+                event.partner = other;
+            }
+        }
+        if let Some(other) = self.inferred.remove(&earlier) {
+            self.inferred.remove(&other);
+            self.remarks.add(later, Fact::Inference, -1);
+        }
+    }
+
+    /// Follows the seqids that a client counts up.
+    fn count(&mut self, event: u32, seq: u32, side: usize) {
+        let Some(counted) = self.counted.get_mut(side) else { return };
+        let Some(before) = *counted else {
+            *counted = Some(Counted { first: seq, last: seq, restart: 0 });
+            if seq != 1 {
+                self.remarks.add(event, Fact::LateStart, 0);
+            }
+            return;
+        };
+        let last = before.last;
+        let restart = if seq == 1 { event } else { before.restart };
+        *counted = Some(Counted { last: seq, restart, ..before });
+        let fact = match seq {
+            1 => Fact::SeqRestart,
+            _ if seq == last || last.checked_add(1) == Some(seq) => return,
+            _ if seq > last => Fact::SeqGap,
+            _ => Fact::SeqBack,
+        };
+        self.remarks.add(event, fact, last);
+    }
+
+    fn acknowledge(&mut self, ack: u32, frame: &Observed<'_>) {
+        if self.pushes.is_empty() {
+            return self.acknowledge_notice(ack, frame.time);
+        }
+        let by_time = frame.elapsed_ms.and_then(|ms| {
+            let sent = frame.time.saturating_sub(i64::from(ms).saturating_mul(1_000_000));
+            let off = |index: usize| {
+                let push = self.pushes.get(index)?;
+                Some((self.time(*push).saturating_sub(sent).saturating_abs(), index))
+            };
+            let behind = self.pushes.partition_point(|push| self.time(*push) < sent);
+            let nearest = [behind.checked_sub(1).and_then(off), off(behind)].into_iter().flatten().min();
+            let (_, index) = nearest.filter(|(off, _)| *off <= ACK_TOLERANCE)?;
+            // Of pushes of the same moment the oldest: the next acknowledgement is the next one's.
+            let moment = self.time(*self.pushes.get(index)?);
+            Some(self.pushes.partition_point(|push| self.time(*push) < moment))
+        });
+        if by_time.is_some()
+            && let Some(event) = self.events.get_mut(ack as usize)
+        {
+            event.tags.set(Tags::BY_TIME);
+        }
+        // The SyncKey is cumulative: earlier ones count as acknowledged with it.
+        for _ in 0..by_time.unwrap_or(0) {
+            if let Some(push) = self.pushes.pop_front() {
+                self.pair(push, ack);
+                let packet = self.packet(push);
+                self.remarks.add(ack, Fact::AckTo, packet);
+            }
+        }
+        if let Some(push) = self.pushes.pop_front() {
+            self.pair(push, ack);
+        }
+        if self.pushes.is_empty() {
+            self.waiting.clear();
+        }
+    }
+
+    /// Clients also acknowledge notices, which do not ask for it.
+    fn acknowledge_notice(&mut self, ack: u32, time: i64) {
+        match self.notice.take() {
+            Some(notice) if time.saturating_sub(self.time(notice)) <= INFERRED_ACK => {
+                self.relate(ack, Fact::AckNotice, notice, Fact::NoticeAck);
+            }
+            _ if self.began || self.push_seen => self.remarks.add(ack, Fact::NoPush, 0),
+            _ => {}
+        }
+    }
+
+    /// Remembers that a request of an unlisted operation may acknowledge the oldest push that nothing
+    /// does yet.
+    fn infer(&mut self, request: u32, time: i64) {
+        while let Some(push) = self.waiting.pop_front() {
+            let recent = time.saturating_sub(self.time(push)) <= INFERRED_ACK;
+            if recent && self.event(push).is_some_and(Event::is_open) {
+                self.inferred.insert(push, request);
+                self.inferred.insert(request, push);
+                self.remarks.add(request, Fact::Inference, 1);
+                return;
+            }
+        }
+    }
+
+    /// Follows how messages travel.
+    fn sync(&mut self, event: u32, frame: &Observed<'_>) {
+        match (frame.sync, frame.meaning.kind) {
+            (Sync::Notice, Kind::Push) => {
+                self.notice = Some(event);
+                self.news(event, frame.time);
+                if self.notices.len() < MOST_NOTICES {
+                    self.notices.push((event, frame.selector));
+                }
+            }
+            (Sync::Message, Kind::Push) => self.news(event, frame.time),
+            (Sync::Send, Kind::Request) => {
+                if self.sends.len() == MOST_SENDS {
+                    self.sends.pop_front();
+                }
+                self.sends.push_back(event);
+            }
+            (Sync::Fetch(news), Kind::Request) => self.fetch(event, news),
+            _ => {}
+        }
+    }
+
+    /// News that follows a send is probably its echo.
+    fn news(&mut self, event: u32, time: i64) {
+        let Some(send) = self.sends.pop_back() else { return };
+        let since = time.saturating_sub(self.time(send));
+        if since > ECHO {
+            // Those below it are older still.
+            self.sends.clear();
+            return;
+        }
+        self.relate(event, Fact::NewsSend, send, Fact::SendNews);
+        self.remarks.add(event, Fact::NewsTime, since);
+    }
+
+    fn fetch(&mut self, event: u32, news: u32) {
+        let (fetched, left): (Vec<_>, Vec<_>) =
+            self.notices.drain(..).partition(|(_, selector)| selector & news != 0);
+        self.notices = left;
+        let notices: Vec<u32> = fetched.into_iter().map(|(notice, _)| notice).collect();
+        let Some(first) = notices.first() else { return };
+        let since = self.time(*first);
+        for notice in &notices {
+            self.relate(event, Fact::SyncNotice, *notice, Fact::NoticeSyncIn);
+        }
+        self.fetches.insert(event, Fetch { since, notices });
+    }
+}

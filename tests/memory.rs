@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What the state of a capture costs: bytes on the heap, counted by the allocator, indexes and spare room
+//! included.
+
+use allocation_counter::measure;
+use wechat_dissector::config::Config;
+use wechat_dissector::dissector::{Dissector, Segment, Step};
+use wechat_dissector::report::Wanted;
+use wechat_traffic::body::{self, sync_key::SyncKey};
+use wechat_traffic::pdu::{Pdu, op, seq};
+
+struct Link {
+    dissector: Dissector,
+    positions: [u32; 2],
+    packet: u32,
+}
+
+impl Link {
+    fn new() -> Self {
+        Self { dissector: Dissector::new(Config::default()), positions: [1, 1], packet: 0 }
+    }
+
+    fn send(&mut self, from_server: bool, frame: &[u8]) {
+        self.packet += 1;
+        let position = &mut self.positions[usize::from(from_server)];
+        let ports = if from_server { (8080, 50000) } else { (50000, 8080) };
+        let segment = Segment {
+            data: frame,
+            reported: frame.len(),
+            stream: 0,
+            shown_stream: 0,
+            began: true,
+            src_address: &[1],
+            dst_address: &[1],
+            side: from_server,
+            position: *position,
+            counted: true,
+            packet: self.packet,
+            time: i64::from(self.packet) * 1_000_000,
+            src_port: ports.0,
+            dst_port: ports.1,
+            server_port: 8080,
+            first_visit: true,
+            more: true,
+            wanted: Wanted::default(),
+        };
+        assert_eq!(self.dissector.step(&segment), Step::Consumed(frame.len()));
+        *position = position.wrapping_add(frame.len() as u32);
+    }
+}
+
+/// The most bytes in use for each exchange, of captures of different lengths: lists grow in steps, and
+/// have the most room to spare behind one.
+fn bytes_for_each(exchange: impl Fn(&mut Link, u32)) -> f64 {
+    let bytes = |count: u32| {
+        let mut link = Link::new();
+        let used = measure(|| (1..=count).for_each(|seq| exchange(&mut link, seq))).bytes_current;
+        used as f64 / f64::from(count)
+    };
+    (0..8).map(|step| bytes(4_000 + 331 * step)).fold(0.0, f64::max)
+}
+
+#[track_caller]
+fn assert_within_64(name: &str, bytes: f64) {
+    println!("{name}: {bytes:.1} bytes");
+    assert!(bytes <= 64.0, "{name}: {bytes:.1} bytes");
+}
+
+#[test]
+fn an_exchange_costs_at_most_64_bytes() {
+    let bytes = bytes_for_each(|link, seq| {
+        let request = Pdu::new(op::NEW_SEND_MSG, seq, vec![9; 20]);
+        link.send(false, &request.encode());
+        link.send(true, &request.response(vec![9; 8]).encode());
+    });
+    assert_within_64("request and response", bytes);
+}
+
+#[test]
+fn many_open_requests_cost_no_more() {
+    let bytes = bytes_for_each(|link, seq| {
+        link.send(false, &Pdu::new(op::NEW_SEND_MSG, seq, vec![9; 20]).encode());
+    });
+    assert_within_64("request without response", bytes);
+}
+
+#[test]
+fn a_heartbeat_costs_what_an_exchange_costs() {
+    let bytes = bytes_for_each(|link, _| {
+        let beat = Pdu::empty(op::NOOP, seq::NOOP);
+        link.send(false, &beat.encode());
+        link.send(true, &beat.response(Vec::new()).encode());
+    });
+    assert_within_64("heartbeat and its answer", bytes);
+}
+
+#[test]
+fn a_push_and_its_acknowledgement_cost_no_more() {
+    let push = Pdu::new(op::PUSH, seq::PUSH, body::push(body::PUSH_WANTS_ACK, &[9; 40])).encode();
+    let bytes = bytes_for_each(|link, seq| {
+        link.send(true, &push);
+        // A SyncKey without keys: how keys grow is remembered besides, for each that changes.
+        link.send(false, &Pdu::new(op::PUSH_ACK, seq, body::push_ack(0, &SyncKey(Vec::new()))).encode());
+    });
+    assert_within_64("push and acknowledgement", bytes);
+}
