@@ -28,7 +28,7 @@ fn main() {
         report(&format!("state {name}"), &stream, |stream| dissect(stream, nothing));
         let info = Wanted { columns: true, ..nothing };
         report(&format!("info {name}"), &stream, |stream| dissect(stream, info));
-        let all = Wanted { columns: true, items: true, labels: true };
+        let all = Wanted { columns: true, items: true, labels: true, record: true };
         report(&format!("items {name}"), &stream, |stream| dissect(stream, all));
     }
 }
@@ -102,6 +102,11 @@ fn dissect(stream: &[Vec<u8>], wanted: Wanted) -> usize {
                 counted: true,
                 packet: index as u32 + 1,
                 time: index as i64 * 1_000_000,
+                shown_stream: 0,
+                began: true,
+                src_address: &[192, 0, 2, 1],
+                dst_address: &[192, 0, 2, 2],
+                server_port: 8080,
                 src_port: if side { 8080 } else { 50_000 },
                 dst_port: if side { 50_000 } else { 8080 },
                 first_visit: true,

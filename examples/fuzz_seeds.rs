@@ -93,15 +93,15 @@ fn session(capture: &Capture) -> Vec<u8> {
 }
 
 fn abi(capture: &Capture) -> Vec<u8> {
-    let mut seed = vec![0, 0, 5, 0];
+    let mut seed = vec![4, 0, 4, b'j', b's', b'o', b'n', 0, 0, 5, 0];
     let mut positions = [0u16; 2];
     for (index, packet) in segments(capture).take(200).enumerate() {
         let side = is_server(packet);
         let position = &mut positions[usize::from(side)];
         let bytes = &packet.payload[..packet.payload.len().min(500)];
-        for call in [6, 7] {
+        for call in [6, 8] {
             // First visit, more, counted, with a stream; all wanted.
-            seed.extend([call, 0, 0b1_0111 | u8::from(side) << 3, 7, index as u8 + 1]);
+            seed.extend([call, 0, 0b1_0111 | u8::from(side) << 3, 15, index as u8 + 1]);
             seed.extend(position.to_be_bytes());
             seed.extend([0, 0]);
             seed.extend((bytes.len() as u16).to_be_bytes());

@@ -13,6 +13,7 @@ use wechat_dissector::ffi;
 use wechat_dissector::fields::{FIELDS, NOTES, P, PREFERENCES};
 use wechat_dissector::framing::{Lane, Verdict, View};
 use wechat_dissector::report::{Item, ItemKind, Report, Wanted};
+use wechat_dissector::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS};
 
 /// A target's name and what it does.
 pub type Target = (&'static str, fn(&[u8]));
@@ -42,7 +43,29 @@ pub const OPERATIONS: [u32; 18] = [
     4711,
 ];
 
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
+const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
+
+/// A segment of the client's, with no bytes yet.
+const SEGMENT: Segment<'_> = Segment {
+    data: &[],
+    reported: 0,
+    stream: 0,
+    side: false,
+    position: 0,
+    counted: true,
+    packet: 1,
+    time: 0,
+    shown_stream: 0,
+    began: true,
+    src_address: &[192, 0, 2, 1],
+    dst_address: &[192, 0, 2, 2],
+    src_port: 50_000,
+    dst_port: 8080,
+    server_port: 8080,
+    first_visit: true,
+    more: false,
+    wanted: ALL,
+};
 
 /// Longest stretch that the carrier keeps for a frame.
 const MOST_KEPT: usize = 8192;
@@ -211,14 +234,13 @@ fn visit(dissector: &mut Dissector, packets: &[Packet], index: usize, first_visi
             stream: *stream,
             side: *side,
             position: position.wrapping_add(used as u32),
-            counted: true,
             packet: index as u32 + 1,
             time: *time,
             src_port: if *side { 8080 } else { 50_000 },
             dst_port: if *side { 50_000 } else { 8080 },
             first_visit,
             more: *more,
-            wanted: ALL,
+            ..SEGMENT
         };
         let Step::Consumed(length) = dissector.step(&segment) else { break };
         assert!(length > 0 && length <= rest.len(), "{length} of {}", rest.len());
@@ -245,21 +267,8 @@ pub fn body(data: &[u8]) {
     config.set_number(P::SHOW_ACCOUNT, u32::from(flags & 1));
     let mut dissector = Dissector::new(config);
     let captured = frame.len().saturating_sub(cut_off);
-    let segment = Segment {
-        data: &frame[..captured],
-        reported: frame.len(),
-        stream: 0,
-        side: flags & 2 != 0,
-        position: 0,
-        counted: true,
-        packet: 1,
-        time: 0,
-        src_port: 50_000,
-        dst_port: 8080,
-        first_visit: true,
-        more: false,
-        wanted: ALL,
-    };
+    let segment =
+        Segment { data: &frame[..captured], reported: frame.len(), side: flags & 2 != 0, ..SEGMENT };
     assert!(
         matches!(dissector.step(&segment), Step::Consumed(length) if length > 0 && length <= frame.len())
     );
@@ -283,33 +292,44 @@ pub fn abi(data: &[u8]) {
     let mut input = Input(data);
     let mut config = None;
     let mut handle = None;
+    let mut lines = None;
     let mut report = std::mem::MaybeUninit::uninit();
     while !input.is_over() {
         let call = input.u8();
         let preference = u16::from(input.u8()) % (PREFERENCES.len() as u16 + 1);
-        match call % 10 {
+        match call % 12 {
             0 => {
                 ffi::wechat_config_free(config.take());
                 config = ffi::wechat_config_new();
             }
-            1 => drop(ffi::wechat_config_set_number(config.as_deref_mut(), preference, input.u32())),
+            1 => {
+                ffi::wechat_config_set_number(config.as_deref_mut(), preference, input.u32());
+            }
             2 => {
                 let text = text(&mut input);
                 // SAFETY: NULL or ended by a NUL.
                 unsafe { ffi::wechat_config_set_ports(config.as_deref_mut(), preference, pointer(&text)) };
             }
-            3 | 4 => {
+            3 => {
                 let texts = [text(&mut input), text(&mut input), text(&mut input)];
                 let cells = texts.each_ref().map(pointer);
                 let count = usize::from(input.u8() % 4);
-                let mut message = [0x55 as c_char; 40];
-                let size = usize::from(input.u8()) % message.len();
+                let mut room = Room::new(&mut input);
                 // SAFETY: at most three texts, each NULL or ended by a NUL, and room for `size` bytes.
                 unsafe {
                     ffi::wechat_config_add_row(config.as_deref_mut(), preference, cells.as_ptr(), count);
-                    ffi::wechat_row_check(preference, cells.as_ptr(), count, message.as_mut_ptr(), size);
+                    ffi::wechat_row_check(preference, cells.as_ptr(), count, room.text(), room.size);
                 }
-                assert!(message[size..].iter().all(|byte| *byte == 0x55), "written beyond the room given");
+                room.check();
+            }
+            4 => {
+                ffi::wechat_lines_free(lines.take());
+                let words = text(&mut input);
+                let mut filter = ptr::null();
+                // SAFETY: NULL or ended by a NUL.
+                lines = unsafe { ffi::wechat_lines_new(pointer(&words), &raw mut filter) };
+                // SAFETY: no record.
+                unsafe { ffi::wechat_lines_write(lines.as_deref_mut(), None) };
             }
             5 => {
                 ffi::wechat_dissector_free(handle.take());
@@ -320,6 +340,24 @@ pub fn abi(data: &[u8]) {
                 // SAFETY: the bytes are there.
                 unsafe { ffi::wechat_claim(handle.as_deref_mut(), Some(&segment)) };
             }
+            7 => {
+                let segment = segment(&mut input);
+                let mut room = Room::new(&mut input);
+                let filter = usize::from(preference);
+                // SAFETY: the addresses are there, and room for `size` bytes.
+                unsafe {
+                    ffi::wechat_packet_filter(
+                        handle.as_deref(),
+                        filter,
+                        Some(&segment),
+                        room.text(),
+                        room.size,
+                    );
+                    ffi::wechat_stream_filter(segment.stream, room.text(), room.size);
+                    ffi::wechat_ends_filter(Some(&segment), room.text(), room.size);
+                }
+                room.check();
+            }
             _ => {
                 let segment = segment(&mut input);
                 // SAFETY: the bytes are there; the report is written before it is read.
@@ -329,13 +367,55 @@ pub fn abi(data: &[u8]) {
                 assert!(result != ffi::wechat_result::Failed, "the library failed");
                 if result == ffi::wechat_result::Ok {
                     // SAFETY: written by the call.
-                    look_at(unsafe { report.assume_init_ref() }, &segment);
+                    let report = unsafe { report.assume_init_ref() };
+                    look_at(report, &segment);
+                    count(report, lines.as_deref_mut());
                 }
             }
         }
     }
     ffi::wechat_config_free(config);
+    ffi::wechat_lines_free(lines);
     ffi::wechat_dissector_free(handle);
+}
+
+/// Room for a text, of which only the first `size` bytes may be written.
+struct Room {
+    bytes: [u8; 80],
+    size: usize,
+}
+
+impl Room {
+    const UNTOUCHED: u8 = 0x55;
+
+    fn new(input: &mut Input<'_>) -> Self {
+        Self { bytes: [Self::UNTOUCHED; 80], size: usize::from(input.u8()) % 80 }
+    }
+
+    fn text(&mut self) -> *mut c_char {
+        if self.size == 0 { ptr::null_mut() } else { self.bytes.as_mut_ptr().cast() }
+    }
+
+    fn check(&self) {
+        let rest = &self.bytes[self.size..];
+        assert!(rest.iter().all(|byte| *byte == Self::UNTOUCHED), "written beyond the room given");
+    }
+}
+
+/// What the statistics make of a record.
+fn count(report: &ffi::wechat_report, lines: Option<&mut ffi::wechat_lines>) {
+    // SAFETY: NULL, or a record that is valid until the next call with the handle.
+    let Some(record) = (unsafe { report.record.as_ref() }) else { return };
+    let mut ticks = [Tick::default(); WECHAT_MOST_TICKS];
+    let mut samples = [Sample::default(); WECHAT_MOST_SAMPLES];
+    // SAFETY: room for as many; the record's texts are the report's.
+    unsafe {
+        assert!(ffi::wechat_tree_ticks(Some(record), ticks.as_mut_ptr(), ticks.len()) <= ticks.len());
+        assert!(
+            ffi::wechat_delivery_samples(Some(record), samples.as_mut_ptr(), samples.len()) <= samples.len()
+        );
+        ffi::wechat_lines_write(lines, Some(record));
+    }
 }
 
 /// A text, now and then none.
@@ -352,6 +432,8 @@ fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
     text.as_ref().map_or(ptr::null(), |text| text.as_ptr().cast())
 }
 
+const ADDRESSES: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+
 /// A segment whose bytes are those of the input, so that reading beyond them is seen.
 fn segment(input: &mut Input<'_>) -> ffi::wechat_segment {
     let (flags, wanted) = (u32::from(input.u8()), u32::from(input.u8()));
@@ -367,7 +449,13 @@ fn segment(input: &mut Input<'_>) -> ffi::wechat_segment {
         nanoseconds: 0,
         packet,
         stream,
+        shown_stream: stream,
         position,
+        src_address: ADDRESSES.as_ptr(),
+        dst_address: ADDRESSES.as_ptr(),
+        src_length: [0, 4, 16, 7][usize::from(packet as u8 % 4)],
+        dst_length: 4,
+        server_port: 8080,
         src_port: if flags & ffi::WECHAT_SIDE != 0 { 8080 } else { 50_000 },
         dst_port: if flags & ffi::WECHAT_SIDE != 0 { 50_000 } else { 8080 },
         flags,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Heap allocations for each frame, once a capture is under way. What the first pass remembers grows by
-//! doubling, so a few frames in a thousand bring an allocation, and no later visit does.
+//! Heap allocations for each frame, once a capture is under way. What the first pass remembers grows a
+//! thirty-second at a time, so a few frames in a thousand bring an allocation; a SyncKey is kept in a block of
+//! its own, so each frame with one does. No later visit allocates.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -40,14 +41,14 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true };
+const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
 
 /// Frames before it counts, and while it counts.
 const WARM_UP: usize = 5000;
 const MEASURED: usize = 20_000;
 
-/// What is remembered doubles: of the frames measured, this many may bring an allocation.
-const DOUBLINGS: usize = 12;
+/// Of the frames measured, this many may bring an allocation because a list has grown.
+const GROWTHS: usize = MEASURED / 100;
 
 /// A frame, or bytes that are none, from one of the two sides.
 type Sent = (bool, Vec<u8>);
@@ -98,6 +99,11 @@ impl Run {
                 counted: true,
                 packet,
                 time: i64::from(packet) * 1_000_000,
+                shown_stream: 3,
+                began: true,
+                src_address: &[192, 0, 2, 1],
+                dst_address: &[192, 0, 2, 2],
+                server_port: 8080,
                 src_port: if side { 8080 } else { 50_000 },
                 dst_port: if side { 50_000 } else { 8080 },
                 first_visit,
@@ -148,9 +154,9 @@ fn sent(side: bool, pdus: &[&Pdu]) -> Sent {
 }
 
 #[track_caller]
-fn assert_steady(story: &[Sent]) {
+fn assert_steady(story: &[Sent], with_synckey: usize) {
     let (first, later) = measure(story);
-    assert!(first <= DOUBLINGS, "{first} of {MEASURED} frames allocated");
+    assert!(first <= with_synckey + GROWTHS, "{first} of {MEASURED} frames allocated");
     assert_eq!(later, 0, "frames allocated on a later visit");
 }
 
@@ -167,10 +173,13 @@ fn exchanges_with_bodies_and_info() {
     let requests = [account.send_message(300), account.sync(), account.heartbeat()];
     let answers =
         [account.message_sent(&requests[0]), account.synced(&requests[1], 700), requests[2].response(vec![])];
-    assert_steady(&[
-        sent(false, &[&requests[0], &requests[1], &requests[2]]),
-        sent(true, &[&answers[0], &answers[1], &answers[2]]),
-    ]);
+    assert_steady(
+        &[
+            sent(false, &[&requests[0], &requests[1], &requests[2]]),
+            sent(true, &[&answers[0], &answers[1], &answers[2]]),
+        ],
+        0,
+    );
 }
 
 #[test]
@@ -178,7 +187,7 @@ fn pushes_and_acknowledgements() {
     let mut account = account();
     let push = account.push(true, 200);
     let ack = account.push_ack(std::time::Duration::from_millis(1));
-    assert_steady(&[sent(true, &[&push]), sent(false, &[&ack])]);
+    assert_steady(&[sent(true, &[&push]), sent(false, &[&ack])], MEASURED / 2);
 }
 
 #[test]
@@ -188,5 +197,5 @@ fn resynchronisation() {
     let mut broken = sent(false, &[&requests[0]]).1;
     broken.extend([0xa5; 64]);
     broken.extend(sent(false, &[&requests[1], &requests[2]]).1);
-    assert_steady(&[(false, broken)]);
+    assert_steady(&[(false, broken)], 0);
 }
