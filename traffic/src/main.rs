@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
-use wechat_traffic::{case, exchanges, fault, loopback, sample, truth};
+use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth};
 
 const USAGE: &str = "\
 wechat-traffic: seeded WeChat long-link traffic
@@ -23,6 +23,8 @@ wechat-traffic: seeded WeChat long-link traffic
   case NAME OUT.pcap [--seed N] [--truth FILE]    a capture for one question
   faults                                          lists the faults
   robust FAULT SEED OUT.pcap TRUTH.jsonl          a session with one fault
+  attacks                                         lists the captures that are dear for their size
+  attack NAME BYTES OUT.pcap                      one of them
   bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
@@ -135,6 +137,16 @@ fn run(mut arguments: Arguments) -> Result<()> {
         }
         "cases" => list(case::CASES.iter().map(|case| (case.name, case.about))),
         "faults" => list(fault::FAULTS.iter().map(|fault| (fault.name, fault.about))),
+        "attacks" => list(adversarial::ATTACKS.iter().map(|attack| (attack.name, attack.about))),
+        "attack" => {
+            let name = arguments.next("NAME")?.string()?;
+            let bytes = arguments.next("BYTES")?.parse()?;
+            let out = arguments.next("OUT.pcap")?.into();
+            arguments.finish()?;
+            let attack = adversarial::find(&name).ok_or_else(|| format!("no attack is called {name}"))?;
+            adversarial::write(create(out)?, attack, bytes, arguments.seed)?;
+            Ok(())
+        }
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
         "talk" => {

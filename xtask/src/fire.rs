@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
-use wechat_traffic::{case, fault, sample};
+use wechat_traffic::{adversarial, case, fault, sample};
 use xtask::sandbox::Sandbox;
 use xtask::{cargo, process};
 
@@ -35,6 +35,9 @@ const KEPT: &str = "54";
 /// No capture needs a tenth of it.
 const LIMIT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(5);
+
+/// Bytes of each adversarial capture.
+const ATTACK: u64 = 50_000;
 
 /// What a dissector's bug looks like in what tshark prints.
 const BUGS: [&str; 6] = [
@@ -259,7 +262,7 @@ impl std::fmt::Display for Mutation<'_> {
     }
 }
 
-/// The sample, every case and every fault of the generator, and a piece of the large capture.
+/// The sample, every case, fault and attack of the generator, and a piece of the large capture.
 fn originals(sandbox: &Sandbox) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     let mut add = |name: &str, capture: &Capture| -> Result<()> {
@@ -274,6 +277,11 @@ fn originals(sandbox: &Sandbox) -> Result<Vec<PathBuf>> {
     }
     for fault in fault::FAULTS {
         add(&format!("fault-{}", fault.name), &fault::robust(fault, 1))?;
+    }
+    for attack in adversarial::ATTACKS {
+        let path = sandbox.path().join(format!("attack-{}.pcap", attack.name));
+        adversarial::write(BufWriter::new(File::create(&path)?), attack, ATTACK, 1)?;
+        paths.push(path);
     }
     let path = sandbox.path().join("bench.pcap");
     let bench = Bench { frames: 500, connections: 10, seed: 1, dress: Dress::LongLink };
