@@ -95,6 +95,7 @@ fn shim() -> Result<(), Box<dyn Error>> {
         }
     }
     build.include("include").std("gnu11").warnings(true).extra_warnings(true).warnings_into_errors(true);
+    sanitize(&mut build);
     // Wireshark's own headers are not ours to warn about.
     for path in &wireshark.include_paths {
         build.flag("-isystem").flag(path);
@@ -108,4 +109,22 @@ fn shim() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-undefined,dynamic_lookup");
     }
     Ok(())
+}
+
+/// `cargo xtask fire` sets the variable: the shim is built for the address and undefined-behaviour sanitizers,
+/// whose libraries the host is given before it loads the plugin.
+#[cfg(feature = "wireshark")]
+fn sanitize(build: &mut cc::Build) {
+    const VARIABLE: &str = "WECHAT_SANITIZE";
+    println!("cargo::rerun-if-env-changed={VARIABLE}");
+    let Ok(wanted) = env::var(VARIABLE) else { return };
+    for flag in
+        ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
+    {
+        build.flag(flag);
+    }
+    if wanted == "planted" {
+        println!("cargo::rerun-if-changed=tests/support/planted.c");
+        build.file("tests/support/planted.c");
+    }
 }

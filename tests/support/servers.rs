@@ -12,7 +12,7 @@ use crate::plugin::need;
 const PROGRAMS: [&str; 10] =
     ["timeout", "unshare", "sh", "ip", "ss", "dumpcap", "nginx", "curl", "openssl", "python3"];
 
-/// Seconds after which everything is killed; it takes four.
+/// Seconds after which everything is killed; it takes four. Not by a polite signal alone: unshare ignores it.
 const LIMIT: &str = "60";
 
 /// A capture, and the keys of the TLS connections in it.
@@ -28,7 +28,12 @@ impl Servers {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/servers.sh");
         let script_in = |arguments: &[&str]| {
             let mut command = Command::new("timeout");
-            command.args([LIMIT, "unshare"]).args(arguments).arg("sh").arg(&script).arg(folder);
+            command
+                .args(["--kill-after=5", LIMIT, "unshare"])
+                .args(arguments)
+                .arg("sh")
+                .arg(&script)
+                .arg(folder);
             process::output(&mut command)
         };
         // An ordinary user may be root in a namespace of users.

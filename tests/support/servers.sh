@@ -61,7 +61,7 @@ END
 
 dumpcap -q -P -i lo -f tcp -w servers.pcap 2>dumpcap.log &
 dumpcap=$!
-nginx -p "$PWD" -c nginx.conf -e nginx.log 2>nginx.err &
+nginx -p "$PWD/" -c "$PWD/nginx.conf" 2>nginx.err &
 for port in $ports; do
     python3 -m http.server --bind 127.0.0.4 --directory www "$port" >python.log 2>&1 &
     openssl s_server -accept "127.0.0.5:$port" -cert cert.pem -key key.pem -www >s_server.log 2>&1 &

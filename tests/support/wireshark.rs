@@ -176,9 +176,9 @@ impl Opened {
     /// For each packet that a filter finds a line: the fields apart by blanks, a field's values by commas.
     pub fn values(&self, filter: &str, fields: &[&str]) -> Vec<String> {
         let fields = fields.iter().flat_map(|field| ["-e", field]);
-        let options: Vec<&str> =
-            ["-Y", filter, "-T", "fields", "-E", "separator=/s"].into_iter().chain(fields).collect();
-        self.text(&options).lines().map(str::to_owned).collect()
+        let options: Vec<&str> = ["-Y", filter, "-T", "fields"].into_iter().chain(fields).collect();
+        // 4.4 and later escape the separator in values, and no value holds a tab.
+        self.text(&options).lines().map(|line| line.replace('\t', " ")).collect()
     }
 
     /// Every frame shown, in order.

@@ -14,6 +14,7 @@
 //! The crate shares no code with the dissector, because each is there to check the other.
 
 pub mod account;
+pub mod adversarial;
 pub mod bench;
 pub mod body;
 pub mod capture;

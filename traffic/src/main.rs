@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use wechat_traffic::bench::{self, Bench};
+use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
-use wechat_traffic::{case, exchanges, fault, loopback, sample, truth};
+use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth};
 
 const USAGE: &str = "\
 wechat-traffic: seeded WeChat long-link traffic
@@ -23,7 +23,9 @@ wechat-traffic: seeded WeChat long-link traffic
   case NAME OUT.pcap [--seed N] [--truth FILE]    a capture for one question
   faults                                          lists the faults
   robust FAULT SEED OUT.pcap TRUTH.jsonl          a session with one fault
-  bench OUT.pcap --frames N [--connections C] [--seed N]
+  attacks                                         lists the captures that are dear for their size
+  attack NAME BYTES OUT.pcap                      one of them
+  bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
   talk PORT                                       is both, for a capture on the loopback device
@@ -48,6 +50,7 @@ struct Arguments {
     truth: Option<PathBuf>,
     frames: Option<u64>,
     connections: u16,
+    dress: Dress,
     ipv6: bool,
     help: bool,
 }
@@ -61,6 +64,7 @@ impl Arguments {
             truth: None,
             frames: None,
             connections: 1,
+            dress: Dress::default(),
             ipv6: false,
             help: false,
         };
@@ -72,6 +76,11 @@ impl Arguments {
                 Long("truth") => arguments.truth = Some(parser.value()?.into()),
                 Long("frames") => arguments.frames = Some(parser.value()?.parse()?),
                 Long("connections") => arguments.connections = parser.value()?.parse()?,
+                Long("as") => {
+                    let name = parser.value()?.string()?;
+                    let dress = Dress::ALL.into_iter().find(|(known, _)| *known == name);
+                    arguments.dress = dress.ok_or_else(|| format!("{name:?} is no protocol; see --help"))?.1;
+                }
                 Long("ipv6") => arguments.ipv6 = true,
                 Long("help") | Short('h') => arguments.help = true,
                 other => return Err(other.unexpected().into()),
@@ -128,6 +137,16 @@ fn run(mut arguments: Arguments) -> Result<()> {
         }
         "cases" => list(case::CASES.iter().map(|case| (case.name, case.about))),
         "faults" => list(fault::FAULTS.iter().map(|fault| (fault.name, fault.about))),
+        "attacks" => list(adversarial::ATTACKS.iter().map(|attack| (attack.name, attack.about))),
+        "attack" => {
+            let name = arguments.next("NAME")?.string()?;
+            let bytes = arguments.next("BYTES")?.parse()?;
+            let out = arguments.next("OUT.pcap")?.into();
+            arguments.finish()?;
+            let attack = adversarial::find(&name).ok_or_else(|| format!("no attack is called {name}"))?;
+            adversarial::write(create(out)?, attack, bytes, arguments.seed)?;
+            Ok(())
+        }
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
         "talk" => {
@@ -173,6 +192,7 @@ fn write_bench(mut arguments: Arguments) -> Result<()> {
         frames: arguments.frames.ok_or("--frames is missing; see --help")?,
         connections: arguments.connections,
         seed: arguments.seed,
+        dress: arguments.dress,
     };
     let totals = bench::write(create(out)?, &bench)?;
     println!("{} frames in {} packets", totals.frames, totals.packets);

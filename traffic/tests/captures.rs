@@ -4,7 +4,7 @@
 mod common;
 
 use common::{parse, streams, to_bytes};
-use wechat_traffic::bench::{self, Bench, Totals};
+use wechat_traffic::bench::{self, Bench, Dress, Totals};
 use wechat_traffic::capture::Capture;
 use wechat_traffic::packet::Direction;
 use wechat_traffic::pdu::Pdu;
@@ -104,7 +104,7 @@ fn truth_is_json_lines() {
 
 #[test]
 fn bench_writes_as_many_frames_as_told() {
-    let bench = Bench { frames: 101, connections: 3, seed: 1 };
+    let bench = Bench { frames: 101, connections: 3, seed: 1, dress: Dress::LongLink };
     let mut file = Vec::new();
     let totals = bench::write(&mut file, &bench).unwrap();
     let packets = parse(&file);

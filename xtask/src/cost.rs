@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `cargo xtask cost`: what the plugin costs traffic that is not WeChat's.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wechat_traffic::capture::Writer;
 use wechat_traffic::case::foreign_between;
 use wechat_traffic::packet::Endpoints;
+use xtask::cargo;
 use xtask::sandbox::Sandbox;
-use xtask::{cargo, process};
+
+use crate::measure::{self, median, spread};
 
 /// Size of the capture.
 const BYTES: u64 = 100_000_000;
@@ -24,41 +27,42 @@ const SCALE: usize = 8;
 /// Pairs of runs, after one that nobody counts.
 const ROUNDS: usize = 15;
 
-/// Runs `"$@"` and prints its user time in seconds.
-const TIMED: &str = r#"TIMEFORMAT=%3U; { time "$@" >/dev/null 2>&1; } 2>&1"#;
-
 pub fn measure() -> Result<()> {
-    let plugin = cargo::build_plugin()?;
+    println!("\n{}", table(&cargo::build_plugin()?, ROUNDS)?);
+    Ok(())
+}
+
+/// The results as a table.
+pub fn table(plugin: &Path, rounds: usize) -> Result<String> {
     let folder = cargo::target_dir()?.join("cost");
     fs::create_dir_all(&folder)?;
     let capture = folder.join("foreign.pcap");
     generate(&capture)?;
 
-    let (without, with) = (Sandbox::without_plugin()?, Sandbox::new(&plugin)?);
+    let (without, with) = (Sandbox::without_plugin()?, Sandbox::new(plugin)?);
     let without = Run { capture: without.add_file(&capture)?, sandbox: without };
     let with = Run { capture: with.add_file(&capture)?, sandbox: with };
-    println!(
-        "\nUser time of tshark on {} MB of HTTP and TLS, {ROUNDS} pairs of runs in alternation:\n",
+    let mut text = format!(
+        "User time of tshark on {} MB of HTTP and TLS, {rounds} pairs of runs in alternation:\n\n\
+         | tshark | without | with | with / without | of the pairs |\n| --- | ---: | ---: | ---: | ---: |\n",
         BYTES / 1_000_000
     );
-    println!("| tshark | without | with | with / without | of the pairs |");
-    println!("| --- | ---: | ---: | ---: | ---: |");
     for (name, arguments) in [("`-q -z io,stat,0`", &["-q", "-z", "io,stat,0"][..]), ("one-line list", &[])] {
         without.user_time(arguments)?;
         with.user_time(arguments)?;
-        let pairs = (0..ROUNDS).map(|_| Ok((without.user_time(arguments)?, with.user_time(arguments)?)));
+        let pairs = (0..rounds).map(|_| Ok((without.user_time(arguments)?, with.user_time(arguments)?)));
         let pairs: Vec<(f64, f64)> = pairs.collect::<Result<_>>()?;
         let before = median(pairs.iter().map(|pair| pair.0));
         let after = median(pairs.iter().map(|pair| pair.1));
         let ratios = || pairs.iter().map(|(without, with)| with / without);
-        let (least, most) =
-            ratios().fold((f64::MAX, f64::MIN), |(least, most), ratio| (least.min(ratio), most.max(ratio)));
-        println!(
+        let (least, most) = spread(ratios());
+        let _ = writeln!(
+            text,
             "| {name} | {before:.2} s | {after:.2} s | {:.3} | {least:.3} to {most:.3} |",
             median(ratios())
         );
     }
-    Ok(())
+    Ok(text)
 }
 
 /// A sandbox and the capture in it.
@@ -69,17 +73,13 @@ struct Run {
 
 impl Run {
     fn user_time(&self, arguments: &[&str]) -> Result<f64> {
-        let mut bash = self.sandbox.command("bash");
-        bash.args(["-c", TIMED, "bash", "tshark", "-n", "-r"]).arg(&self.capture).args(arguments);
-        let text = process::stdout(&mut bash)?;
-        text.trim().parse().with_context(|| format!("bash printed `{}` for a time", text.trim()))
+        let capture = self.capture.to_string_lossy();
+        let command = ["tshark", "-n", "-r", &capture]
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .map(ToString::to_string);
+        Ok(measure::usage(&self.sandbox, &command.collect::<Vec<_>>())?.seconds)
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Sessions from many clients, one after the other.

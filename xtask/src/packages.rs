@@ -97,6 +97,14 @@ const MANAGERS: [Manager; 4] = [
     },
 ];
 
+/// Debian's packages of all that building and testing need.
+pub fn apt_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = BUILD.iter().chain(TEST).map(|need| need.apt).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Installs what is missing, saying first what and how.
 pub fn ensure_installed(needs: &[&[Need]]) -> Result<()> {
     let missing = missing(needs);

@@ -11,10 +11,13 @@ use xtask::library::{self, Library};
 use xtask::process;
 use xtask::wireshark::Tshark;
 
-use crate::packages;
+use crate::{fire, packages};
 
 /// The promise made to those who load the plugin, in bytes.
 const LARGEST_PLUGIN: u64 = 1_000_000;
+
+/// Mutated captures that tshark reads here; `cargo xtask fire` takes more.
+const MUTATED: usize = 100;
 
 /// Runs every step, up to the first that fails; `arguments` go to `cargo test`.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -25,6 +28,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     step("release plugin", check_plugin)?;
     step("tests", || process::run(cargo("test").args(["--workspace"]).args(arguments)))?;
+    step("mutated captures", || fire::under_fire(MUTATED))?;
     println!("\nEverything passed, in {:.0?}.", start.elapsed());
     Ok(())
 }

@@ -146,6 +146,11 @@ pub fn delete(path: &Path, needs_root: bool) -> String {
     format!("{sudo}rm {}", quote(path))
 }
 
+/// Whether the loader's words are about this file.
+fn is_named(copy: &Copy, line: &str) -> bool {
+    copy.path.file_name().is_some_and(|name| line.contains(&format!("'{}'", name.to_string_lossy())))
+}
+
 /// The copies, seen from this tshark.
 struct Places<'a> {
     facts: &'a Facts,
@@ -288,13 +293,19 @@ impl<'a> Places<'a> {
     }
 
     fn is_about_us(&self, line: &str) -> bool {
-        let named = |copy: &Copy| {
-            copy.path.file_name().is_some_and(|name| line.contains(&format!("'{}'", name.to_string_lossy())))
-        };
-        line.contains("Duplicate protocol name") || self.read().any(named)
+        line.contains("Duplicate protocol name") || self.read().any(|copy| is_named(copy, line))
+    }
+
+    /// Whether a copy of this name has a fault that was told already.
+    fn is_explained(&self, line: &str) -> bool {
+        let faulty = |copy: &&Copy| copy.library != Library::Ours(self.tshark.release);
+        self.read().filter(faulty).any(|copy| is_named(copy, line))
     }
 
     fn complaint(&self, line: &str) -> Finding {
+        if self.is_explained(line) {
+            return fine(format!("Wireshark leaves it out and goes on. Its words: {line}"));
+        }
         match COMPLAINTS.iter().find(|complaint| line.contains(complaint.words)) {
             Some(known) => to_do(
                 format!("Wireshark does not load the plugin: {}. Its words: {line}", known.meaning),

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Seeds for the fuzz targets, from generated captures: `fuzz_seeds FOLDER`. `cargo xtask fuzz` runs it.
+
+#[path = "../fuzz/targets.rs"]
+#[allow(dead_code)]
+mod targets;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use targets::OPERATIONS;
+use wechat_traffic::capture::Capture;
+use wechat_traffic::packet::{Direction, Packet};
+use wechat_traffic::{case, fault, sample};
+
+/// Longer inputs are slow, and no better.
+const LONGEST: usize = 4096;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = PathBuf::from(env::args().nth(1).ok_or("usage: fuzz_seeds FOLDER")?);
+    let mut captures = vec![("sample".to_owned(), sample::capture(1))];
+    captures.extend(case::CASES.iter().map(|case| (case.name.to_owned(), case.capture(1))));
+    captures.extend(fault::FAULTS.iter().map(|fault| (fault.name.to_owned(), fault::robust(fault, 1))));
+    for (name, capture) in &captures {
+        put(&folder, "framing", name, framing(capture))?;
+        put(&folder, "session", name, session(capture))?;
+        put(&folder, "abi", name, abi(capture))?;
+        for (index, body) in bodies(capture).into_iter().enumerate() {
+            put(&folder, "body", &format!("{name}-{index}"), body)?;
+        }
+    }
+    Ok(())
+}
+
+fn put(folder: &Path, target: &str, name: &str, mut seed: Vec<u8>) -> std::io::Result<()> {
+    seed.truncate(LONGEST);
+    fs::create_dir_all(folder.join(target))?;
+    fs::write(folder.join(target).join(name), seed)
+}
+
+/// The segments of the first flow.
+fn segments(capture: &Capture) -> impl Iterator<Item = &Packet> {
+    capture.packets().iter().filter(|packet| packet.flow == 0 && !packet.payload.is_empty())
+}
+
+fn is_server(packet: &Packet) -> bool {
+    packet.direction == Direction::ServerToClient
+}
+
+/// The frames that begin a segment of their own: operation, seqid, body and packet.
+fn frames(capture: &Capture) -> Vec<(u8, u8, &[u8], &Packet)> {
+    let mut frames = Vec::new();
+    for packet in segments(capture) {
+        let mut rest = &packet.payload[..];
+        while let Some((header, behind)) = rest.split_at_checked(16) {
+            let number =
+                |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+            let length = (number(0) as usize).saturating_sub(16);
+            let op = OPERATIONS.iter().position(|op| *op == number(8));
+            if let (Some(op), [0, 16, 0, 1]) = (op, &header[4..8]) {
+                frames.push((op as u8, header[15], &behind[..length.min(behind.len())], packet));
+            }
+            rest = behind.get(length..).unwrap_or_default();
+        }
+    }
+    frames
+}
+
+fn framing(capture: &Capture) -> Vec<u8> {
+    let mut seed = vec![2, 0, 0, 0, 0];
+    for packet in segments(capture).filter(|packet| !is_server(packet)) {
+        seed.push(0);
+        seed.extend((packet.payload.len() as u16).to_be_bytes());
+        seed.extend(&packet.payload);
+    }
+    seed
+}
+
+fn session(capture: &Capture) -> Vec<u8> {
+    let mut seed = vec![0];
+    let mut last = None;
+    for (op, seq, body, packet) in frames(capture) {
+        let since = last.map_or(0, |last| packet.time.saturating_sub(last).as_micros() / 100);
+        last = Some(packet.time);
+        seed.push(u8::from(is_server(packet)) | 16);
+        seed.extend(u16::try_from(since).unwrap_or(u16::MAX).to_be_bytes());
+        let body = &body[..body.len().min(80)];
+        seed.extend([op, seq, body.len() as u8]);
+        seed.extend(body);
+    }
+    seed
+}
+
+fn abi(capture: &Capture) -> Vec<u8> {
+    let mut seed = vec![4, 0, 4, b'j', b's', b'o', b'n', 0, 0, 5, 0];
+    let mut positions = [0u16; 2];
+    for (index, packet) in segments(capture).take(200).enumerate() {
+        let side = is_server(packet);
+        let position = &mut positions[usize::from(side)];
+        let bytes = &packet.payload[..packet.payload.len().min(500)];
+        for call in [6, 8] {
+            // First visit, more, counted, with a stream; all wanted.
+            seed.extend([call, 0, 0b1_0111 | u8::from(side) << 3, 15, index as u8 + 1]);
+            seed.extend(position.to_be_bytes());
+            seed.extend([0, 0]);
+            seed.extend((bytes.len() as u16).to_be_bytes());
+            seed.extend(bytes);
+        }
+        *position = position.wrapping_add(bytes.len() as u16);
+    }
+    seed
+}
+
+fn bodies(capture: &Capture) -> Vec<Vec<u8>> {
+    let body = |(op, seq, body, packet): (u8, u8, &[u8], &Packet)| {
+        let flags = 1 | u8::from(is_server(packet)) << 1 | u8::from(seq == 0) << 3;
+        [&[op, flags], body].concat()
+    };
+    frames(capture).into_iter().map(body).collect()
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Every input of the fuzz targets' corpus, and everything they ever found.
+
+#[path = "../fuzz/targets.rs"]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod targets;
+
+use std::fs;
+use std::path::Path;
+
+use targets::TARGETS;
+
+#[test]
+fn the_corpus_passes() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (name, target) in TARGETS {
+        let folder = corpus.join(name);
+        let mut inputs: Vec<_> =
+            fs::read_dir(&folder).expect("a corpus").map(|entry| entry.expect("a file").path()).collect();
+        inputs.sort();
+        assert!(inputs.len() >= 10, "{} holds {} inputs", folder.display(), inputs.len());
+        for input in inputs {
+            eprintln!("{}", input.display());
+            target(&fs::read(&input).expect("an input"));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Captures that are as dear as they can be for their size, each for one part of a dissector. What they cost
+//! must grow with their length and no faster.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::account::Account;
+use crate::body;
+use crate::capture::Writer;
+use crate::flow::{Chunk, Flow, Segmentation};
+use crate::packet::{Direction, Endpoints};
+use crate::pdu::{Pdu, op, seq};
+
+use Direction::{ClientToServer, ServerToClient};
+
+/// A sort of capture.
+#[derive(Debug)]
+pub struct Attack {
+    /// As on the command line.
+    pub name: &'static str,
+    /// What makes it dear.
+    pub about: &'static str,
+    /// Whether each turn has a connection of its own.
+    connections: bool,
+    turn: fn(&mut Maker) -> Vec<Burst>,
+}
+
+/// What one side writes at once, and how it is cut.
+type Burst = (Direction, Vec<u8>, Segmentation);
+
+/// The attack of this name.
+pub fn find(name: &str) -> Option<&'static Attack> {
+    ATTACKS.iter().find(|attack| attack.name == name)
+}
+
+/// All attacks.
+pub const ATTACKS: &[Attack] = &[
+    Attack {
+        name: "signatures",
+        about: "out of step, with a header's signature at every fourth byte",
+        connections: false,
+        turn: |_| vec![(ClientToServer, [0, 16, 0, 1].repeat(16 * 1024), Segmentation::Mss)],
+    },
+    Attack {
+        name: "broken-chains",
+        about: "out of step, with rows of headers that break off at their end",
+        connections: false,
+        turn: |maker| {
+            let row = |maker: &mut Maker| [maker.headers(63), vec![0xff; 16]].concat();
+            let bytes = (0..64).flat_map(|_| row(maker)).collect();
+            vec![(ClientToServer, bytes, Segmentation::Mss)]
+        },
+    },
+    Attack {
+        name: "lying-lengths",
+        about: "frames that claim almost the limit, with frames inside",
+        connections: false,
+        turn: |maker| {
+            let mut liar = Chunk::from(&maker.account.send_message(600));
+            liar.set_packet_len((1 << 20) - 1);
+            let inside = maker.frames(40, |maker| maker.account.send_message(600));
+            vec![(ClientToServer, [liar.bytes, inside].concat(), Segmentation::Mss)]
+        },
+    },
+    Attack {
+        name: "tiny-segments",
+        about: "a frame of 64 KiB in segments of 64 bytes",
+        connections: false,
+        turn: |maker| {
+            let frame = maker.account.send_message(64 * 1024).encode();
+            let sizes = vec![64; frame.len() / 64 + 1];
+            vec![(ClientToServer, frame, Segmentation::Sizes(sizes))]
+        },
+    },
+    Attack {
+        name: "headers",
+        about: "heartbeats that nobody answers, each superseding the one before",
+        connections: false,
+        turn: |maker| {
+            vec![(ClientToServer, maker.frames(2048, |_| Pdu::empty(op::NOOP, seq::NOOP)), Segmentation::Mss)]
+        },
+    },
+    Attack {
+        name: "open-requests",
+        about: "requests with ever new seqids, none of them answered",
+        connections: false,
+        turn: |maker| {
+            let frames = maker.frames(2048, |maker| Pdu::empty(op::NEW_SYNC, maker.account.take_seq()));
+            vec![(ClientToServer, frames, Segmentation::Mss)]
+        },
+    },
+    Attack {
+        name: "strange-answers",
+        about: "answers that nobody asked for",
+        connections: false,
+        turn: |maker| {
+            let frames = maker
+                .frames(2048, |maker| Pdu::empty(op::NEW_SYNC, maker.rng.next_u32()).response(Vec::new()));
+            vec![(ServerToClient, frames, Segmentation::Mss)]
+        },
+    },
+    Attack {
+        name: "open-pushes",
+        about: "pushes that want an acknowledgement, and acknowledgements whose time fits none of them",
+        connections: false,
+        turn: |maker| {
+            let pushes = maker.frames(64, |maker| maker.account.push(true, 100));
+            let ack = maker.account.push_ack(Duration::from_secs(4_000_000)).encode();
+            vec![(ServerToClient, pushes, Segmentation::Mss), (ClientToServer, ack, Segmentation::Mss)]
+        },
+    },
+    Attack {
+        name: "notices",
+        about: "notices of news that no sync fetches, and syncs",
+        connections: false,
+        turn: |maker| {
+            let notices = maker.frames(64, |_| Pdu::new(op::NOTIFY, seq::PUSH, body::notify(0x100)));
+            let syncs = maker.frames(8, |maker| maker.account.sync());
+            vec![(ServerToClient, notices, Segmentation::Mss), (ClientToServer, syncs, Segmentation::Mss)]
+        },
+    },
+    Attack {
+        name: "synckeys",
+        about: "acknowledgements whose SyncKey holds thousands of empty entries",
+        connections: false,
+        turn: |maker| {
+            let mut body = vec![0; 4];
+            let key = [0x12, 0].repeat(16 * 1024);
+            body.extend((key.len() as u32).to_be_bytes());
+            body.extend(key);
+            let frame = Pdu::new(op::PUSH_ACK, maker.account.take_seq(), body).encode();
+            vec![(ClientToServer, frame, Segmentation::Mss)]
+        },
+    },
+    Attack {
+        name: "connections",
+        about: "a connection for every four exchanges",
+        connections: true,
+        turn: |maker| {
+            let requests: Vec<Pdu> = (0..4).map(|_| maker.account.send_message(300)).collect();
+            let answers: Vec<Pdu> =
+                requests.iter().map(|request| maker.account.message_sent(request)).collect();
+            let bytes = |pdus: &[Pdu]| pdus.iter().flat_map(Pdu::encode).collect();
+            vec![
+                (ClientToServer, bytes(&requests), Segmentation::Mss),
+                (ServerToClient, bytes(&answers), Segmentation::Mss),
+            ]
+        },
+    },
+];
+
+/// What attacks are made from.
+struct Maker {
+    account: Account,
+    rng: ChaCha8Rng,
+}
+
+impl Maker {
+    fn frames(&mut self, count: usize, frame: impl Fn(&mut Self) -> Pdu) -> Vec<u8> {
+        (0..count).flat_map(|_| frame(self).encode()).collect()
+    }
+
+    fn headers(&mut self, count: usize) -> Vec<u8> {
+        self.frames(count, |maker| Pdu::empty(op::NEW_SYNC, maker.account.take_seq()))
+    }
+}
+
+/// Each burst begins this long after the one before.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Writes an attack with at least this many bytes of payload; returns how many there are.
+pub fn write(out: impl Write, attack: &Attack, bytes: u64, seed: u64) -> io::Result<u64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut maker = Maker { account: Account::new(&mut rng), rng };
+    let mut writer = Writer::new(out, None)?;
+    let (mut now, mut written, mut port) = (Duration::ZERO, 0, 20_000);
+    let mut flow = begin(port, &mut maker.rng, now);
+    while written < bytes {
+        if attack.connections && written > 0 {
+            port = if port == u16::MAX { 20_000 } else { port + 1 };
+            flow = begin(port, &mut maker.rng, now);
+        }
+        for (direction, burst, segmentation) in (attack.turn)(&mut maker) {
+            now = flow.now().max(now) + PAUSE;
+            written += burst.len() as u64;
+            flow.send(now, direction, &[Chunk::raw(burst)], &segmentation);
+        }
+        now = flow.now() + PAUSE;
+        let (packets, _) = flow.drain(0);
+        packets.iter().try_for_each(|packet| writer.write(packet, flow.endpoints()))?;
+    }
+    writer.finish()?;
+    Ok(written)
+}
+
+/// A connection, opened.
+fn begin(port: u16, rng: &mut ChaCha8Rng, now: Duration) -> Flow {
+    let mut flow = Flow::new(Endpoints::v4(port, 8080), [rng.random(), rng.random()]);
+    flow.handshake(now);
+    flow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attack_is_as_long_as_told_and_grows_with_it() {
+        for attack in ATTACKS {
+            let [mut small, mut large] = [Vec::new(), Vec::new()];
+            let payload = write(&mut small, attack, 100_000, 1).expect("written");
+            assert!(payload >= 100_000 && small.len() as u64 > payload, "{}", attack.name);
+            let payload = write(&mut large, attack, 1_000_000, 1).expect("written");
+            assert!((1_000_000..1_200_000).contains(&payload), "{}: {payload}", attack.name);
+            assert!(large.starts_with(&small[..small.len() / 2]), "{}", attack.name);
+        }
+    }
+}

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `cargo xtask bench`: speed and memory beside a plain C dissector, a Lua one, and Wireshark without any,
+//! on captures from the generator.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use wechat_traffic::bench::{self, Bench, Dress};
+use xtask::sandbox::Sandbox;
+use xtask::{cargo, process};
+
+use crate::cost;
+use crate::measure::{self, Usage, median, spread};
+
+/// Where the results go.
+const DOCUMENT: &str = "docs/performance.md";
+
+/// What tshark is asked to do.
+const MODES: [(&str, &[&str]); 5] = [
+    ("`-q -z io,stat,0`", &["-q", "-z", "io,stat,0"]),
+    ("one-line list", &[]),
+    (
+        "`-T fields`, six of them",
+        &[
+            "-T",
+            "fields",
+            "-e",
+            "frame.number",
+            "-e",
+            "tcp.stream",
+            "-e",
+            "wechat.op",
+            "-e",
+            "wechat.seq",
+            "-e",
+            "wechat.kind",
+            "-e",
+            "wechat.response_time",
+        ],
+    ),
+    ("`-V`", &["-V"]),
+    ("`-2 -Y 'wechat.response_time > 0.1'`", &["-2", "-Y", "wechat.response_time > 0.1"]),
+];
+const STATISTICS: &[&str] = MODES[0].1;
+const LIST: &[&str] = MODES[1].1;
+const TREE: &[&str] = MODES[3].1;
+
+/// Bytes taken for TCP payload and nothing more.
+const AS_DATA: [&str; 2] = ["-d", "tcp.port==8080,data"];
+
+const MEBIBYTE: f64 = 1_048_576.0;
+
+/// How much is measured.
+struct Scale {
+    frames: u64,
+    connections: u16,
+    /// Pairs of runs, behind one that nobody counts.
+    rounds: usize,
+    /// Frames of the capture under callgrind.
+    counted: u64,
+    /// The growing captures, as multiples of the first.
+    growth: &'static [u64],
+}
+
+const FULL: Scale =
+    Scale { frames: 500_000, connections: 200, rounds: 7, counted: 10_000, growth: &[1, 2, 10] };
+const QUICK: Scale = Scale { frames: 20_000, connections: 20, rounds: 3, counted: 2000, growth: &[1, 2] };
+
+/// One that dissects, or does not.
+struct Contestant {
+    sandbox: Sandbox,
+    /// What tshark is told on top.
+    options: Vec<String>,
+}
+
+impl Contestant {
+    fn new(plugin: Option<&Path>, options: &[&str]) -> Result<Self> {
+        let sandbox = match plugin {
+            Some(plugin) => Sandbox::new(plugin)?,
+            None => Sandbox::without_plugin()?,
+        };
+        Ok(Self { sandbox, options: options.iter().map(ToString::to_string).collect() })
+    }
+
+    fn command(&self, capture: &Path, mode: &[&str]) -> Vec<String> {
+        let mut words = ["tshark", "-n", "-r"].map(str::to_owned).to_vec();
+        words.push(capture.to_string_lossy().into_owned());
+        words.extend(self.options.iter().cloned());
+        words.extend(mode.iter().map(ToString::to_string));
+        words
+    }
+
+    fn usage(&self, capture: &Path, mode: &[&str]) -> Result<Usage> {
+        measure::usage(&self.sandbox, &self.command(capture, mode))
+    }
+
+    /// Instructions without those of an empty capture, which are Wireshark's own to start.
+    fn instructions(&self, capture: &Path, empty: &Path, mode: &[&str]) -> Result<u64> {
+        let all = measure::instructions(&self.sandbox, &self.command(capture, mode))?;
+        Ok(all.saturating_sub(measure::instructions(&self.sandbox, &self.command(empty, mode))?))
+    }
+}
+
+/// All that run, and what they run on.
+struct Arena {
+    ours: Contestant,
+    c: Contestant,
+    lua: Contestant,
+    data: Contestant,
+    /// Where the captures are: every user can read here.
+    stage: Sandbox,
+    scale: Scale,
+}
+
+pub fn run(arguments: &[String]) -> Result<()> {
+    let scale = match arguments {
+        [] => FULL,
+        [word] if word == "quick" => QUICK,
+        _ => bail!("usage: cargo xtask bench [-- quick]"),
+    };
+    let full = arguments.is_empty();
+    ensure!(process::find("valgrind").is_some(), "this needs valgrind: install the package of that name");
+    let plugin = cargo::build_plugin()?;
+    let arena = Arena::new(&plugin, scale)?;
+    let large = arena.capture("large", arena.scale.frames, Dress::LongLink)?;
+
+    let mut text = String::from(
+        "<!-- SPDX-License-Identifier: GPL-2.0-or-later -->\n# Performance\n\n\
+         `cargo xtask bench` wrote this page and measures all of it anew. Times are user times; ratios are medians of \
+         the ratios of pairs of runs in alternation on the same file, with the least and the most of them. \
+         Instructions are counted by callgrind, which repeats to a few parts in a thousand, without those of \
+         tshark on an empty capture.\n\n## The machine\n\n",
+    );
+    text.push_str(&measure::machine()?);
+    println!("\n{text}");
+    let sections: [(&str, &dyn Fn() -> Result<String>); 6] = [
+        ("Beside the same dissector in plain C", &|| arena.beside_c(&large)),
+        ("Beside the same dissector in Lua", &|| arena.beside_lua(&large)),
+        ("The cost of a frame", &|| arena.cost_of_a_frame(&large)),
+        ("The core alone", &core_alone),
+        ("Memory and growth", &|| arena.growth()),
+        ("Other people's traffic", &|| cost::table(&plugin, if full { 15 } else { 3 })),
+    ];
+    for (title, section) in sections {
+        let section = format!("\n## {title}\n\n{}", section()?);
+        println!("{section}");
+        text.push_str(&section);
+    }
+    if full {
+        fs::write(cargo::root()?.join(DOCUMENT), &text)?;
+        println!("Wrote {DOCUMENT}.");
+    }
+    Ok(())
+}
+
+impl Arena {
+    fn new(plugin: &Path, scale: Scale) -> Result<Self> {
+        let benches = cargo::root()?.join("benches");
+        let lua = fs::read_to_string(benches.join("lua/wechat.lua"))?;
+        let arena = Self {
+            ours: Contestant::new(Some(plugin), &[])?,
+            c: Contestant::new(Some(&build_c(&benches.join("c/wechat.c"))?), &[])?,
+            lua: Contestant::new(None, &[])?,
+            data: Contestant::new(None, &AS_DATA)?,
+            stage: Sandbox::without_plugin()?,
+            scale,
+        };
+        arena.lua.sandbox.add_lua("wechat.lua", &lua)?;
+        Ok(arena)
+    }
+
+    fn capture(&self, name: &str, frames: u64, dress: Dress) -> Result<PathBuf> {
+        let path = self.stage.path().join(name).with_extension("pcap");
+        let bench = Bench { frames, connections: self.scale.connections, seed: 1, dress };
+        bench::write(BufWriter::new(File::create(&path)?), &bench)?;
+        Ok(path)
+    }
+
+    /// Seconds of both in alternation.
+    fn pairs(
+        &self,
+        one: &Contestant,
+        other: &Contestant,
+        capture: &Path,
+        mode: &[&str],
+    ) -> Result<Vec<(f64, f64)>> {
+        let seconds = |of: &Contestant| Ok::<_, anyhow::Error>(of.usage(capture, mode)?.seconds);
+        for warm_up in [one, other] {
+            seconds(warm_up)?;
+        }
+        (0..self.scale.rounds).map(|_| Ok((seconds(one)?, seconds(other)?))).collect()
+    }
+
+    fn beside_c(&self, large: &Path) -> Result<String> {
+        let small = self.capture("small", self.scale.counted, Dress::LongLink)?;
+        let empty = self.capture("empty", 0, Dress::LongLink)?;
+        let mut text = format!(
+            "[`benches/c/wechat.c`](../benches/c/wechat.c) has the same fields and pairs on tcp_dissect_pdus. {}\n\n\
+             {} frames on {} connections, bodies of 40 to 1200 bytes; instructions for each of {} frames.\n\n\
+             | tshark | plugin | C | plugin / C | of the pairs | instructions, plugin | C | plugin / C |\n\
+             | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+            self.difference(&small)?,
+            self.scale.frames,
+            self.scale.connections,
+            self.scale.counted,
+        );
+        for (name, mode) in MODES {
+            let pairs = self.pairs(&self.ours, &self.c, large, mode)?;
+            let [ours, c] = [&self.ours, &self.c].map(|of| of.instructions(&small, &empty, mode));
+            let (ours, c) = (ours? as f64, c? as f64);
+            let each = self.scale.counted as f64;
+            let _ = writeln!(
+                text,
+                "| {name} | {} | {:.0} | {:.0} | {:.3} |",
+                ratio(&pairs),
+                ours / each,
+                c / each,
+                ours / c
+            );
+        }
+        Ok(text)
+    }
+
+    fn beside_lua(&self, large: &Path) -> Result<String> {
+        let mut text = String::from(
+            "[`benches/lua/wechat.lua`](../benches/lua/wechat.lua) has the same fields and pairs.\n\n\
+             | tshark | Lua | plugin | Lua / plugin | of the pairs |\n| --- | ---: | ---: | ---: | ---: |\n",
+        );
+        let _ =
+            writeln!(text, "| one-line list | {} |", ratio(&self.pairs(&self.lua, &self.ours, large, LIST)?));
+        Ok(text)
+    }
+
+    /// Over a Wireshark that takes the bytes for payload.
+    fn cost_of_a_frame(&self, large: &Path) -> Result<String> {
+        let frames = self.scale.frames as f64;
+        let mut text = format!(
+            "User time over that of a tshark that takes TCP's payload for data, for each of {} frames. The others \
+             are dissectors that come with Wireshark, on frames of the same sizes, times and pairs.\n\n\
+             | dissector | tshark | µs a frame | of the pairs |\n| --- | --- | ---: | ---: |\n",
+            self.scale.frames
+        );
+        let mut row = |name: &str, mode: &[&str], pairs: &[(f64, f64)]| {
+            let each = || pairs.iter().map(|(with, without)| (with - without) / frames * 1e6);
+            let (least, most) = spread(each());
+            let asked =
+                if mode.is_empty() { "one-line list".to_owned() } else { format!("`{}`", mode.join(" ")) };
+            let _ = writeln!(text, "| {name} | {asked} | {:.2} | {least:.2} to {most:.2} |", median(each()));
+        };
+        for (name, dress, port) in
+            [("memcache", Dress::Memcache, 11_211), ("Diameter", Dress::Diameter, 3868)]
+        {
+            let capture = self.capture(name, self.scale.frames, dress)?;
+            let with = Contestant::new(None, &[])?;
+            let without = Contestant::new(None, &["-d", &format!("tcp.port=={port},data")])?;
+            for mode in [STATISTICS, LIST] {
+                row(name, mode, &self.pairs(&with, &without, &capture, mode)?);
+            }
+            fs::remove_file(capture)?;
+        }
+        for mode in [STATISTICS, LIST] {
+            row("plain C", mode, &self.pairs(&self.c, &self.data, large, mode)?);
+            row("WeChat", mode, &self.pairs(&self.ours, &self.data, large, mode)?);
+        }
+        for tap in our_taps(&self.ours.sandbox)? {
+            let mode = ["-q", "-z", &tap];
+            let with = self.ours.usage(large, &mode)?.seconds;
+            let pairs = (0..self.scale.rounds).map(|_| {
+                Ok((self.ours.usage(large, &mode)?.seconds, self.data.usage(large, STATISTICS)?.seconds))
+            });
+            ensure!(with > 0.0, "tshark {mode:?} took no time");
+            row("WeChat", &mode, &pairs.collect::<Result<Vec<_>>>()?);
+        }
+        Ok(text)
+    }
+
+    fn growth(&self) -> Result<String> {
+        let mut text = String::from(
+            "One run of `-q -z io,stat,0` for each. What one pass over a capture keeps is kept in all of them; beside a \
+             tshark that takes the payload for data, both dissectors also keep what Wireshark puts together from \
+             several segments.\n\n\
+             | frames | data | C | plugin | plugin / data | plugin / C | bytes of memory a frame over C | \
+             user time |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        );
+        for times in self.scale.growth {
+            let frames = self.scale.frames * times;
+            let capture = self.capture("growth", frames, Dress::LongLink)?;
+            let [data, c, ours] = [&self.data, &self.c, &self.ours].map(|of| of.usage(&capture, STATISTICS));
+            let (data, c, ours) = (data?.bytes as f64, c?.bytes as f64, ours?);
+            let memory = ours.bytes as f64;
+            let _ = writeln!(
+                text,
+                "| {frames} | {:.0} MiB | {:.0} MiB | {:.0} MiB | {:.3} | {:.3} | {:.1} | {:.2} s |",
+                data / MEBIBYTE,
+                c / MEBIBYTE,
+                memory / MEBIBYTE,
+                memory / data,
+                memory / c,
+                (memory - c) / frames as f64,
+                ours.seconds
+            );
+            fs::remove_file(&capture)?;
+        }
+        Ok(text)
+    }
+
+    /// What the trees of the two differ in.
+    fn difference(&self, capture: &Path) -> Result<String> {
+        let mode: Vec<&str> = TREE.iter().copied().chain(["-2"]).collect();
+        let lines = |of: &Contestant| -> Result<_> {
+            let words = of.command(capture, &mode);
+            let mut child = of.sandbox.command(&words[0]).args(&words[1..]).stdout(Stdio::piped()).spawn()?;
+            let output = child.stdout.take().context("tshark's output is piped")?;
+            // tcp_dissect_pdus puts this one into TCP's tree.
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            Ok((child, lines.filter(|line| !line.contains("[PDU Size: "))))
+        };
+        let ((mut ours_child, mut ours), (mut c_child, mut c)) = (lines(&self.ours)?, lines(&self.c)?);
+        let mut same = 0u64;
+        let difference = loop {
+            match (ours.next(), c.next()) {
+                (None, None) => break None,
+                (ours, c) if ours == c => same += 1,
+                (ours, c) => {
+                    break Some(format!(
+                        "`{}` and `{}`",
+                        ours.unwrap_or_default().trim(),
+                        c.unwrap_or_default().trim()
+                    ));
+                }
+            }
+        };
+        for child in [&mut ours_child, &mut c_child] {
+            // Fails when it has ended by itself.
+            let _ = child.kill();
+            child.wait()?;
+        }
+        ensure!(same > 0, "tshark printed nothing");
+        Ok(match difference {
+            None => format!(
+                "Both print the same {same} lines in `-2 -V`, but for what tcp_dissect_pdus adds to TCP's tree."
+            ),
+            Some(lines) => format!("**Their `-2 -V` differ**, first in {lines}."),
+        })
+    }
+}
+
+/// Cells: seconds of both, the ratio and its spread.
+fn ratio(pairs: &[(f64, f64)]) -> String {
+    let ratios = || pairs.iter().map(|(one, other)| one / other);
+    let (least, most) = spread(ratios());
+    let [one, other] = [median(pairs.iter().map(|pair| pair.0)), median(pairs.iter().map(|pair| pair.1))];
+    format!("{one:.2} s | {other:.2} s | {:.3} | {least:.3} to {most:.3}", median(ratios()))
+}
+
+fn build_c(source: &Path) -> Result<PathBuf> {
+    let folder = cargo::target_dir()?.join("bench");
+    fs::create_dir_all(&folder)?;
+    let library = folder.join("c.so");
+    let flags = process::stdout(Command::new("pkg-config").args(["--cflags", "wireshark"]))?;
+    let flags = flags.split_whitespace().flat_map(|flag| match flag.strip_prefix("-I") {
+        Some(path) => vec!["-isystem", path],
+        None => vec![flag],
+    });
+    process::run(
+        Command::new("cc")
+            .args([
+                "-std=gnu11",
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-fPIC",
+                "-shared",
+                "-fvisibility=hidden",
+            ])
+            .args(flags)
+            .arg(source)
+            .arg("-o")
+            .arg(&library),
+    )?;
+    Ok(library)
+}
+
+/// The statistics that the plugin adds to `-z`.
+pub fn our_taps(sandbox: &Sandbox) -> Result<Vec<String>> {
+    let output = sandbox.tshark(["-z", "help"]).output()?;
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Ok(taps(&text))
+}
+
+/// Lines read as the statistic's name, with `[,filter]` or the like behind some.
+fn taps(text: &str) -> Vec<String> {
+    let ours = text.lines().map(str::trim).filter(|line| line.starts_with("wechat"));
+    ours.map(|line| line.split('[').next().unwrap_or(line).trim_end_matches(',').to_owned()).collect()
+}
+
+fn core_alone() -> Result<String> {
+    let example =
+        ["--release", "--package", cargo::PLUGIN_PACKAGE, "--no-default-features", "--example", "core_speed"];
+    let text = process::stdout(cargo::cargo("run").arg("--quiet").args(example))?;
+    let mut table = String::from(
+        "Without Wireshark, the best of 15 rounds over segments of 64 KiB; requests and answers that pair. \
+         \"framing\" finds where frames begin and reads their headers; \"state\" is the whole first pass, with pairing; \
+         \"info\" adds the words of the Info column, \"items\" the whole tree.\n\n\
+         | what | ns a frame | GB/s |\n| --- | ---: | ---: |\n",
+    );
+    for line in text.lines() {
+        let [name, frames, bytes, nanoseconds] = line.split('\t').collect::<Vec<_>>()[..] else {
+            bail!("the example printed `{line}`");
+        };
+        let [frames, bytes, nanoseconds] = [frames, bytes, nanoseconds].map(str::parse::<f64>);
+        let (frames, bytes, nanoseconds) = (frames?, bytes?, nanoseconds?);
+        let _ = writeln!(table, "| {name} | {:.1} | {:.2} |", nanoseconds / frames, bytes / nanoseconds);
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_of_ours_are_found_in_the_help() {
+        let text = "     voip,calls\n     wechat,tree\n     wechat,srt[,filter]\n     wlan,stat[,<filter>]\n";
+        assert_eq!(taps(text), ["wechat,tree", "wechat,srt"]);
+    }
+
+    #[test]
+    fn a_ratio_is_that_of_pairs() {
+        assert_eq!(ratio(&[(1.0, 2.0), (3.0, 3.0), (2.0, 1.0)]), "2.00 s | 2.00 s | 1.000 | 0.500 to 2.000");
+    }
+}
