@@ -16,7 +16,7 @@ use plugin::{need, plugin};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
-use wechat_traffic::bench::{self, Bench};
+use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::exchanges;
 use xtask::process;
 use xtask::sandbox::Sandbox;
@@ -212,7 +212,7 @@ fn the_exchanges_look_the_same_at_every_visit() {
 
 #[test]
 fn many_frames_on_many_streams_look_the_same_at_every_visit() {
-    let bench = Bench { frames: 4000, connections: 20, seed: 1 };
+    let bench = Bench { frames: 4000, connections: 20, seed: 1, dress: Dress::LongLink };
     let write = |file| {
         bench::write(file, &bench).expect("the capture is written");
     };
@@ -225,7 +225,7 @@ fn many_frames_on_many_streams_look_the_same_at_every_visit() {
 fn two_hundred_files_leave_no_more_behind_than_without_the_plugin() {
     const FILES: usize = 200;
     const WARM: usize = 20;
-    let bench = Bench { frames: 2000, connections: 20, seed: 1 };
+    let bench = Bench { frames: 2000, connections: 20, seed: 1, dress: Dress::LongLink };
     let write = |file| {
         bench::write(file, &bench).expect("the capture is written");
     };
