@@ -159,7 +159,7 @@ pub fn session(data: &[u8]) {
     let mut positions = [0u32; 8];
     let mut packets = Vec::new();
     let mut time = 0i64;
-    while !input.is_over() && packets.len() < 256 {
+    while !input.is_over() && packets.len() < 96 {
         let flags = input.u8();
         let lane = flags & 7;
         let position = &mut positions[usize::from(lane)];

@@ -180,7 +180,10 @@ fn user_operation([number, name, role]: [&str; 3]) -> Result<UserOperation, Stri
         ));
     };
     if number >= ANSWER && operation::rows(number).next().is_none() {
-        return Err(format!("{number} is the number of an answer: name its request, {}", number - ANSWER));
+        return Err(format!(
+            "{number} is the number of an answer: name its request, {}",
+            operation::base(number)
+        ));
     }
     let name = name.trim();
     if name.is_empty() {

@@ -448,7 +448,10 @@ impl Lane {
 /// How many of the constant fields are not as usual: a header with one strange field is a damaged
 /// or a new one, with two it is garbage.
 fn strange_fields(header: &Header) -> usize {
-    usize::from(header.version != VERSION) + usize::from(usize::from(header.head_len) != HEADER_LEN)
+    [header.version != VERSION, usize::from(header.head_len) != HEADER_LEN]
+        .into_iter()
+        .filter(|odd| *odd)
+        .count()
 }
 
 fn same_signature(data: &[u8], behind: &[u8]) -> bool {
@@ -509,13 +512,13 @@ fn follow(data: &[u8], begin: usize, limit: u32) -> Chain {
             chain.ends = place == data.len();
             // Eight bytes reach behind the signature.
             let seen = usize::from(!chain.broken && rest.len() >= at::SIGNATURE.end);
-            return Chain { headers: chain.headers + seen, ..chain };
+            return Chain { headers: chain.headers.saturating_add(seen), ..chain };
         };
         if header.quality(limit) != Quality::Strict {
             return Chain { broken: true, ..chain };
         }
         chain.numbered |= chain.headers == 0 && operation::in_range(header.op);
-        chain.headers += 1;
+        chain.headers = chain.headers.saturating_add(1);
         place = place.saturating_add(header.packet_len as usize);
     }
     // Where so long a chain ends is not known: it may well be with the data.

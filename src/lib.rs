@@ -39,7 +39,9 @@
 //! | `plugin` | the symbols Wireshark looks up |
 #![warn(missing_docs)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 #![deny(unsafe_code)]
 
 pub mod annotate;

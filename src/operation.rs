@@ -525,7 +525,7 @@ pub static OPERATIONS: &[Operation] = &[
 ];
 
 // Runs in the compiler, where an index beyond the end is an error and not a panic.
-#[allow(clippy::indexing_slicing)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 const _: () = {
     let mut i = 1;
     while i < OPERATIONS.len() {

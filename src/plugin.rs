@@ -4,7 +4,7 @@
 //! They are here and not in the shim because rustc hides a cdylib's C symbols.
 #![allow(non_upper_case_globals, unsafe_code)]
 // The const functions run in the compiler, where an index beyond the end is an error and not a panic.
-#![allow(clippy::indexing_slicing)]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::ffi::{c_char, c_int, c_uint};
 

@@ -156,7 +156,7 @@ impl Rows {
     pub fn learn(&mut self, base: u32) -> u32 {
         let next = u32::try_from(self.unlisted.len()).unwrap_or(MOST_UNLISTED);
         if next < MOST_UNLISTED && operation::place(base).is_none() {
-            self.unlisted.entry(base).or_insert(OPERATIONS.len() as u32 + next);
+            self.unlisted.entry(base).or_insert((OPERATIONS.len() as u32).saturating_add(next));
         }
         self.find(base)
     }

@@ -214,7 +214,7 @@ impl Report {
     ) {
         self.add(ItemKind::Subtree, field, range, 0, Some(words));
         let depth = self.depth;
-        self.depth = (depth + 1).min(DEEPEST);
+        self.depth = depth.saturating_add(1).min(DEEPEST);
         children(self);
         self.depth = depth;
     }
@@ -231,7 +231,7 @@ impl Report {
         match blamed.filter(|item| [ItemKind::Wire as u8, ItemKind::Subtree as u8].contains(&item.kind)) {
             Some(item) => {
                 item.kind = ItemKind::Subtree as u8;
-                self.depth = (depth + 1).min(DEEPEST);
+                self.depth = depth.saturating_add(1).min(DEEPEST);
                 self.push(ItemKind::Note, note, range, 0, text);
                 self.depth = depth;
             }

@@ -3,9 +3,7 @@
 //! thirty-second at a time, so a few frames in a thousand bring an allocation; a SyncKey is kept in a block of
 //! its own, so each frame with one does. No later visit allocates.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use allocation_counter::measure as count;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wechat_dissector::config::Config;
@@ -13,33 +11,6 @@ use wechat_dissector::dissector::{Dissector, Segment, Step};
 use wechat_dissector::report::Wanted;
 use wechat_traffic::account::Account;
 use wechat_traffic::pdu::Pdu;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is passed on to the system's allocator; the counter itself allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
 
@@ -110,9 +81,10 @@ impl Run {
                 more: false,
                 wanted: ALL,
             };
-            let before = COUNT.with(Cell::get);
-            let Step::Consumed(length) = self.dissector.step(&segment) else { panic!("it waits for more") };
-            allocating += usize::from(COUNT.with(Cell::get) != before);
+            let mut step = None;
+            let made = count(|| step = Some(self.dissector.step(&segment))).count_total;
+            let Some(Step::Consumed(length)) = step else { panic!("it waits for more") };
+            allocating += usize::from(made != 0);
             steps += 1;
             used += length;
         }
@@ -165,9 +137,7 @@ fn assert_steady(story: &[Sent], with_synckey: usize) {
 
 #[test]
 fn the_counter_counts() {
-    let before = COUNT.with(Cell::get);
-    drop(std::hint::black_box(Box::new(1)));
-    assert_eq!(COUNT.with(Cell::get) - before, 1);
+    assert_eq!(count(|| drop(std::hint::black_box(Box::new(1)))).count_total, 1);
 }
 
 #[test]

@@ -83,15 +83,15 @@ impl<'a> Reader<'a> {
     /// A protobuf varint, and where it lies.
     pub fn varint(&mut self) -> Result<(u64, Range<usize>), VarintError> {
         let mut value = 0u64;
-        for (index, byte) in self.bytes().iter().take(LONGEST_VARINT).enumerate() {
+        for ((length, shift), byte) in (1..=LONGEST_VARINT).zip((0..u64::BITS).step_by(7)).zip(self.bytes()) {
             let bits = u64::from(byte & 0x7f);
             // The tenth byte has room for one bit.
-            if index + 1 == LONGEST_VARINT && *byte > 1 {
+            if length == LONGEST_VARINT && *byte > 1 {
                 return Err(VarintError::Unending);
             }
-            value |= bits << (7 * index);
+            value |= bits << shift;
             if byte & 0x80 == 0 {
-                return self.take(index + 1).map(|range| (value, range)).ok_or(VarintError::Short);
+                return self.take(length).map(|range| (value, range)).ok_or(VarintError::Short);
             }
         }
         match self.bytes().len() < LONGEST_VARINT {

@@ -173,7 +173,7 @@ fn member(
         }
         (2, Wire::Bytes(length)) => {
             let entry = reader.sub(length).ok_or(Fault::Short(length))?;
-            *entries += 1;
+            *entries = entries.saturating_add(1);
             if *entries <= MOST_SHOWN as u64 {
                 show_entry(report, entry, at.start, growth);
             }

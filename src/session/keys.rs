@@ -84,7 +84,7 @@ fn growth(before: &[(u64, u64)], keys: &[(u64, u64)]) -> Growth {
             return Some((*key, Change::New));
         };
         let old = before.get(place).map_or(0, |(_, old)| *old);
-        let by = i128::from(*value) - i128::from(old);
+        let by = i128::from(*value).saturating_sub(old.into());
         let by = i64::try_from(by).unwrap_or(if by < 0 { i64::MIN } else { i64::MAX });
         (by != 0).then_some((*key, Change::By(by)))
     };

@@ -16,7 +16,7 @@ const SECONDS: u64 = 1800;
 const TARGETS: [&str; 4] = ["framing", "session", "body", "abi"];
 
 /// Inputs of the corpus: longer ones find no more, and take room.
-const LONGEST_KEPT: &str = "-max_len=1024";
+const LONGEST_KEPT: &str = "-max_len=512";
 
 pub fn run(arguments: &[String]) -> Result<()> {
     let (seconds, targets) = match arguments {

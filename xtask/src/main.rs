@@ -4,6 +4,7 @@
 mod adversarial;
 mod bench;
 mod cost;
+mod coverage;
 mod demo;
 mod doctor;
 mod fire;
@@ -38,7 +39,7 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 16] = [
+const COMMANDS: [Command; 17] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
@@ -51,6 +52,7 @@ const COMMANDS: [Command; 16] = [
     Command { name: "cost", arguments: Arguments::None(cost::measure), summary: "measures what the plugin costs HTTP and TLS on the shared ports" },
     Command { name: "bench", arguments: Arguments::Rest(bench::run), summary: "measures speed and memory beside plain C, Lua and nothing, and writes docs/performance.md; `quick` for a look" },
     Command { name: "adversarial", arguments: Arguments::Rest(adversarial::run), summary: "measures what the dearest captures cost a byte, from 1 MB to 100 MB or as many as told" },
+    Command { name: "coverage", arguments: Arguments::None(coverage::measure), summary: "says how many lines of the core its tests run" },
     Command { name: "fire", arguments: Arguments::Rest(fire::run), summary: "lets tshark with sanitizers read mutated captures (2000, or as many as told), and looks for leaks" },
     Command { name: "fuzz", arguments: Arguments::Rest(fuzz::run), summary: "runs the fuzz targets, 30 minutes each or as many seconds as told" },
     Command { name: "matrix", arguments: Arguments::Rest(matrix::run), summary: "builds and tests on Wireshark 3.4, 4.0, 4.4 and 4.6, and tries each build in the others" },
