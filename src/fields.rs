@@ -38,6 +38,8 @@ pub enum Type {
     Ipv4,
     /// A duration; the value is in nanoseconds (`FT_RELATIVE_TIME`).
     Duration,
+    /// A time; the value is in nanoseconds since 1970 (`FT_ABSOLUTE_TIME`, in UTC).
+    Time,
     /// Number of a packet in the capture (`FT_FRAMENUM`).
     Packet,
     /// Number of the packet that holds a request.
@@ -87,7 +89,12 @@ pub struct Field {
 }
 
 impl Field {
-    const fn new(ty: Type, filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Self {
+    pub(crate) const fn new(
+        ty: Type,
+        filter: &'static CStr,
+        label: &'static CStr,
+        help: &'static CStr,
+    ) -> Self {
         let base = match ty {
             Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::I32 | Type::I64 => Base::Dec,
             _ => Base::Natural,
@@ -95,16 +102,16 @@ impl Field {
         let bits = if matches!(ty, Type::Boolean) { 32 } else { 0 };
         Self { filter, label, help, ty, base, mask: 0, bits, values: &[] }
     }
-    const fn hex(self) -> Self {
+    pub(crate) const fn hex(self) -> Self {
         Self { base: Base::Hex, ..self }
     }
-    const fn dec_hex(self) -> Self {
+    pub(crate) const fn dec_hex(self) -> Self {
         Self { base: Base::DecHex, ..self }
     }
-    const fn mask(self, mask: u64) -> Self {
+    pub(crate) const fn mask(self, mask: u64) -> Self {
         Self { mask, ..self }
     }
-    const fn values(self, values: &'static [Value]) -> Self {
+    pub(crate) const fn values(self, values: &'static [Value]) -> Self {
         Self { values, ..self }
     }
 }
@@ -196,16 +203,23 @@ pub struct Part {
     pub help: &'static CStr,
 }
 
-/// Makes a table and, from the same rows, the constants that index it.
+/// Makes a table and, from the same rows, the constants that index it: from 0, or from where the
+/// rows of another table end that they stand behind.
 macro_rules! rows {
     ($(#[$doc:meta])* $index:ident, $table:ident: $row:ty { $($name:ident = $value:expr;)* }) => {
+        rows! { $(#[$doc])* $index, $table: $row, behind (0) { $($name = $value;)* } }
+    };
+    ($(#[$doc:meta])* $index:ident, $table:ident: $row:ty, behind ($first:expr)
+     { $($name:ident = $value:expr;)* }) => {
         $(#[$doc])*
         #[allow(non_snake_case, missing_docs)]
         pub mod $index {
+            #[allow(unused_imports)]
+            use super::*;
             #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
             #[repr(u16)]
             enum Index { $($name),* }
-            $(pub const $name: u16 = Index::$name as u16;)*
+            $(pub const $name: u16 = ($first) as u16 + Index::$name as u16;)*
         }
         #[doc = concat!("The rows that [`", stringify!($index), "`] indexes.")]
         pub static $table: &[$row] = &[$($value),*];
@@ -216,12 +230,17 @@ pub(crate) use rows;
 
 use Type::*;
 
-const fn field(ty: Type, filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Field {
+pub(crate) const fn field(
+    ty: Type,
+    filter: &'static CStr,
+    label: &'static CStr,
+    help: &'static CStr,
+) -> Field {
     Field::new(ty, filter, label, help)
 }
 
 /// A yes that follows from others, not a bit of any bytes.
-const fn mark(filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Field {
+pub(crate) const fn mark(filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Field {
     Field { bits: 0, ..Field::new(Boolean, filter, label, help) }
 }
 
@@ -414,7 +433,12 @@ rows! {
     }
 }
 
-const fn note(group: Group, severity: Severity, filter: &'static CStr, summary: &'static CStr) -> Note {
+pub(crate) const fn note(
+    group: Group,
+    severity: Severity,
+    filter: &'static CStr,
+    summary: &'static CStr,
+) -> Note {
     Note { filter, summary, group, severity }
 }
 

@@ -62,3 +62,4 @@ pub mod record;
 pub mod report;
 pub mod session;
 pub mod statistics;
+pub mod web;

@@ -28,6 +28,8 @@ pub enum ItemKind {
     Note = 5,
     /// A field whose value is in `value`, read from the bytes named in a way the host cannot (a varint).
     Decoded = 7,
+    /// As [`ItemKind::Text`], read from the bytes named in a way the host cannot (escapes).
+    DecodedText = 8,
 }
 
 /// One line of the packet tree.
@@ -63,6 +65,14 @@ pub struct Wanted {
     pub labels: bool,
     /// The record for taps.
     pub record: bool,
+}
+
+/// A subtree that has begun.
+#[derive(Clone, Copy, Debug)]
+pub struct Open {
+    item: usize,
+    start: usize,
+    depth: u8,
 }
 
 /// Where a text is in the report's texts; 0 is none.
@@ -201,6 +211,32 @@ impl Report {
         if self.wanted.items {
             let text = self.put(words);
             self.push(ItemKind::Text, field, range, 0, text);
+        }
+    }
+
+    /// A text read from `range`, as the dissector understands it.
+    pub fn decoded_text(&mut self, field: u16, range: Range<usize>, words: Arguments<'_>) {
+        if self.wanted.items {
+            let text = self.put(words);
+            self.push(ItemKind::DecodedText, field, range, 0, text);
+        }
+    }
+
+    /// Begins a subtree whose end is not known yet; all that is added before [`Self::close`] is its child.
+    pub fn open(&mut self, field: u16, start: usize) -> Open {
+        let depth = self.depth;
+        self.add(ItemKind::Subtree, field, start..start, 0, None);
+        self.depth = depth.saturating_add(1).min(DEEPEST);
+        Open { item: self.items.len().saturating_sub(1), start, depth }
+    }
+
+    /// Ends a subtree, which is when its words are known.
+    pub fn close(&mut self, open: Open, end: usize, words: Arguments<'_>) {
+        self.depth = open.depth;
+        let text = if self.wanted.items && self.wanted.labels { self.put(words) } else { 0 };
+        let length = self.clamp(end).saturating_sub(self.clamp(open.start));
+        if let Some(item) = self.items.get_mut(open.item).filter(|_| self.wanted.items) {
+            (item.length, item.text) = (length, text);
         }
     }
 

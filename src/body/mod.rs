@@ -6,7 +6,7 @@ mod identify;
 mod notices;
 mod push;
 mod reader;
-mod synckey;
+pub(crate) mod synckey;
 
 use std::fmt;
 use std::ops::Range;

@@ -13,7 +13,7 @@ use crate::session::{Change, Growth};
 const MOST_SHOWN: usize = 1000;
 
 /// Key whose value is a time.
-const KEY_TIME: u64 = 201;
+pub(crate) const KEY_TIME: u64 = 201;
 /// Key of messages.
 const KEY_MESSAGES: u64 = 2;
 
@@ -97,7 +97,7 @@ fn read_entry(mut entry: Reader<'_>) -> (Option<u64>, Option<u64>) {
 }
 
 /// How far a key has come since the SyncKey before.
-struct Step(u64, Change);
+pub(crate) struct Step(pub u64, pub Change);
 
 impl fmt::Display for Step {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,7 +112,7 @@ impl fmt::Display for Step {
 }
 
 /// What a SyncKey says that the one before did not.
-struct Steps<'a>(Option<&'a Growth>);
+pub(crate) struct Steps<'a>(pub Option<&'a Growth>);
 
 impl fmt::Display for Steps<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -188,7 +188,7 @@ fn member(
 }
 
 /// What a key is known to count.
-fn meaning(key: u64) -> &'static str {
+pub(crate) fn meaning(key: u64) -> &'static str {
     match key {
         KEY_MESSAGES => " (messages)",
         KEY_TIME => " (unix time)",

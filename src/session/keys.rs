@@ -22,6 +22,20 @@ pub enum Change {
 pub struct Growth(Box<[(u64, Change)]>);
 
 impl Growth {
+    /// How `keys` differ from the ones `before`; both as [`sorted`] gives them.
+    pub(crate) fn between(before: &[(u64, u64)], keys: &[(u64, u64)]) -> Self {
+        let change = |(key, value): &(u64, u64)| {
+            let Ok(place) = before.binary_search_by_key(key, |(key, _)| *key) else {
+                return Some((*key, Change::New));
+            };
+            let old = before.get(place).map_or(0, |(_, old)| *old);
+            let by = i128::from(*value).saturating_sub(old.into());
+            let by = i64::try_from(by).unwrap_or(if by < 0 { i64::MIN } else { i64::MAX });
+            (by != 0).then_some((*key, Change::By(by)))
+        };
+        Self(keys.iter().filter_map(change).collect())
+    }
+
     /// What became of a key; one that is not listed stayed.
     pub fn of(&self, key: u64) -> Change {
         let place = self.0.binary_search_by_key(&key, |(key, _)| *key);
@@ -65,7 +79,7 @@ impl Keys {
         let account_of_link = account.or_else(|| known.and_then(|(_, account)| *account));
         let before = known.map(|(state, _)| state).or_else(|| self.accounts.get(&account?));
         let state = State { newest: event, keys: sorted(keys) };
-        let before = before.map(|before| (before.newest, growth(&before.keys, &state.keys)));
+        let before = before.map(|before| (before.newest, Growth::between(&before.keys, &state.keys)));
         if let Some(account) = account_of_link {
             self.accounts.insert(account, state.clone());
         }
@@ -77,22 +91,8 @@ impl Keys {
     }
 }
 
-/// How `keys` differ from the ones `before`; both are sorted.
-fn growth(before: &[(u64, u64)], keys: &[(u64, u64)]) -> Growth {
-    let change = |(key, value): &(u64, u64)| {
-        let Ok(place) = before.binary_search_by_key(key, |(key, _)| *key) else {
-            return Some((*key, Change::New));
-        };
-        let old = before.get(place).map_or(0, |(_, old)| *old);
-        let by = i128::from(*value).saturating_sub(old.into());
-        let by = i64::try_from(by).unwrap_or(if by < 0 { i64::MIN } else { i64::MAX });
-        (by != 0).then_some((*key, Change::By(by)))
-    };
-    Growth(keys.iter().filter_map(change).collect())
-}
-
 /// In rising order, each key once: its first value counts.
-fn sorted(keys: &[(u64, u64)]) -> Vec<(u64, u64)> {
+pub(crate) fn sorted(keys: &[(u64, u64)]) -> Vec<(u64, u64)> {
     let mut keys: Vec<_> = keys.iter().copied().take(MOST_KEYS).collect();
     keys.sort_by_key(|(key, _)| *key);
     keys.dedup_by_key(|(key, _)| *key);

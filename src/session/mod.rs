@@ -28,6 +28,7 @@ use keys::Keys;
 use link::Link;
 
 pub use fact::Fact;
+pub(crate) use keys::sorted;
 pub use keys::{Change, Growth};
 
 /// Number of a stream, and which of its two ends sends.

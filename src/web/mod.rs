@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The web client: polls, syncs and sends over HTTP, and how its SyncKeys grow.
+//!
+//! ```text
+//! HTTP's bytes ─▶ http ──▶ call ──▶ query, walk ─▶ session ────▶ annotate ─▶ report
+//!                 where    which    what it says   what belongs   items
+//!                 is it?   call?                   together?
+//! ```
+//!
+//! HTTP's own dissector undoes segments, chunks and compression. The shim stands around it: before it
+//! is called, the heads are read ([`Web::begin`]); each body that it passes on is given to the message
+//! it belongs to ([`Web::place`]); behind it, what HTTP did not ask to see again is taken
+//! ([`Web::take`]) and shown, message by message ([`Web::message`]).
+//!
+//! | module | is the only place that knows |
+//! | --- | --- |
+//! | [`http`] | where messages lie |
+//! | [`call`] | which calls there are |
+//! | [`query`] | the query, and a SyncKey in it |
+//! | [`json`] | JSON as tokens |
+//! | [`members`] | which members there are, and of what type |
+//! | [`walk`] | how a JSON body is read and shown |
+//! | [`session`] | which messages belong together |
+//! | [`annotate`] | how all that becomes a report |
+//! | [`secret`] | what stands for a secret |
+//! | [`statistics`] | what is counted |
+//! | [`fields`] | the words a user reads or filters on |
+
+pub mod annotate;
+pub mod call;
+pub mod fields;
+pub mod http;
+pub mod json;
+pub mod members;
+pub mod query;
+pub mod secret;
+pub mod session;
+pub mod statistics;
+pub mod walk;
+
+use std::ops::Range;
+
+use crate::config::Config;
+use crate::report::{Report, Wanted};
+use annotate::Known;
+use call::Role;
+use http::{Head, Kind};
+use session::{Event, Gist, Place, Sessions};
+use statistics::Record;
+
+/// Bytes that HTTP's dissector is given, and where they are from.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes<'a> {
+    /// The bytes.
+    pub data: &'a [u8],
+    /// Number of the stream.
+    pub stream: u32,
+    /// Which of the stream's two ends sends.
+    pub side: bool,
+    /// Position of the first byte: what tells these bytes from others of the packet.
+    pub position: u32,
+    /// The packet's number.
+    pub packet: u32,
+    /// When it was captured, in nanoseconds.
+    pub time: i64,
+    /// Whether the packet has never been dissected before.
+    pub first_visit: bool,
+    /// What of a report is asked for.
+    pub wanted: Wanted,
+}
+
+/// A call's request line, found in a message.
+#[derive(Clone, Debug)]
+struct Line {
+    call: u8,
+    /// Bytes of the call's name, and the place of the query in the target.
+    name: Range<usize>,
+    query: usize,
+}
+
+/// A message of the bytes at hand.
+#[derive(Debug)]
+struct Message {
+    head: Head,
+    /// Media type of its body.
+    media: String,
+    line: Option<Line>,
+    event: Option<Event>,
+    call: Option<u8>,
+}
+
+/// The messages in bytes that HTTP's dissector has been given and has not returned from.
+#[derive(Debug)]
+struct Pass {
+    stream: u32,
+    side: bool,
+    messages: Vec<Message>,
+    /// The first message that has not got a body yet.
+    next_body: usize,
+}
+
+/// Passes at a time: one for HTTP, one more for each tunnel in it.
+const MOST_PASSES: usize = 8;
+
+/// The state of one capture.
+#[derive(Debug, Default)]
+pub struct Web {
+    sessions: Sessions,
+    passes: Vec<Pass>,
+    gist: Gist,
+    report: Report,
+    record: Option<Record>,
+}
+
+impl Web {
+    /// The report of the last [`Self::message`].
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What taps are told of it.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// Reads the heads in bytes that HTTP's dissector is about to get. Returns how many messages there are;
+    /// with none, nothing else is to be done.
+    pub fn begin(&mut self, bytes: &Bytes<'_>) -> usize {
+        self.passes.retain(|pass| (pass.stream, pass.side) != (bytes.stream, bytes.side));
+        let messages: Vec<Message> = http::heads(bytes.data)
+            .map(|head| {
+                let line = match head.kind {
+                    Kind::Request => line(bytes.data, &head),
+                    Kind::Response(_) => None,
+                };
+                let media = bytes.data.get(head.media.clone()).unwrap_or_default();
+                let media = String::from_utf8_lossy(media).into_owned();
+                Message { head, media, line, event: None, call: None }
+            })
+            .collect();
+        let count = messages.len();
+        if count > 0 {
+            // One that is left over is of a packet whose dissection ended in an error.
+            if self.passes.len() >= MOST_PASSES {
+                self.passes.remove(0);
+            }
+            self.passes.push(Pass { stream: bytes.stream, side: bytes.side, messages, next_body: 0 });
+        }
+        count
+    }
+
+    /// The message to which the next body belongs that HTTP's dissector passes on, by its media type or,
+    /// where none has that, by its turn.
+    pub fn place(&mut self, stream: u32, side: bool, media: &str) -> Option<usize> {
+        let pass = self.passes.iter_mut().find(|pass| (pass.stream, pass.side) == (stream, side))?;
+        let rest = pass.messages.iter().enumerate().skip(pass.next_body);
+        let mut with_body = rest.filter(|(_, message)| message.head.has_body);
+        let first = with_body.clone().next();
+        let found = with_body.find(|(_, message)| message.media.eq_ignore_ascii_case(media)).or(first);
+        let index = found.map(|(index, _)| index)?;
+        pass.next_body = index.checked_add(1)?;
+        Some(index)
+    }
+
+    /// HTTP's dissector has returned, and has dealt with the first `taken` bytes. Returns how many messages
+    /// of ours are among them at most.
+    pub fn take(&mut self, bytes: &Bytes<'_>, taken: usize) -> usize {
+        let Some(place) =
+            self.passes.iter().position(|pass| (pass.stream, pass.side) == (bytes.stream, bytes.side))
+        else {
+            return 0;
+        };
+        let mut pass = self.passes.swap_remove(place);
+        pass.messages.retain(|message| message.head.at.start < taken);
+        for message in &mut pass.messages {
+            match bytes.first_visit {
+                true => self.first_visit(bytes, message),
+                false => {
+                    message.event = self.sessions.find(self::place(bytes, &message.head));
+                    message.call = message.event.and_then(|event| self.sessions.call(event));
+                }
+            }
+        }
+        let ours = pass.messages.iter().any(|message| message.call.is_some());
+        let count = if ours { pass.messages.len() } else { 0 };
+        if ours {
+            self.passes.push(pass);
+        }
+        count
+    }
+
+    fn first_visit(&mut self, bytes: &Bytes<'_>, message: &mut Message) {
+        self.sessions.saw(bytes.time);
+        let at = place(bytes, &message.head);
+        match message.head.kind {
+            Kind::Request => {
+                message.call = message.line.as_ref().map(|line| line.call);
+                message.event = message.call.map(|call| self.sessions.observe(at, bytes.time, call, None));
+                self.sessions.asks(bytes.stream, bytes.time, message.event);
+            }
+            // Another response follows.
+            Kind::Response(..200) => {}
+            Kind::Response(_) => {
+                let Some(request) = self.sessions.answers(bytes.stream) else { return };
+                message.call = self.sessions.call(request);
+                message.event =
+                    message.call.map(|call| self.sessions.observe(at, bytes.time, call, Some(request)));
+            }
+        }
+    }
+
+    /// Deals with a message of those that [`Self::take`] took, with its body as HTTP's dissector passed it
+    /// on. Whether it is one of ours: only then there is a report, in whose bytes the body stands behind
+    /// `bytes`.
+    pub fn message(&mut self, bytes: &Bytes<'_>, index: usize, body: &[u8], config: &Config) -> bool {
+        self.record = None;
+        let captured = bytes.data.len().saturating_add(body.len());
+        self.report.begin(bytes.wanted, captured);
+        let pass = self.passes.iter().find(|pass| (pass.stream, pass.side) == (bytes.stream, bytes.side));
+        let Some(message) = pass.and_then(|pass| pass.messages.get(index)) else { return false };
+        let (Some(event), Some(call)) = (message.event, message.call) else { return false };
+        let row = call::row(call);
+        let known = Known {
+            call: row,
+            head: &message.head,
+            line: message.line.as_ref().map(|line| (line.name.clone(), line.query)),
+            data: bytes.data,
+            body,
+        };
+        let Wanted { columns, items, record, .. } = bytes.wanted;
+        if bytes.first_visit || columns || record {
+            self.gist = Gist::default();
+            annotate::read(&known, &mut self.gist);
+        }
+        if bytes.first_visit {
+            let fetches = row.role == Role::Fetch && message.head.kind == Kind::Request;
+            self.sessions.learn(event, bytes.stream, &self.gist, fetches);
+        }
+        let facts = self.sessions.facts(event, !bytes.first_visit);
+        if columns || items {
+            annotate::show(&mut self.report, &known, &self.gist, facts, config);
+        }
+        if record {
+            self.record = Some(statistics::record(&known, &self.gist, facts));
+        }
+        true
+    }
+
+    /// Reports that the dissector failed on a message.
+    pub fn failed(&mut self, bytes: &Bytes<'_>) {
+        self.record = None;
+        self.report.begin(bytes.wanted, bytes.data.len());
+        annotate::internal_error(&mut self.report, bytes.data.len());
+    }
+}
+
+fn line(data: &[u8], head: &Head) -> Option<Line> {
+    let target = std::str::from_utf8(data.get(head.target.clone())?).ok()?;
+    let (call, name, query) = call::find(target)?;
+    Some(Line { call, name, query })
+}
+
+/// Where a message is: by the position of its first byte.
+fn place(bytes: &Bytes<'_>, head: &Head) -> Place {
+    let offset = u32::try_from(head.at.start).unwrap_or(u32::MAX);
+    Place {
+        packet: bytes.packet,
+        stream: bytes.stream,
+        side: bytes.side,
+        position: bytes.position.wrapping_add(offset),
+    }
+}
