@@ -30,7 +30,14 @@ const NUMBERED: [&str; 3] = ["ItemKind", "Item", "TickKind"];
 
 /// Writes the header to OUT_DIR. A test compares it with the one in include/.
 fn header() -> Result<(), Box<dyn Error>> {
-    let sources = ["src/ffi.rs", "src/record.rs", "src/report.rs", "src/statistics.rs", "src/fields.rs"];
+    let sources = [
+        "src/ffi.rs",
+        "src/record.rs",
+        "src/report.rs",
+        "src/statistics.rs",
+        "src/fields.rs",
+        "src/web/statistics.rs",
+    ];
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
         header: Some(PREAMBLE.to_owned()),
@@ -49,6 +56,8 @@ fn header() -> Result<(), Box<dyn Error>> {
         ["wechat_provoke_panic", "DEFAULT_LIMIT", "BODY_TABLE", "BODY_TABLE_TITLE"].map(str::to_owned).into();
     let renamed = [
         ("Item", "wechat_item"),
+        ("WebRecord", "wechat_web_record"),
+        ("WebTick", "wechat_web_tick"),
         ("Record", "wechat_record"),
         ("Tick", "wechat_tick"),
         ("TickKind", "wechat_tick_kind"),

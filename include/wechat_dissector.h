@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 3
+#define WECHAT_ABI_VERSION 4
 
 // Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 #define WECHAT_FIRST_VISIT 1
@@ -108,6 +108,9 @@
 // Most samples that one record has.
 #define WECHAT_MOST_SAMPLES 3
 
+// Most ticks that one message has.
+#define WECHAT_MOST_WEB_TICKS 72
+
 // Type of a field's value; what it is called in Wireshark.
 enum wechat_type
 #ifdef __cplusplus
@@ -142,6 +145,8 @@ enum wechat_type
   WECHAT_TYPE_IPV4,
   // A duration; the value is in nanoseconds (`FT_RELATIVE_TIME`).
   WECHAT_TYPE_DURATION,
+  // A time; the value is in nanoseconds since 1970 (`FT_ABSOLUTE_TIME`, in UTC).
+  WECHAT_TYPE_TIME,
   // Number of a packet in the capture (`FT_FRAMENUM`).
   WECHAT_TYPE_PACKET,
   // Number of the packet that holds a request.
@@ -275,6 +280,8 @@ enum wechat_item_kind
   WECHAT_ITEM_KIND_NOTE = 5,
   // A field whose value is in `value`, read from the bytes named in a way the host cannot (a varint).
   WECHAT_ITEM_KIND_DECODED = 7,
+  // As [`ItemKind::Text`], read from the bytes named in a way the host cannot (escapes).
+  WECHAT_ITEM_KIND_DECODED_TEXT = 8,
 };
 #ifndef __cplusplus
 typedef uint8_t wechat_item_kind;
@@ -306,8 +313,9 @@ typedef struct wechat_config wechat_config;
 // `wechat_tables_get` once, and register what it says. For each capture `wechat_config_new`, the
 // preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 // `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
-// or more are needed. At the end of the capture `wechat_dissector_free`. A handle is used by one thread
-// at a time.
+// or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
+// `wechat_web_place` for each body that is passed on, `wechat_web_take` behind it and `wechat_web_message` for
+// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 typedef struct wechat_dissector wechat_dissector;
 
 // Writes records as lines. Made by `wechat_lines_new`, freed by `wechat_lines_free`.
@@ -353,6 +361,8 @@ typedef struct wechat_note {
   wechat_group group;
   // How bad it is.
   wechat_severity severity;
+  // The field that is its protocol.
+  uint16_t protocol;
 } wechat_note;
 
 // A choice of a preference, or a column of its table.
@@ -397,7 +407,8 @@ typedef struct wechat_node {
 
 // Everything to register. The rows live as long as the library.
 typedef struct wechat_tables {
-  // Fields; an item names one by its index. The first is the protocol.
+  // Fields; an item names one by its index. A field that is a protocol begins that protocol's fields;
+  // the first is the long link.
   const struct wechat_field *fields;
   // Number of `fields`.
   size_t field_count;
@@ -445,6 +456,18 @@ typedef struct wechat_tables {
   const char *frames_command;
   // Title of the flow graph.
   const char *flow_title;
+  // The field that is the web client.
+  uint16_t web_protocol;
+  // Media types of bodies that may be the web client's, `media_type_count` of them.
+  const char *const *media_types;
+  // Number of `media_types`.
+  size_t media_type_count;
+  // Nodes of the web client's tree of counters; a tick of `wechat_web_record` names one by its index.
+  const struct wechat_node *web_nodes;
+  // Number of `web_nodes`.
+  size_t web_node_count;
+  // Its title.
+  const char *web_tree_title;
 } wechat_tables;
 
 // What comes in: bytes of a stream, and where they are from. The caller keeps it.
@@ -611,6 +634,48 @@ typedef struct wechat_report {
   const struct wechat_record *record;
 } wechat_report;
 
+// A change of one node of the web client's tree.
+typedef struct wechat_web_tick {
+  // NULL, or the name of the part of the node that changes; it lives as long as the library.
+  const char *name;
+  // What is counted, or a value.
+  int32_t amount;
+  // Place of the node.
+  uint16_t node;
+  // One of the tick kinds.
+  uint8_t how;
+} wechat_web_tick;
+
+// What the tap "wechat_web" is told of a message: what it changes in the tree of counters.
+typedef struct wechat_web_record {
+  // The next message of the packet, or NULL. The shim sets it.
+  const struct wechat_web_record *next;
+  // Number of `ticks`.
+  uint32_t count;
+  // The changes.
+  struct wechat_web_tick ticks[WECHAT_MOST_WEB_TICKS];
+} wechat_web_record;
+
+// A message of the web client: what it looks like. It points into the handle and is valid until the next
+// call with it.
+typedef struct wechat_web_report {
+  // Where the head of the message begins in the segment.
+  uint32_t offset;
+  // Its length; 0 when the message is not the web client's.
+  uint32_t length;
+  // The items, in tree order. One that begins behind the bytes of HTTP's dissector, `captured` of the
+  // segment, lies in the body, so many bytes from its start.
+  const struct wechat_item *items;
+  // Number of `items`.
+  size_t item_count;
+  // The texts, as `wechat_report` has them.
+  const char *texts;
+  // The words for the Info column, a text; 0 for none.
+  uint32_t info;
+  // What taps are told; NULL when that is not wanted. A tap outlives the report: copy it.
+  const struct wechat_web_record *record;
+} wechat_web_report;
+
 // A change of one node.
 typedef struct wechat_tick {
   // What is counted, or a value.
@@ -708,6 +773,51 @@ enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
 // # Safety
 // As for `wechat_dissect`.
 int wechat_claim(struct wechat_dissector *dissector, const struct wechat_segment *segment);
+
+// Whether the bytes of `segment` begin with a call of the web client: 1 or 0. For streams of which nobody
+// knows that they carry HTTP.
+//
+// # Safety
+// As for `wechat_dissect`.
+int wechat_web_claim(const struct wechat_segment *segment);
+
+// HTTP's dissector is about to get the bytes of `segment`. Returns how many messages begin in them, which
+// may be anybody's; with 0, nothing else is to be done.
+//
+// # Safety
+// As for `wechat_dissect`.
+size_t wechat_web_begin(struct wechat_dissector *dissector, const struct wechat_segment *segment);
+
+// HTTP's dissector, which was given bytes of the stream and side of `segment`, passes on a body of the
+// media type `media`, NULL when it has none. Returns the index of the message to which the body belongs, or
+// -1.
+//
+// # Safety
+// `media` is NULL or a NUL-terminated text.
+int32_t wechat_web_place(struct wechat_dissector *dissector,
+                         const struct wechat_segment *segment,
+                         const char *media);
+
+// HTTP's dissector has returned, and has dealt with the first `taken` bytes of `segment`; the rest it wants
+// to see again. Returns how many messages are now to be given to `wechat_web_message`.
+//
+// # Safety
+// As for `wechat_dissect`.
+size_t wechat_web_take(struct wechat_dissector *dissector,
+                       const struct wechat_segment *segment,
+                       size_t taken);
+
+// Deals with message `index` of `segment`, whose body HTTP's dissector has passed on as `captured` bytes at
+// `body`. On `WECHAT_RESULT_FAILED` the report says so in a note.
+//
+// # Safety
+// As for `wechat_dissect`; `body` points to `captured` bytes, or that is 0. `report` may be uninitialised.
+enum wechat_result wechat_web_message(struct wechat_dissector *dissector,
+                                      const struct wechat_segment *segment,
+                                      size_t index,
+                                      const uint8_t *body,
+                                      size_t captured,
+                                      struct wechat_web_report *report);
 
 // What a record changes in the tree of counters. Writes at most `room` ticks, of which there are never
 // more than `WECHAT_MOST_TICKS`, and returns how many.

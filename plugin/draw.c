@@ -12,10 +12,12 @@ static dissector_table_t body_table;
 static heur_dissector_list_t body_heuristics;
 static int tap_expert;
 static int tap_records;
+static int tap_web_records;
 
-uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree)
+uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree, int proto)
 {
-    uint32_t wanted = have_tap_listener(tap_records) ? WECHAT_WANT_RECORD : 0;
+    int tap = proto == shim_web_proto ? tap_web_records : tap_records;
+    uint32_t wanted = have_tap_listener(tap) ? WECHAT_WANT_RECORD : 0;
 
     if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
         wanted |= WECHAT_WANT_INFO;
@@ -24,7 +26,7 @@ uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree)
     if (PTREE_DATA(tree)->visible)
         return wanted | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS;
     /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. */
-    if (proto_field_is_referenced(tree, shim_proto) || proto_field_is_referenced(tree, proto_expert) ||
+    if (proto_field_is_referenced(tree, proto) || proto_field_is_referenced(tree, proto_expert) ||
         have_tap_listener(tap_expert))
         wanted |= WECHAT_WANT_ITEMS;
     return wanted;
@@ -41,8 +43,15 @@ static proto_item *draw_value(proto_tree *tree, const wechat_item *item, tvbuff_
         nstime_t time = { (time_t)(nanoseconds / 1000000000), (int)(nanoseconds % 1000000000) };
         return proto_tree_add_time(tree, id, tvb, start, length, &time);
     }
+    case WECHAT_TYPE_TIME: {
+        nstime_t time = { (time_t)(item->value / 1000000000), (int)(item->value % 1000000000) };
+        return proto_tree_add_time(tree, id, tvb, start, length, &time);
+    }
     case WECHAT_TYPE_BOOLEAN:
-        return proto_tree_add_boolean(tree, id, tvb, start, length, item->value != 0);
+        /* Of a masked one its mask takes the bit. */
+        return proto_tree_add_boolean(tree, id, tvb, start, length, (uint32_t)item->value);
+    case WECHAT_TYPE_I32:
+        return proto_tree_add_int(tree, id, tvb, start, length, (int32_t)(uint32_t)item->value);
     case WECHAT_TYPE_I64:
         return proto_tree_add_int64(tree, id, tvb, start, length, (int64_t)item->value);
     case WECHAT_TYPE_U64:
@@ -88,18 +97,29 @@ static void draw_note(const wechat_item *note, const wechat_item *above, const c
         proto_tree_add_expert_format(tree, pinfo, id, tvb, at, (int)note->length, "%s", text);
 }
 
-static void draw_items(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree)
+/* Where a report's bytes lie: from `start` of `tvb`, and those behind the first `captured` in `body`. */
+typedef struct {
+    tvbuff_t *tvb;
+    unsigned start;
+    unsigned captured;
+    tvbuff_t *body;
+} drawn_bytes;
+
+static void draw_items(const wechat_item *items, size_t count, const char *texts, const drawn_bytes *bytes,
+                       packet_info *pinfo, proto_tree *tree)
 {
     proto_tree *trees[DEEPEST + 1] = { tree };
     const wechat_item *blamed[DEEPEST + 1] = { NULL };
 
-    for (size_t i = 0; i < report->item_count; i++) {
-        const wechat_item *item = &report->items[i];
+    for (size_t i = 0; i < count; i++) {
+        const wechat_item *item = &items[i];
         unsigned depth = MIN(item->depth, DEEPEST - 1);
         proto_tree *parent = trees[depth];
-        int at = (int)(start + item->offset);
+        bool behind = bytes->body != NULL && item->offset >= bytes->captured;
+        tvbuff_t *tvb = behind ? bytes->body : bytes->tvb;
+        int at = (int)(behind ? item->offset - bytes->captured : bytes->start + item->offset);
         int length = (int)item->length;
-        const char *text = report->texts + item->text;
+        const char *text = texts + item->text;
         proto_item *drawn = NULL;
 
         switch (item->kind) {
@@ -113,10 +133,11 @@ static void draw_items(const wechat_report *report, tvbuff_t *tvb, unsigned star
             drawn = draw_value(parent, item, tvb, at);
             break;
         case WECHAT_ITEM_KIND_TEXT:
+        case WECHAT_ITEM_KIND_DECODED_TEXT:
             drawn = proto_tree_add_string(parent, shim_field_ids[item->field], tvb, at, length, text);
             break;
         case WECHAT_ITEM_KIND_NOTE:
-            draw_note(&report->items[i], blamed[depth], text, tvb, at, pinfo, parent);
+            draw_note(item, blamed[depth], text, tvb, at, pinfo, parent);
             continue;
         default:
             continue;
@@ -158,7 +179,8 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, pac
          * there in any case. */
         proto_tree_add_item(tree, shim_proto, tvb, (int)start,
                             (int)MIN(report->length, tvb_captured_length(tvb) - start), ENC_NA);
-    draw_items(report, tvb, start, pinfo, tree);
+    drawn_bytes bytes = { tvb, start, 0, NULL };
+    draw_items(report->items, report->item_count, report->texts, &bytes, pinfo, tree);
     if (captured != 0)
         draw_body(operation, tvb_new_subset_length_caplen(tvb, at, captured, length), pinfo, tree);
 }
@@ -178,10 +200,39 @@ wechat_record *draw_record(const wechat_report *report, wechat_record *last, pac
     return record;
 }
 
+void draw_web_report(const wechat_web_report *report, tvbuff_t *tvb, unsigned captured, tvbuff_t *body,
+                     packet_info *pinfo, proto_tree *tree)
+{
+    drawn_bytes bytes = { tvb, 0, captured, body };
+
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, tables->fields[tables->web_protocol].label);
+    /* HTTP has put a fence behind its own words. */
+    if (report->info != 0)
+        col_prepend_fstr(pinfo->cinfo, COL_INFO, "%s | ", report->texts + report->info);
+    if (tree != NULL && (report->item_count == 0 || report->items[0].kind == WECHAT_ITEM_KIND_NOTE))
+        proto_tree_add_item(tree, shim_web_proto, tvb, (int)report->offset, (int)report->length, ENC_NA);
+    draw_items(report->items, report->item_count, report->texts, &bytes, pinfo, tree);
+}
+
+wechat_web_record *draw_web_record(const wechat_web_report *report, wechat_web_record *last, packet_info *pinfo)
+{
+    wechat_web_record *record;
+
+    if (report->record == NULL)
+        return last;
+    record = (wechat_web_record *)wmem_memdup(pinfo->pool, report->record, sizeof *record);
+    if (last == NULL)
+        tap_queue_packet(tap_web_records, pinfo, record);
+    else
+        last->next = record;
+    return record;
+}
+
 void draw_register(const wechat_tables *rows)
 {
     tables = rows;
     tap_records = register_tap(rows->fields[0].filter);
+    tap_web_records = register_tap(rows->fields[rows->web_protocol].filter);
     body_table = register_dissector_table(rows->body_table, rows->body_title, shim_proto, FT_UINT32, BASE_DEC);
     body_heuristics = register_heur_dissector_list(rows->fields[0].filter, shim_proto);
 }

@@ -13,67 +13,91 @@
  */
 #include "shim.h"
 
-/* A port that has our wrapper, and what it had before. */
+/* What a port had before. */
 typedef struct {
     dissector_handle_t was_default;
     dissector_handle_t was_current;
-} shared_port;
+} owner;
 
 static int proto_helper = -1;
-static dissector_handle_t wrapper;
-static dissector_table_t tcp_ports;
-static GHashTable *shared;
+static shared_ports shared;
 static dissector_handle_t http, tls;
+
+void shared_begin(shared_ports *ports, const char *table, dissector_handle_t wrapper)
+{
+    *ports = (shared_ports){ table, wrapper, g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free) };
+}
+
+void shared_install(shared_ports *ports, uint32_t number)
+{
+    dissector_handle_t current = dissector_get_uint_handle(find_dissector_table(ports->table), number);
+    dissector_handle_t initial = dissector_get_default_uint_handle(ports->table, number);
+    owner *was = g_new(owner, 1);
+
+    *was = (owner){ initial, current };
+    g_hash_table_insert(ports->owners, GUINT_TO_POINTER(number), was);
+    /* Adding sets the default too, so that the entry does not count as changed by the user. */
+    if (current == initial)
+        dissector_add_uint(ports->table, number, ports->wrapper);
+    else
+        dissector_change_uint(ports->table, number, ports->wrapper);
+}
+
+static void remove_one(void *key, void *value, void *data)
+{
+    const shared_ports *ports = (const shared_ports *)data;
+    uint32_t number = GPOINTER_TO_UINT(key);
+    const owner *was = (const owner *)value;
+    dissector_handle_t current = dissector_get_uint_handle(find_dissector_table(ports->table), number);
+
+    if (dissector_get_default_uint_handle(ports->table, number) == ports->wrapper) {
+        dissector_delete_uint(ports->table, number, ports->wrapper);
+        if (was->was_default != NULL)
+            dissector_add_uint(ports->table, number, was->was_default);
+        if (current != ports->wrapper)
+            dissector_change_uint(ports->table, number, current);
+    } else if (current == ports->wrapper) {
+        dissector_change_uint(ports->table, number, was->was_current);
+    }
+}
+
+void shared_remove(shared_ports *ports)
+{
+    g_hash_table_foreach(ports->owners, remove_one, ports);
+    g_hash_table_remove_all(ports->owners);
+}
+
+int shared_call_owner(const shared_ports *ports, uint32_t number, tvbuff_t *tvb, packet_info *pinfo,
+                      proto_tree *tree, void *data)
+{
+    const owner *was = (const owner *)g_hash_table_lookup(ports->owners, GUINT_TO_POINTER(number));
+
+    pinfo->can_desegment = pinfo->saved_can_desegment;
+    if (was == NULL || was->was_current == NULL)
+        return 0;
+    return web_call(was->was_current, tvb, pinfo, tree, data);
+}
 
 static int dissect_shared(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    const shared_port *port = (const shared_port *)g_hash_table_lookup(shared, GUINT_TO_POINTER(pinfo->match_uint));
-
     pinfo->can_desegment = pinfo->saved_can_desegment;
     if (tcp_claims(tvb, pinfo, data, 0))
         return call_dissector_only(tcp_handle, tvb, pinfo, tree, data);
-    if (port == NULL || port->was_current == NULL)
-        return 0;
-    return call_dissector_only(port->was_current, tvb, pinfo, tree, data);
+    return shared_call_owner(&shared, pinfo->match_uint, tvb, pinfo, tree, data);
 }
 
 static void install(uint32_t number)
 {
-    dissector_handle_t current = dissector_get_uint_handle(tcp_ports, number);
-    dissector_handle_t initial = dissector_get_default_uint_handle("tcp.port", number);
+    dissector_handle_t current = dissector_get_uint_handle(find_dissector_table(shared.table), number);
+    dissector_handle_t initial = dissector_get_default_uint_handle(shared.table, number);
 
-    if (number == 0 || current == wrapper || current == tcp_handle)
+    if (number == 0 || current == shared.wrapper || current == tcp_handle)
         return;
     /* An entry that was changed to anything but HTTP or TLS, whose port preferences are such
      * changes, is the user's Decode As. */
     if (current != initial && current != NULL && current != http && current != tls)
         return;
-    shared_port *port = g_new(shared_port, 1);
-    *port = (shared_port){ initial, current };
-    g_hash_table_insert(shared, GUINT_TO_POINTER(number), port);
-    /* Adding sets the default too, so that the entry does not count as changed by the user. */
-    if (current == initial)
-        dissector_add_uint("tcp.port", number, wrapper);
-    else
-        dissector_change_uint("tcp.port", number, wrapper);
-}
-
-/* Puts back what was there, but keeps what others changed meanwhile. */
-static void remove_one(void *key, void *value, void *unused G_GNUC_UNUSED)
-{
-    uint32_t number = GPOINTER_TO_UINT(key);
-    const shared_port *port = (const shared_port *)value;
-    dissector_handle_t current = dissector_get_uint_handle(tcp_ports, number);
-
-    if (dissector_get_default_uint_handle("tcp.port", number) == wrapper) {
-        dissector_delete_uint("tcp.port", number, wrapper);
-        if (port->was_default != NULL)
-            dissector_add_uint("tcp.port", number, port->was_default);
-        if (current != wrapper)
-            dissector_change_uint("tcp.port", number, current);
-    } else if (current == wrapper) {
-        dissector_change_uint("tcp.port", number, port->was_current);
-    }
+    shared_install(&shared, number);
 }
 
 void ports_install(void)
@@ -87,27 +111,24 @@ void ports_install(void)
 
 void ports_remove(void)
 {
-    g_hash_table_foreach(shared, remove_one, NULL);
-    g_hash_table_remove_all(shared);
+    shared_remove(&shared);
 }
 
 void ports_register(void)
 {
     const wechat_field *row = shim_protocol_row();
 
-    shared = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     proto_helper = proto_register_protocol_in_name_only(g_strdup_printf("%s (shared TCP port)", row->help),
                                                         g_strdup_printf("%s shared port", row->label),
                                                         g_strdup_printf("%s.shared_port", row->filter), shim_proto,
                                                         FT_PROTOCOL);
-    wrapper = create_dissector_handle(dissect_shared, proto_helper);
+    shared_begin(&shared, "tcp.port", create_dissector_handle(dissect_shared, proto_helper));
 }
 
 void ports_handoff(void)
 {
-    tcp_ports = find_dissector_table("tcp.port");
     http = find_dissector("http-over-tcp");
     if (http == NULL)
-        http = dissector_get_default_uint_handle("tcp.port", 80);
-    tls = dissector_get_default_uint_handle("tcp.port", 443);
+        http = dissector_get_default_uint_handle(shared.table, 80);
+    tls = dissector_get_default_uint_handle(shared.table, 443);
 }

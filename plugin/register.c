@@ -9,6 +9,7 @@ int *shim_field_ids;
 int *shim_subtree_ids;
 expert_field *shim_note_ids;
 int shim_proto = -1;
+int shim_web_proto = -1;
 
 static const wechat_tables *tables;
 static wechat_dissector *dissector;
@@ -45,6 +46,11 @@ const wechat_field *shim_protocol_row(void)
     return &tables->fields[0];
 }
 
+bool shim_is_own_layer(int proto)
+{
+    return proto == shim_proto || proto == shim_web_proto;
+}
+
 wechat_dissector *shim_dissector(void)
 {
     return dissector;
@@ -77,6 +83,7 @@ static enum ftenum field_type(wechat_type type)
         [WECHAT_TYPE_PADDED_TEXT] = FT_STRINGZPAD,
         [WECHAT_TYPE_IPV4] = FT_IPv4,
         [WECHAT_TYPE_DURATION] = FT_RELATIVE_TIME,
+        [WECHAT_TYPE_TIME] = FT_ABSOLUTE_TIME,
         [WECHAT_TYPE_PACKET] = FT_FRAMENUM,
         [WECHAT_TYPE_REQUEST_PACKET] = FT_FRAMENUM,
         [WECHAT_TYPE_RESPONSE_PACKET] = FT_FRAMENUM,
@@ -93,7 +100,14 @@ static int field_display(const wechat_field *row)
         [WECHAT_BASE_HEX] = BASE_HEX,
         [WECHAT_BASE_DEC_HEX] = BASE_DEC_HEX,
     };
-    return row->kind == WECHAT_TYPE_BOOLEAN ? row->bits : bases[row->base];
+    switch (row->kind) {
+    case WECHAT_TYPE_BOOLEAN:
+        return row->bits;
+    case WECHAT_TYPE_TIME:
+        return ABSOLUTE_TIME_UTC;
+    default:
+        return bases[row->base];
+    }
 }
 
 static const void *field_strings(const wechat_field *row)
@@ -118,33 +132,38 @@ static const void *field_strings(const wechat_field *row)
     return VALS(strings);
 }
 
-/* epan keeps what it is given here for as long as it runs, so none of it is freed. */
+/* epan keeps what it is given here for as long as it runs, so none of it is freed. A row that is a
+ * protocol begins its fields. */
 static void register_fields(void)
 {
     size_t count = tables->field_count;
     hf_register_info *infos = g_new0(hf_register_info, count);
     int **subtrees = g_new0(int *, count);
-    unsigned info_count = 0;
+    size_t first = 0;
 
     shim_field_ids = g_new(int, count);
     shim_subtree_ids = g_new(int, count);
     for (size_t i = 0; i < count; i++) {
         const wechat_field *row = &tables->fields[i];
+        bool last = i + 1 == count || tables->fields[i + 1].kind == WECHAT_TYPE_PROTOCOL;
         shim_field_ids[i] = -1;
         shim_subtree_ids[i] = -1;
         subtrees[i] = &shim_subtree_ids[i];
         if (row->kind == WECHAT_TYPE_PROTOCOL) {
             shim_field_ids[i] = proto_register_protocol(row->help, row->label, row->filter);
-            continue;
+            first = i;
+        } else {
+            infos[i] = (hf_register_info){
+                &shim_field_ids[i],
+                { row->label, row->filter, field_type(row->kind), field_display(row), field_strings(row), row->mask,
+                  row->help, HFILL },
+            };
         }
-        infos[info_count++] = (hf_register_info){
-            &shim_field_ids[i],
-            { row->label, row->filter, field_type(row->kind), field_display(row), field_strings(row), row->mask,
-              row->help, HFILL },
-        };
+        if (last && i > first)
+            proto_register_field_array(shim_field_ids[first], &infos[first + 1], (int)(i - first));
     }
     shim_proto = shim_field_ids[0];
-    proto_register_field_array(shim_proto, infos, (int)info_count);
+    shim_web_proto = shim_field_ids[tables->web_protocol];
     proto_register_subtree_array(subtrees, (int)count);
 }
 
@@ -163,6 +182,7 @@ static void register_notes(void)
     };
     size_t count = tables->note_count;
     ei_register_info *infos = g_new0(ei_register_info, count);
+    size_t first = 0;
 
     shim_note_ids = g_new(expert_field, count);
     for (size_t i = 0; i < count; i++) {
@@ -172,8 +192,12 @@ static void register_notes(void)
             &shim_note_ids[i],
             { row->filter, groups[row->group], severities[row->severity], row->summary, EXPFILL },
         };
+        if (i + 1 == count || tables->notes[i + 1].protocol != row->protocol) {
+            expert_register_field_array(expert_register_protocol(shim_field_ids[row->protocol]), &infos[first],
+                                        (int)(i + 1 - first));
+            first = i + 1;
+        }
     }
-    expert_register_field_array(expert_register_protocol(shim_proto), infos, (int)count);
 }
 
 /* ---- the user's table ---- */
@@ -323,10 +347,13 @@ static void begin_capture(void)
     wechat_config_free(config);
     if (proto_is_protocol_enabled(find_protocol_by_id(shim_proto)))
         ports_install();
+    if (proto_is_protocol_enabled(find_protocol_by_id(shim_web_proto)))
+        web_install();
 }
 
 static void end_capture(void)
 {
+    web_remove();
     ports_remove();
     wechat_dissector_free(dissector);
     dissector = NULL;
@@ -341,6 +368,7 @@ static void register_protocol(void)
     tcp_register();
     stats_register(tables);
     ports_register();
+    web_register(tables);
     register_init_routine(begin_capture);
     register_cleanup_routine(end_capture);
 }
@@ -350,6 +378,7 @@ static void hand_off(void)
     draw_handoff();
     tcp_handoff();
     ports_handoff();
+    web_handoff();
 }
 
 /* The shim's entry, called by the symbol that Wireshark looks up. */

@@ -18,7 +18,7 @@ static const struct tcpinfo *tcp_info(packet_info *pinfo, void *data)
 {
     wmem_list_frame_t *layer = wmem_list_tail(pinfo->layers);
 
-    while (layer != NULL && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == shim_proto)
+    while (layer != NULL && shim_is_own_layer(GPOINTER_TO_INT(wmem_list_frame_data(layer))))
         layer = wmem_list_frame_prev(layer);
     if (layer != NULL && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tcp)
         return (const struct tcpinfo *)data;
@@ -80,6 +80,18 @@ wechat_segment tcp_describe(packet_info *pinfo)
     return describe(pinfo, find_conversation_pinfo(pinfo, 0), NULL);
 }
 
+wechat_segment tcp_segment(tvbuff_t *tvb, packet_info *pinfo, void *data)
+{
+    const unsigned captured = tvb_captured_length(tvb);
+    /* Never made for a packet that may not be ours. */
+    wechat_segment segment = describe(pinfo, find_conversation_pinfo(pinfo, 0), tcp_info(pinfo, data));
+
+    segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
+    segment.captured = captured;
+    segment.reported = tvb_reported_length(tvb);
+    return segment;
+}
+
 static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const struct tcpinfo *tcp = tcp_info(pinfo, data);
@@ -96,7 +108,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
 
     if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
         return 0;
-    segment.wanted = draw_wanted(pinfo, tree);
+    segment.wanted = draw_wanted(pinfo, tree, shim_proto);
     /* Behind a FIN nothing more can come. */
     if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
         segment.flags |= WECHAT_MORE;
@@ -150,19 +162,13 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
 
 bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
 {
-    const struct tcpinfo *tcp = tcp_info(pinfo, data);
-    const unsigned captured = tvb_captured_length(tvb);
-    /* Never made for a packet that may not be ours. */
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
-    wechat_segment segment = describe(pinfo, conversation, tcp);
+    wechat_segment segment;
 
     /* An ICMP error quotes the start of a segment: it is none of the stream. */
     if (pinfo->flags.in_error_pkt)
         return false;
+    segment = tcp_segment(tvb, pinfo, data);
     segment.flags |= flags;
-    segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
-    segment.captured = captured;
-    segment.reported = tvb_reported_length(tvb);
     return wechat_claim(shim_dissector(), &segment) != 0;
 }
 

@@ -15,18 +15,21 @@ use once_cell::sync::Lazy;
 use crate::claim::Offer;
 use crate::config::Config;
 use crate::dissector::{Dissector, Segment, Step};
-use crate::fields::{self, Base, FIELDS, Group, NOTES, PREFERENCES, PrefType, Severity, Type};
+use crate::fields::{self, Base, F, FIELDS, Group, NOTES, Note, PREFERENCES, PrefType, Severity, Type};
 use crate::framing::More;
 use crate::lines::{self, Format, Frame};
 use crate::navigation::{self, PACKET_FILTERS, Packet};
 use crate::record::{self, Record};
 use crate::report::{Item, Wanted};
 use crate::statistics::{
-    self, NODES, SYNC_COLUMNS, SYNC_ROWS, Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS,
+    self, NODES, Node, SYNC_COLUMNS, SYNC_ROWS, Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS,
 };
+use crate::web::fields::{MEDIA_TYPES, W, WEB_FIELDS, WEB_NOTES};
+use crate::web::statistics::{self as web_statistics, WEB_NODES, WebRecord};
+use crate::web::{self, Bytes, Web};
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 3;
+pub const WECHAT_ABI_VERSION: u32 = 4;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -110,6 +113,8 @@ pub struct wechat_note {
     pub group: Group,
     /// How bad it is.
     pub severity: Severity,
+    /// The field that is its protocol.
+    pub protocol: u16,
 }
 
 /// A choice of a preference, or a column of its table.
@@ -158,7 +163,8 @@ pub struct wechat_node {
 /// Everything to register. The rows live as long as the library.
 #[repr(C)]
 pub struct wechat_tables {
-    /// Fields; an item names one by its index. The first is the protocol.
+    /// Fields; an item names one by its index. A field that is a protocol begins that protocol's fields;
+    /// the first is the long link.
     pub fields: *const wechat_field,
     /// Number of `fields`.
     pub field_count: size_t,
@@ -206,6 +212,18 @@ pub struct wechat_tables {
     pub frames_command: *const c_char,
     /// Title of the flow graph.
     pub flow_title: *const c_char,
+    /// The field that is the web client.
+    pub web_protocol: u16,
+    /// Media types of bodies that may be the web client's, `media_type_count` of them.
+    pub media_types: *const *const c_char,
+    /// Number of `media_types`.
+    pub media_type_count: size_t,
+    /// Nodes of the web client's tree of counters; a tick of `wechat_web_record` names one by its index.
+    pub web_nodes: *const wechat_node,
+    /// Number of `web_nodes`.
+    pub web_node_count: size_t,
+    /// Its title.
+    pub web_tree_title: *const c_char,
 }
 
 /// What comes in: bytes of a stream, and where they are from. The caller keeps it.
@@ -249,6 +267,37 @@ pub struct wechat_segment {
     pub flags: u32,
     /// Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.
     pub wanted: u32,
+}
+
+impl wechat_segment {
+    /// In nanoseconds since 1970.
+    fn time(&self) -> i64 {
+        self.seconds.saturating_mul(1_000_000_000).saturating_add(self.nanoseconds.into())
+    }
+
+    fn wanted(&self) -> Wanted {
+        let wanted = |bit| self.wanted & bit != 0;
+        Wanted {
+            columns: wanted(WECHAT_WANT_INFO),
+            items: wanted(WECHAT_WANT_ITEMS),
+            labels: wanted(WECHAT_WANT_LABELS),
+            record: wanted(WECHAT_WANT_RECORD),
+        }
+    }
+
+    /// The same as HTTP's dissector has it, of which `data` are the bytes.
+    fn of_http<'a>(&self, data: &'a [u8]) -> Bytes<'a> {
+        Bytes {
+            data,
+            stream: self.stream,
+            side: self.flags & WECHAT_SIDE != 0,
+            position: self.position,
+            packet: self.packet,
+            time: self.time(),
+            first_visit: self.flags & WECHAT_FIRST_VISIT != 0,
+            wanted: self.wanted(),
+        }
+    }
 }
 
 /// What became of a segment.
@@ -304,11 +353,14 @@ pub struct wechat_config {
 /// `wechat_tables_get` once, and register what it says. For each capture `wechat_config_new`, the
 /// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 /// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
-/// or more are needed. At the end of the capture `wechat_dissector_free`. A handle is used by one thread
-/// at a time.
+/// or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
+/// `wechat_web_place` for each body that is passed on, `wechat_web_take` behind it and `wechat_web_message` for
+/// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 pub struct wechat_dissector {
     dissector: Dissector,
     record: Option<Record>,
+    web: Web,
+    config: Config,
     #[cfg(feature = "provoke-panic")]
     panics: bool,
 }
@@ -319,11 +371,34 @@ struct Tables {
     _fields: Vec<wechat_field>,
     _notes: Vec<wechat_note>,
     _preferences: Vec<wechat_preference>,
-    _nodes: Vec<wechat_node>,
-    _names: [Vec<*const c_char>; 2],
-    _ranges: Vec<Vec<*const c_char>>,
+    _nodes: [Nodes; 2],
+    _names: [Vec<*const c_char>; 3],
     _values: Vec<Vec<wechat_value>>,
     _parts: Vec<Vec<wechat_part>>,
+}
+
+/// Nodes, and the ranges that they point to.
+struct Nodes {
+    nodes: Vec<wechat_node>,
+    _ranges: Vec<Vec<*const c_char>>,
+}
+
+impl Nodes {
+    fn of(rows: &'static [Node]) -> Self {
+        let ranges: Vec<Vec<_>> =
+            rows.iter().map(|row| row.ranges.iter().map(|range| range.as_ptr()).collect()).collect();
+        let node = |(row, ranges): (&Node, &Vec<*const c_char>)| wechat_node {
+            name: row.name.as_ptr(),
+            parent: row
+                .parent
+                .and_then(|parent| rows.get(usize::from(parent)))
+                .map_or(ptr::null(), |parent| parent.name.as_ptr()),
+            ranges: ranges.as_ptr(),
+            range_count: ranges.len(),
+        };
+        let nodes = rows.iter().zip(&ranges).map(node).collect();
+        Self { nodes, _ranges: ranges }
+    }
 }
 
 // SAFETY: nothing is written after `Lazy` has built it, and all pointers are to parts of itself
@@ -333,8 +408,8 @@ unsafe impl Send for Tables {}
 unsafe impl Sync for Tables {}
 
 static TABLES: Lazy<Tables> = Lazy::new(|| {
-    let values: Vec<Vec<wechat_value>> = FIELDS
-        .iter()
+    let all_fields = || FIELDS.iter().chain(WEB_FIELDS);
+    let values: Vec<Vec<wechat_value>> = all_fields()
         .map(|row| {
             row.values
                 .iter()
@@ -351,8 +426,7 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
                 .collect()
         })
         .collect();
-    let fields: Vec<wechat_field> = FIELDS
-        .iter()
+    let fields: Vec<wechat_field> = all_fields()
         .zip(&values)
         .map(|(row, values)| wechat_field {
             filter: row.filter.as_ptr(),
@@ -366,13 +440,17 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
             bits: row.bits,
         })
         .collect();
+    let notes_of = |protocol| move |row: &'static Note| (protocol, row);
     let notes: Vec<wechat_note> = NOTES
         .iter()
-        .map(|row| wechat_note {
+        .map(notes_of(F::WECHAT))
+        .chain(WEB_NOTES.iter().map(notes_of(W::WEB)))
+        .map(|(protocol, row)| wechat_note {
             filter: row.filter.as_ptr(),
             summary: row.summary.as_ptr(),
             group: row.group,
             severity: row.severity,
+            protocol,
         })
         .collect();
     let preferences: Vec<wechat_preference> = PREFERENCES
@@ -389,21 +467,9 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
             kind: row.ty,
         })
         .collect();
-    let ranges: Vec<Vec<_>> =
-        NODES.iter().map(|row| row.ranges.iter().map(|range| range.as_ptr()).collect()).collect();
-    let nodes: Vec<wechat_node> = NODES
-        .iter()
-        .zip(&ranges)
-        .map(|(row, ranges)| wechat_node {
-            name: row.name.as_ptr(),
-            parent: row
-                .parent
-                .and_then(|parent| NODES.get(usize::from(parent)))
-                .map_or(ptr::null(), |parent| parent.name.as_ptr()),
-            ranges: ranges.as_ptr(),
-            range_count: ranges.len(),
-        })
-        .collect();
+    let nodes = [NODES, WEB_NODES].map(Nodes::of);
+    let [tree, web_tree] = &nodes;
+    let media_types: Vec<_> = MEDIA_TYPES.iter().map(|name| name.as_ptr()).collect();
     let sync_rows: Vec<_> = SYNC_ROWS.iter().map(|row| row.name.as_ptr()).collect();
     let packet_filters: Vec<_> = PACKET_FILTERS.iter().map(|row| row.title.as_ptr()).collect();
     let tables = wechat_tables {
@@ -417,8 +483,8 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
         body_title: fields::BODY_TABLE_TITLE.as_ptr(),
         operation_rows: record::ROW_COUNT,
         operation_column: statistics::SRT_COLUMN.as_ptr(),
-        nodes: nodes.as_ptr(),
-        node_count: nodes.len(),
+        nodes: tree.nodes.as_ptr(),
+        node_count: tree.nodes.len(),
         sync_rows: sync_rows.as_ptr(),
         sync_row_count: sync_rows.len(),
         sync_columns: SYNC_COLUMNS.map(CStr::as_ptr),
@@ -431,6 +497,12 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
         frames_title: statistics::FRAMES_TITLE.as_ptr(),
         frames_command: statistics::FRAMES_COMMAND.as_ptr(),
         flow_title: statistics::FLOW_TITLE.as_ptr(),
+        web_protocol: W::WEB,
+        media_types: media_types.as_ptr(),
+        media_type_count: media_types.len(),
+        web_nodes: web_tree.nodes.as_ptr(),
+        web_node_count: web_tree.nodes.len(),
+        web_tree_title: web_statistics::WEB_TREE_TITLE.as_ptr(),
     };
     Tables {
         tables,
@@ -438,8 +510,7 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
         _notes: notes,
         _preferences: preferences,
         _nodes: nodes,
-        _names: [sync_rows, packet_filters],
-        _ranges: ranges,
+        _names: [sync_rows, packet_filters, media_types],
         _values: values,
         _parts: parts,
     }
@@ -575,8 +646,10 @@ pub extern "C" fn wechat_dissector_new(config: Option<&wechat_config>) -> Option
     guard(None, || {
         let config = config.map_or_else(Config::default, |config| config.config.clone());
         Some(Box::new(wechat_dissector {
-            dissector: Dissector::new(config),
+            dissector: Dissector::new(config.clone()),
             record: None,
+            web: Web::default(),
+            config,
             #[cfg(feature = "provoke-panic")]
             panics: false,
         }))
@@ -621,7 +694,6 @@ pub unsafe extern "C" fn wechat_dissect(
     if reported == 0 || u32::try_from(reported).is_err() || !flag(WECHAT_STREAM) {
         return wechat_result::Invalid;
     }
-    let wanted = |bit| segment.wanted & bit != 0;
     let segment = Segment {
         data,
         reported,
@@ -634,18 +706,13 @@ pub unsafe extern "C" fn wechat_dissect(
         position: segment.position,
         counted: flag(WECHAT_COUNTED),
         packet: segment.packet,
-        time: segment.seconds.saturating_mul(1_000_000_000).saturating_add(segment.nanoseconds.into()),
+        time: segment.time(),
         src_port: segment.src_port,
         dst_port: segment.dst_port,
         server_port: segment.server_port,
         first_visit: flag(WECHAT_FIRST_VISIT),
         more: flag(WECHAT_MORE),
-        wanted: Wanted {
-            columns: wanted(WECHAT_WANT_INFO),
-            items: wanted(WECHAT_WANT_ITEMS),
-            labels: wanted(WECHAT_WANT_LABELS),
-            record: wanted(WECHAT_WANT_RECORD),
-        },
+        wanted: segment.wanted(),
     };
     let step = guard(None, || {
         #[cfg(feature = "provoke-panic")]
@@ -715,6 +782,146 @@ pub unsafe extern "C" fn wechat_claim(
         any_port: flag(WECHAT_ANY_PORT),
     };
     guard(0, || c_int::from(handle.dissector.claim(offer)))
+}
+
+/// A message of the web client: what it looks like. It points into the handle and is valid until the next
+/// call with it.
+#[repr(C)]
+pub struct wechat_web_report {
+    /// Where the head of the message begins in the segment.
+    pub offset: u32,
+    /// Its length; 0 when the message is not the web client's.
+    pub length: u32,
+    /// The items, in tree order. One that begins behind the bytes of HTTP's dissector, `captured` of the
+    /// segment, lies in the body, so many bytes from its start.
+    pub items: *const Item,
+    /// Number of `items`.
+    pub item_count: size_t,
+    /// The texts, as `wechat_report` has them.
+    pub texts: *const c_char,
+    /// The words for the Info column, a text; 0 for none.
+    pub info: u32,
+    /// What taps are told; NULL when that is not wanted. A tap outlives the report: copy it.
+    pub record: *const WebRecord,
+}
+
+/// Whether the bytes of `segment` begin with a call of the web client: 1 or 0. For streams of which nobody
+/// knows that they carry HTTP.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_web_claim(segment: Option<&wechat_segment>) -> c_int {
+    let Some(segment) = segment else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
+    guard(0, || web::is_call(data).into())
+}
+
+/// HTTP's dissector is about to get the bytes of `segment`. Returns how many messages begin in them, which
+/// may be anybody's; with 0, nothing else is to be done.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_web_begin(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+) -> size_t {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
+    if segment.flags & WECHAT_STREAM == 0 {
+        return 0;
+    }
+    guard(0, || handle.web.begin(&segment.of_http(data)))
+}
+
+/// HTTP's dissector, which was given bytes of the stream and side of `segment`, passes on a body of the
+/// media type `media`, NULL when it has none. Returns the index of the message to which the body belongs, or
+/// -1.
+///
+/// # Safety
+/// `media` is NULL or a NUL-terminated text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_web_place(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    media: *const c_char,
+) -> i32 {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return -1 };
+    // SAFETY: the caller's promise.
+    let media = unsafe { text(media) }.unwrap_or_default();
+    let side = segment.flags & WECHAT_SIDE != 0;
+    let place = guard(None, || handle.web.place(segment.stream, side, media));
+    place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
+}
+
+/// HTTP's dissector has returned, and has dealt with the first `taken` bytes of `segment`; the rest it wants
+/// to see again. Returns how many messages are now to be given to `wechat_web_message`.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_web_take(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    taken: size_t,
+) -> size_t {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
+    guard(0, || handle.web.take(&segment.of_http(data), taken))
+}
+
+/// Deals with message `index` of `segment`, whose body HTTP's dissector has passed on as `captured` bytes at
+/// `body`. On `WECHAT_RESULT_FAILED` the report says so in a note.
+///
+/// # Safety
+/// As for `wechat_dissect`; `body` points to `captured` bytes, or that is 0. `report` may be uninitialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_web_message(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    index: size_t,
+    body: *const u8,
+    captured: size_t,
+    report: *mut wechat_web_report,
+) -> wechat_result {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return wechat_result::Null };
+    if report.is_null() {
+        return wechat_result::Null;
+    }
+    // SAFETY: the caller's promise.
+    let (data, body) = match unsafe { (bytes(segment.data, segment.captured), bytes(body, captured)) } {
+        (Ok(data), Ok(body)) => (data, body),
+        (Err(result), _) | (_, Err(result)) => return result,
+    };
+    let message = segment.of_http(data);
+    let done = guard(None, || {
+        #[cfg(feature = "provoke-panic")]
+        provoked(handle);
+        Some(handle.web.message(&message, index, body, &handle.config))
+    });
+    if done.is_none() {
+        guard((), || handle.web.failed(&message));
+    }
+    let made = handle.web.report();
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    // What failed is blamed on all bytes.
+    let head = done.clone().unwrap_or(Some(0..data.len())).unwrap_or(0..0);
+    let out = wechat_web_report {
+        offset: number(head.start),
+        length: number(head.len()),
+        items: made.items().as_ptr(),
+        item_count: made.items().len(),
+        texts: made.texts().as_ptr().cast(),
+        info: made.info(),
+        record: handle.web.record().map_or(ptr::null(), ptr::from_ref),
+    };
+    // SAFETY: not NULL, and the caller's to write.
+    unsafe { report.write(out) };
+    if done.is_some() { wechat_result::Ok } else { wechat_result::Failed }
 }
 
 /// What a record changes in the tree of counters. Writes at most `room` ticks, of which there are never

@@ -271,6 +271,22 @@ const RETS: &[Value] = &[
     (1205, c"too many requests"),
 ];
 
+/// Media types of bodies that may be the web client's. What counts is the call; these are the types by
+/// which HTTP's dissector passes bodies on.
+pub const MEDIA_TYPES: &[&CStr] = &[
+    c"application/json",
+    c"text/plain",
+    c"text/javascript",
+    c"application/javascript",
+    c"application/x-javascript",
+    c"text/json",
+    c"text/html",
+    c"text/xml",
+    c"application/xml",
+    c"application/octet-stream",
+    c"application/x-www-form-urlencoded",
+];
+
 /// Types of messages.
 pub const MSG_TYPES: &[Value] = &[
     (1, c"text"),

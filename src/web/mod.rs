@@ -46,7 +46,7 @@ use annotate::Known;
 use call::Role;
 use http::{Head, Kind};
 use session::{Event, Gist, Place, Sessions};
-use statistics::Record;
+use statistics::WebRecord;
 
 /// Bytes that HTTP's dissector is given, and where they are from.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ pub struct Web {
     passes: Vec<Pass>,
     gist: Gist,
     report: Report,
-    record: Option<Record>,
+    record: Option<WebRecord>,
 }
 
 impl Web {
@@ -119,7 +119,7 @@ impl Web {
     }
 
     /// What taps are told of it.
-    pub fn record(&self) -> Option<&Record> {
+    pub fn record(&self) -> Option<&WebRecord> {
         self.record.as_ref()
     }
 
@@ -210,15 +210,21 @@ impl Web {
     }
 
     /// Deals with a message of those that [`Self::take`] took, with its body as HTTP's dissector passed it
-    /// on. Whether it is one of ours: only then there is a report, in whose bytes the body stands behind
-    /// `bytes`.
-    pub fn message(&mut self, bytes: &Bytes<'_>, index: usize, body: &[u8], config: &Config) -> bool {
+    /// on. Where its head lies, if it is one of ours: only then there is a report, in whose bytes the body
+    /// stands behind `bytes`.
+    pub fn message(
+        &mut self,
+        bytes: &Bytes<'_>,
+        index: usize,
+        body: &[u8],
+        config: &Config,
+    ) -> Option<Range<usize>> {
         self.record = None;
         let captured = bytes.data.len().saturating_add(body.len());
         self.report.begin(bytes.wanted, captured);
         let pass = self.passes.iter().find(|pass| (pass.stream, pass.side) == (bytes.stream, bytes.side));
-        let Some(message) = pass.and_then(|pass| pass.messages.get(index)) else { return false };
-        let (Some(event), Some(call)) = (message.event, message.call) else { return false };
+        let message = pass?.messages.get(index)?;
+        let (event, call) = (message.event?, message.call?);
         let row = call::row(call);
         let known = Known {
             call: row,
@@ -243,7 +249,7 @@ impl Web {
         if record {
             self.record = Some(statistics::record(&known, &self.gist, facts));
         }
-        true
+        Some(message.head.at.clone())
     }
 
     /// Reports that the dissector failed on a message.
@@ -252,6 +258,16 @@ impl Web {
         self.report.begin(bytes.wanted, bytes.data.len());
         annotate::internal_error(&mut self.report, bytes.data.len());
     }
+}
+
+/// Whether bytes begin with the request line of a call, as far as they go.
+pub fn is_call(data: &[u8]) -> bool {
+    let mut words = data.split(|byte| b" \r\n".contains(byte));
+    let (method, target) = (words.next(), words.next().unwrap_or_default());
+    // What is cut off may belong to the path.
+    let cut = words.next().is_none() && !target.contains(&b'?');
+    let target = std::str::from_utf8(target).unwrap_or_default();
+    matches!(method, Some(b"GET" | b"POST")) && !cut && call::find(target).is_some()
 }
 
 fn line(data: &[u8], head: &Head) -> Option<Line> {
@@ -268,5 +284,31 @@ fn place(bytes: &Bytes<'_>, head: &Head) -> Place {
         stream: bytes.stream,
         side: bytes.side,
         position: bytes.position.wrapping_add(offset),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_known_by_its_request_line() {
+        for call in [
+            "GET /cgi-bin/mmwebwx-bin/synccheck?r=1",
+            "POST /cgi-bin/mmwebwx-bin/webwxsync HTTP/1.1\r\nHost: x",
+            "GET http://wx.example/cgi-bin/mmwebwx-bin/login?x HTTP/1.1",
+        ] {
+            assert!(is_call(call.as_bytes()), "{call}");
+        }
+        for other in [
+            "",
+            "GET /",
+            "GET /cgi-bin/mmwebwx-bin/synccheck",
+            "GET /cgi-bin/mmwebwx-bin/webwxsyn",
+            "PUT /cgi-bin/mmwebwx-bin/webwxsync HTTP/1.1",
+            "HTTP/1.1 200 OK\r\n",
+        ] {
+            assert!(!is_call(other.as_bytes()), "{other}");
+        }
     }
 }

@@ -72,16 +72,16 @@ pub const WECHAT_MOST_WEB_TICKS: usize = 72;
 /// What the tap "wechat_web" is told of a message: what it changes in the tree of counters.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct Record {
+pub struct WebRecord {
     /// The next message of the packet, or NULL. The shim sets it.
-    pub next: *const Record,
+    pub next: *const WebRecord,
     /// Number of `ticks`.
     pub count: u32,
     /// The changes.
     pub ticks: [WebTick; WECHAT_MOST_WEB_TICKS],
 }
 
-impl Record {
+impl WebRecord {
     /// The changes.
     pub fn ticks(&self) -> &[WebTick] {
         self.ticks.get(..self.count as usize).unwrap_or_default()
@@ -152,9 +152,9 @@ fn number(count: usize) -> i32 {
 }
 
 /// What a message changes in the tree of counters.
-pub fn record(known: &Known<'_>, gist: &Gist, facts: Facts<'_>) -> Record {
+pub fn record(known: &Known<'_>, gist: &Gist, facts: Facts<'_>) -> WebRecord {
     let none = WebTick { name: ptr::null(), amount: 0, node: 0, how: 0 };
-    let mut record = Record { next: ptr::null(), count: 0, ticks: [none; WECHAT_MOST_WEB_TICKS] };
+    let mut record = WebRecord { next: ptr::null(), count: 0, ticks: [none; WECHAT_MOST_WEB_TICKS] };
     let out = &mut record;
     let request = known.is_request();
     if request {

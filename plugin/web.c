@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * web.c - standing around HTTP's dissector: before it is called, the Rust side reads the heads of the
+ * messages; the bodies that it passes on are kept; behind it, each message that is ours is drawn.
+ *
+ * HTTP is called by whatever calls it, unchanged, so that its own dissection, and that of its bodies,
+ * stay as they are. Ways that lead to it, and what stands in them while a capture is open:
+ *
+ *   a TCP port, or a TLS port           a wrapper in front of the port's owner
+ *   TLS, by ALPN                        a wrapper in front of the protocol name's owner
+ *   TCP or TLS, by heuristics           a heuristic of ours, asked before HTTP's, that takes only
+ *                                       streams that begin with one of our calls
+ *   a body, by its media type           a wrapper in front of the type's owner
+ *   a body of a type that nobody owns   a heuristic of ours that keeps it and never takes it
+ *
+ * All wrappers belong to a helper protocol with HTTP's name, so that they add no layer and TLS shows the
+ * name that it would show.
+ */
+#include "shim.h"
+
+static const wechat_tables *tables;
+static int proto_helper = -1;
+static int proto_http = -1;
+static dissector_handle_t http_tcp, http_tls, own, tcp_wrapper, tls_wrapper;
+static shared_ports tcp_ports, tls_ports;
+static dissector_table_t alpn_table, media_table;
+static bool installed;
+
+/* A call of HTTP's dissector, and the bodies that it has passed on, by message. */
+typedef struct pass {
+    struct pass *outer;
+    wechat_segment segment;
+    tvbuff_t *tvb;
+    tvbuff_t **bodies;
+    size_t count;
+} pass;
+static pass *current;
+
+/* ---- around HTTP ---- */
+
+/* What our own layer is called with. */
+typedef struct {
+    const pass *around;
+    size_t message;
+    wechat_web_record *last;
+} own_call;
+
+static int dissect_own(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    own_call *call = (own_call *)data;
+    const pass *around;
+    wechat_web_report report;
+    tvbuff_t *body;
+    unsigned captured;
+
+    if (call == NULL)
+        return 0;
+    around = call->around;
+    body = call->message < around->count ? around->bodies[call->message] : NULL;
+    captured = body != NULL ? tvb_captured_length(body) : 0;
+    switch (wechat_web_message(shim_dissector(), &around->segment, call->message,
+                               captured > 0 ? tvb_get_ptr(body, 0, (int)captured) : NULL, captured, &report)) {
+    case WECHAT_RESULT_OK:
+    case WECHAT_RESULT_FAILED:
+        break;
+    default:
+        return 0;
+    }
+    if (report.length == 0)
+        return 0;
+    call->last = draw_web_record(&report, call->last, pinfo);
+    draw_web_report(&report, tvb, (unsigned)around->segment.captured, captured > 0 ? body : NULL, pinfo, tree);
+    return (int)report.length;
+}
+
+static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, size_t taken)
+{
+    own_call call = { around, 0, NULL };
+    size_t count = wechat_web_take(shim_dissector(), &around->segment, taken);
+
+    around->segment.wanted = draw_wanted(pinfo, tree, shim_web_proto);
+    for (; call.message < count; call.message++)
+        call_dissector_only(own, around->tvb, pinfo, tree, &call);
+}
+
+static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    pass around = { 0 };
+    volatile int result = 0;
+
+    if (!installed || pinfo->flags.in_error_pkt)
+        return call_dissector_only(http, tvb, pinfo, tree, data);
+    around.segment = tcp_segment(tvb, pinfo, data);
+    around.count = wechat_web_begin(shim_dissector(), &around.segment);
+    if (around.count == 0)
+        return call_dissector_only(http, tvb, pinfo, tree, data);
+    around.outer = current;
+    around.tvb = tvb;
+    around.bodies = wmem_alloc0_array(pinfo->pool, tvbuff_t *, around.count);
+    current = &around;
+    TRY {
+        result = call_dissector_only(http, tvb, pinfo, tree, data);
+    }
+    CATCH_ALL {
+        /* A message that was cut off has a head all the same. */
+        current = around.outer;
+        draw_messages(&around, pinfo, tree, around.segment.captured);
+        RETHROW;
+    }
+    ENDTRY;
+    current = around.outer;
+    draw_messages(&around, pinfo, tree,
+                  pinfo->desegment_len != 0 ? (size_t)MAX(pinfo->desegment_offset, 0) : around.segment.captured);
+    return result;
+}
+
+static bool is_http(dissector_handle_t handle)
+{
+    return handle != NULL && dissector_handle_get_protocol_index(handle) == proto_http;
+}
+
+int web_call(dissector_handle_t owner, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (is_http(owner))
+        return around_http(owner, tvb, pinfo, tree, data);
+    return call_dissector_only(owner, tvb, pinfo, tree, data);
+}
+
+/* ---- ways to HTTP ---- */
+
+static int dissect_tcp_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    /* Without an owner the stream was taken by our heuristic. */
+    if (g_hash_table_contains(tcp_ports.owners, GUINT_TO_POINTER(pinfo->match_uint)))
+        return shared_call_owner(&tcp_ports, pinfo->match_uint, tvb, pinfo, tree, data);
+    pinfo->can_desegment = pinfo->saved_can_desegment;
+    return around_http(http_tcp, tvb, pinfo, tree, data);
+}
+
+static int dissect_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    pinfo->can_desegment = pinfo->saved_can_desegment;
+    return around_http(http_tls, tvb, pinfo, tree, data);
+}
+
+/* Whether a stream is ours, of which nobody said that it carries HTTP: from the first call on. */
+static bool is_ours(tvbuff_t *tvb, packet_info *pinfo, void *data)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    wechat_segment segment;
+    uint32_t first;
+
+    if (!installed || pinfo->flags.in_error_pkt || conversation == NULL)
+        return false;
+    first = GPOINTER_TO_UINT(conversation_get_proto_data(conversation, proto_helper));
+    if (first != 0)
+        return pinfo->num >= first;
+    if (PINFO_FD_VISITED(pinfo))
+        return false;
+    segment = tcp_segment(tvb, pinfo, data);
+    if (!wechat_web_claim(&segment))
+        return false;
+    conversation_add_proto_data(conversation, proto_helper, GUINT_TO_POINTER(pinfo->num));
+    return true;
+}
+
+static ws_bool try_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (!is_ours(tvb, pinfo, data))
+        return false;
+    if (!PINFO_FD_VISITED(pinfo))
+        conversation_set_dissector_from_frame_number(find_conversation_pinfo(pinfo, 0), pinfo->num, tcp_wrapper);
+    return around_http(http_tcp, tvb, pinfo, tree, data) > 0;
+}
+
+static ws_bool try_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    return is_ours(tvb, pinfo, data) && around_http(http_tls, tvb, pinfo, tree, data) > 0;
+}
+
+/* ---- bodies ---- */
+
+static void keep_body(tvbuff_t *tvb, packet_info *pinfo, const char *media)
+{
+    wechat_segment segment;
+    int32_t message;
+
+    if (current == NULL)
+        return;
+    segment = tcp_describe(pinfo);
+    message = wechat_web_place(shim_dissector(), &segment, media);
+    if (message >= 0 && (size_t)message < current->count)
+        current->bodies[message] = tvb;
+}
+
+/* Types that have a wrapper, and what they had before. */
+#define MOST_MEDIA_TYPES 12
+static dissector_handle_t media_wrappers[MOST_MEDIA_TYPES], media_owners[MOST_MEDIA_TYPES];
+
+static int dissect_media(size_t type, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    keep_body(tvb, pinfo, tables->media_types[type]);
+    pinfo->can_desegment = pinfo->saved_can_desegment;
+    return media_owners[type] != NULL ? call_dissector_only(media_owners[type], tvb, pinfo, tree, data) : 0;
+}
+
+/* Whoever looks up a type may not say by which name: each has its own wrapper. */
+#define MEDIA_WRAPPER(type)                                                                                  \
+    static int dissect_media_##type(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)          \
+    {                                                                                                        \
+        return dissect_media(type, tvb, pinfo, tree, data);                                                  \
+    }
+MEDIA_WRAPPER(0)
+MEDIA_WRAPPER(1)
+MEDIA_WRAPPER(2)
+MEDIA_WRAPPER(3)
+MEDIA_WRAPPER(4)
+MEDIA_WRAPPER(5)
+MEDIA_WRAPPER(6)
+MEDIA_WRAPPER(7)
+MEDIA_WRAPPER(8)
+MEDIA_WRAPPER(9)
+MEDIA_WRAPPER(10)
+MEDIA_WRAPPER(11)
+static const dissector_t media_dissectors[MOST_MEDIA_TYPES] = {
+    dissect_media_0, dissect_media_1, dissect_media_2, dissect_media_3, dissect_media_4,  dissect_media_5,
+    dissect_media_6, dissect_media_7, dissect_media_8, dissect_media_9, dissect_media_10, dissect_media_11,
+};
+
+/* A body of a type that nobody owns, or of none. HTTP shows it as it would without us. */
+static ws_bool keep_untyped(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree G_GNUC_UNUSED,
+                            void *data G_GNUC_UNUSED)
+{
+    keep_body(tvb, pinfo, NULL);
+    return false;
+}
+
+static size_t media_count(void)
+{
+    return MIN(tables->media_type_count, MOST_MEDIA_TYPES);
+}
+
+/* ---- the life of a capture ---- */
+
+static void change_string(const char *table, const char *name, dissector_handle_t from, dissector_handle_t to)
+{
+    dissector_delete_string(table, name, from);
+    dissector_add_string(table, name, to);
+}
+
+static bool is_unchanged(dissector_table_t table, const char *table_name, const char *name, dissector_handle_t *handle)
+{
+    *handle = dissector_get_string_handle(table, name);
+    return *handle != NULL && *handle == dissector_get_default_string_handle(table_name, name);
+}
+
+static void add_port(const char *table G_GNUC_UNUSED, ftenum_t type G_GNUC_UNUSED, void *key, void *value,
+                     void *data)
+{
+    GArray *numbers = (GArray *)data;
+    uint32_t number = GPOINTER_TO_UINT(key);
+
+    if (is_http(dtbl_entry_get_handle((dtbl_entry_t *)value)))
+        g_array_append_val(numbers, number);
+}
+
+/* Which ports are HTTP's is not known before all preferences have been applied. */
+static void install_ports(shared_ports *ports)
+{
+    GArray *numbers = g_array_new(false, false, sizeof(uint32_t));
+
+    dissector_table_foreach(ports->table, add_port, numbers);
+    for (unsigned i = 0; i < numbers->len; i++)
+        shared_install(ports, g_array_index(numbers, uint32_t, i));
+    g_array_free(numbers, true);
+}
+
+#define HTTP_1_1 "http/1.1"
+
+void web_install(void)
+{
+    dissector_handle_t handle;
+
+    if (proto_http == -1 || http_tcp == NULL || http_tls == NULL)
+        return;
+    installed = true;
+    install_ports(&tcp_ports);
+    install_ports(&tls_ports);
+    if (alpn_table != NULL && is_unchanged(alpn_table, "tls.alpn", HTTP_1_1, &handle) && handle == http_tls)
+        change_string("tls.alpn", HTTP_1_1, http_tls, tls_wrapper);
+    for (size_t i = 0; i < media_count(); i++)
+        if (is_unchanged(media_table, "media_type", tables->media_types[i], &handle)) {
+            media_owners[i] = handle;
+            change_string("media_type", tables->media_types[i], handle, media_wrappers[i]);
+        }
+}
+
+void web_remove(void)
+{
+    if (!installed)
+        return;
+    installed = false;
+    current = NULL;
+    shared_remove(&tls_ports);
+    shared_remove(&tcp_ports);
+    if (alpn_table != NULL && dissector_get_default_string_handle("tls.alpn", HTTP_1_1) == tls_wrapper)
+        change_string("tls.alpn", HTTP_1_1, tls_wrapper, http_tls);
+    for (size_t i = 0; i < media_count(); i++) {
+        if (media_owners[i] != NULL)
+            change_string("media_type", tables->media_types[i], media_wrappers[i], media_owners[i]);
+        media_owners[i] = NULL;
+    }
+}
+
+void web_register(const wechat_tables *rows)
+{
+    const wechat_field *row = &rows->fields[rows->web_protocol];
+    const char *name = "Hypertext Transfer Protocol";
+
+    tables = rows;
+    proto_http = proto_get_id_by_filter_name("http");
+    if (proto_http != -1)
+        name = proto_get_protocol_long_name(find_protocol_by_id(proto_http));
+    proto_helper = proto_register_protocol_in_name_only(name, g_strdup_printf("HTTP and %s", row->label),
+                                                        g_strdup_printf("%s.around_http", row->filter),
+                                                        shim_web_proto, FT_PROTOCOL);
+    own = create_dissector_handle(dissect_own, shim_web_proto);
+    tcp_wrapper = create_dissector_handle(dissect_tcp_port, proto_helper);
+    tls_wrapper = create_dissector_handle(dissect_tls, proto_helper);
+    for (size_t i = 0; i < media_count(); i++)
+        media_wrappers[i] = create_dissector_handle(media_dissectors[i], proto_helper);
+    shared_begin(&tcp_ports, "tcp.port", tcp_wrapper);
+    shared_begin(&tls_ports, "tls.port", tls_wrapper);
+}
+
+void web_handoff(void)
+{
+    const wechat_field *row = &tables->fields[tables->web_protocol];
+
+    http_tcp = find_dissector("http-over-tcp");
+    http_tls = find_dissector("http-over-tls");
+    alpn_table = find_dissector_table("tls.alpn");
+    media_table = find_dissector_table("media_type");
+    heur_dissector_add("tcp", try_tcp, g_strdup_printf("%s over HTTP", row->label),
+                       g_strdup_printf("%s_tcp", row->filter), shim_web_proto, HEURISTIC_ENABLE);
+    heur_dissector_add("tls", try_tls, g_strdup_printf("%s over HTTP in TLS", row->label),
+                       g_strdup_printf("%s_tls", row->filter), shim_web_proto, HEURISTIC_ENABLE);
+    heur_dissector_add("http", keep_untyped, g_strdup_printf("%s body", row->label),
+                       g_strdup_printf("%s_body", row->filter), shim_web_proto, HEURISTIC_ENABLE);
+}
