@@ -11,6 +11,8 @@
 //!                           └───── fault ──────┘
 //! ```
 //!
+//! The [`web`] client's calls come to a capture the same way, from models of their own.
+//!
 //! The crate shares no code with the dissector, because each is there to check the other.
 
 pub mod account;
@@ -29,3 +31,4 @@ pub mod pdu;
 pub mod sample;
 pub mod script;
 pub mod truth;
+pub mod web;

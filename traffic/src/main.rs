@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
-use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth};
+use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth, web};
 
 const USAGE: &str = "\
 wechat-traffic: seeded WeChat long-link traffic
@@ -25,6 +25,8 @@ wechat-traffic: seeded WeChat long-link traffic
   robust FAULT SEED OUT.pcap TRUTH.jsonl          a session with one fault
   attacks                                         lists the captures that are dear for their size
   attack NAME BYTES OUT.pcap                      one of them
+  web-cases                                       lists the captures of the web client
+  web NAME OUT.pcap [--seed N] [--port P] [--size N] [--truth FILE]
   bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
@@ -51,6 +53,8 @@ struct Arguments {
     frames: Option<u64>,
     connections: u16,
     dress: Dress,
+    port: Option<u16>,
+    size: Option<usize>,
     ipv6: bool,
     help: bool,
 }
@@ -65,6 +69,8 @@ impl Arguments {
             frames: None,
             connections: 1,
             dress: Dress::default(),
+            port: None,
+            size: None,
             ipv6: false,
             help: false,
         };
@@ -81,6 +87,8 @@ impl Arguments {
                     let dress = Dress::ALL.into_iter().find(|(known, _)| *known == name);
                     arguments.dress = dress.ok_or_else(|| format!("{name:?} is no protocol; see --help"))?.1;
                 }
+                Long("port") => arguments.port = Some(parser.value()?.parse()?),
+                Long("size") => arguments.size = Some(parser.value()?.parse()?),
                 Long("ipv6") => arguments.ipv6 = true,
                 Long("help") | Short('h') => arguments.help = true,
                 other => return Err(other.unexpected().into()),
@@ -147,6 +155,11 @@ fn run(mut arguments: Arguments) -> Result<()> {
             adversarial::write(create(out)?, attack, bytes, arguments.seed)?;
             Ok(())
         }
+        "web-cases" => {
+            let cases = web::case::cases();
+            list(cases.iter().map(|case| (case.name.as_str(), case.about.as_str())))
+        }
+        "web" => write_web(arguments),
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
         "talk" => {
@@ -177,10 +190,25 @@ fn create(path: PathBuf) -> Result<BufWriter<File>> {
 }
 
 /// Names first, so that `cut -f1` gives the list.
-fn list(rows: impl Iterator<Item = (&'static str, &'static str)>) -> Result<()> {
+fn list<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for (name, about) in rows {
         writeln!(out, "{name}\t{about}")?;
+    }
+    Ok(())
+}
+
+fn write_web(mut arguments: Arguments) -> Result<()> {
+    let name = arguments.next("NAME")?.string()?;
+    let out = arguments.next("OUT.pcap")?.into();
+    arguments.finish()?;
+    let case = web::case::find(&name).ok_or_else(|| format!("no case of the web client is called {name}"))?;
+    let (dialogue, mut rng) = case.dialogue(arguments.seed, arguments.size);
+    let port = arguments.port.unwrap_or(web::carrier::HTTP);
+    let carried = web::carrier::carry(&dialogue, case.carrier, port, &mut rng)?;
+    carried.capture.write_pcap(create(out)?)?;
+    if let Some(path) = arguments.truth {
+        web::truth::write_json_lines(&web::truth::rows(&dialogue, &carried)?, create(path)?)?;
     }
     Ok(())
 }
