@@ -10,8 +10,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
+use rand_chacha::ChaCha8Rng;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
+use wechat_traffic::web::tls::{Tls, Version};
 use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth, web};
 
 const USAGE: &str = "\
@@ -26,7 +28,7 @@ wechat-traffic: seeded WeChat long-link traffic
   attacks                                         lists the captures that are dear for their size
   attack NAME BYTES OUT.pcap                      one of them
   web-cases                                       lists the captures of the web client
-  web NAME OUT.pcap [--seed N] [--port P] [--size N] [--truth FILE]
+  web NAME OUT.pcap [--tls | --tls12] [--keylog FILE] [--port P] [--size N] [--seed N] [--truth FILE]
   bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
@@ -55,6 +57,8 @@ struct Arguments {
     dress: Dress,
     port: Option<u16>,
     size: Option<usize>,
+    tls: Option<Version>,
+    keylog: Option<PathBuf>,
     ipv6: bool,
     help: bool,
 }
@@ -71,6 +75,8 @@ impl Arguments {
             dress: Dress::default(),
             port: None,
             size: None,
+            tls: None,
+            keylog: None,
             ipv6: false,
             help: false,
         };
@@ -89,6 +95,9 @@ impl Arguments {
                 }
                 Long("port") => arguments.port = Some(parser.value()?.parse()?),
                 Long("size") => arguments.size = Some(parser.value()?.parse()?),
+                Long("tls") => arguments.tls = Some(Version::Tls13),
+                Long("tls12") => arguments.tls = Some(Version::Tls12),
+                Long("keylog") => arguments.keylog = Some(parser.value()?.into()),
                 Long("ipv6") => arguments.ipv6 = true,
                 Long("help") | Short('h') => arguments.help = true,
                 other => return Err(other.unexpected().into()),
@@ -101,6 +110,23 @@ impl Arguments {
     fn next(&mut self, what: &str) -> Result<OsString> {
         let value = self.values.next();
         value.ok_or_else(|| format!("{what} is missing; see --help").into())
+    }
+
+    /// TLS, if asked for.
+    fn tls(&self, rng: &mut ChaCha8Rng) -> Result<Option<Tls>> {
+        let tls = self.tls.map(|version| Tls::new(version, rng)).transpose()?;
+        if tls.is_none() && self.keylog.is_some() {
+            return Err("a key log without --tls".into());
+        }
+        Ok(tls)
+    }
+
+    /// Writes the key log, if asked for.
+    fn write_keys(&self, tls: Option<&Tls>) -> Result<()> {
+        if let (Some(tls), Some(path)) = (tls, &self.keylog) {
+            create(path.clone())?.write_all(tls.key_log().as_bytes())?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
@@ -204,8 +230,11 @@ fn write_web(mut arguments: Arguments) -> Result<()> {
     arguments.finish()?;
     let case = web::case::find(&name).ok_or_else(|| format!("no case of the web client is called {name}"))?;
     let (dialogue, mut rng) = case.dialogue(arguments.seed, arguments.size);
-    let port = arguments.port.unwrap_or(web::carrier::HTTP);
-    let carried = web::carrier::carry(&dialogue, case.carrier, port, &mut rng)?;
+    let tls = arguments.tls(&mut rng)?;
+    let own_port = if tls.is_some() { web::tls::HTTPS } else { web::carrier::HTTP };
+    let port = arguments.port.unwrap_or(own_port);
+    let carried = web::carrier::carry(&dialogue, case.carrier, port, tls.as_ref(), &mut rng)?;
+    arguments.write_keys(tls.as_ref())?;
     carried.capture.write_pcap(create(out)?)?;
     if let Some(path) = arguments.truth {
         web::truth::write_json_lines(&web::truth::rows(&dialogue, &carried)?, create(path)?)?;

@@ -21,5 +21,7 @@ pub mod dialogue;
 pub mod http;
 pub mod json;
 pub mod news;
+pub mod reader;
 pub mod scene;
+pub mod tls;
 pub mod truth;

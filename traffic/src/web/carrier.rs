@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::dialogue::{Call, Dialogue};
 use super::http::{Coding, Framing};
+use super::tls::{HTTPS, Pair, Tls};
 use crate::capture::Capture;
 use crate::flow::{Chunk, Segmentation};
 use crate::packet::{Direction, Endpoints, MSS};
@@ -17,6 +18,8 @@ use crate::script::{Script, Write};
 
 /// The client's first port; each connection has the next one.
 const FIRST_CLIENT_PORT: u16 = 50_100;
+/// The distance of TLS's flights.
+const FLIGHT: Duration = Duration::from_millis(20);
 /// The port of HTTP.
 pub const HTTP: u16 = 80;
 
@@ -69,6 +72,8 @@ pub struct Message {
     pub direction: Direction,
     /// Its bytes among those of its direction.
     pub range: Range<u64>,
+    /// Whether nothing but the end of the connection tells that it is over.
+    pub until_close: bool,
 }
 
 /// A dialogue in a capture.
@@ -115,56 +120,130 @@ pub fn encode(
     Ok([call.request.encode(host_port, keep_alive), call.response.encode(coding, keep_alive)?])
 }
 
+/// Where a write of this length is cut; empty if nowhere.
+pub fn sizes(cut: Cut, len: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut sizes = Vec::new();
+    let mut rest = if cut == Cut::Anywhere { len } else { 0 };
+    while rest > 0 {
+        let largest = if rng.random() { 12 } else { MSS.into() };
+        let size = rng.random_range(1..=largest).min(rest);
+        sizes.push(size);
+        rest -= size;
+    }
+    sizes
+}
+
+/// The pieces of these sizes, then the rest.
+pub fn pieces<'a>(mut bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
+    let mut pieces = Vec::new();
+    for &size in sizes {
+        let (piece, rest) = bytes.split_at(size.min(bytes.len()));
+        pieces.push(piece);
+        bytes = rest;
+    }
+    pieces.push(bytes);
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// What `Host` says of a port: nothing of the scheme's own.
+pub fn host_port(port: u16, tls: Option<&Tls>) -> Option<u16> {
+    let own = if tls.is_some() { HTTPS } else { HTTP };
+    (port != own).then_some(port)
+}
+
 /// Carries a dialogue to a server on this port.
-pub fn carry(dialogue: &Dialogue, carrier: Carrier, port: u16, rng: &mut ChaCha8Rng) -> io::Result<Carried> {
-    let host_port = (port != HTTP).then_some(port);
+pub fn carry(
+    dialogue: &Dialogue,
+    carrier: Carrier,
+    port: u16,
+    tls: Option<&Tls>,
+    rng: &mut ChaCha8Rng,
+) -> io::Result<Carried> {
+    let until_close = carrier.coding.is_some_and(|coding| coding.framing == Framing::Close);
     let mut flows = Vec::new();
     let mut messages = Vec::new();
     for (flow, calls) in assign(dialogue, carrier.connections).into_iter().enumerate() {
-        let mut link = Link::new(dialogue.calls[calls[0]].at);
+        let mut link = Link::open(&dialogue.calls[calls[0]], tls)?;
         for call in calls.into_iter().map(|index| &dialogue.calls[index]) {
-            let [request, response] = encode(call, carrier, host_port, rng)?;
+            let [request, response] = encode(call, carrier, host_port(port, tls), rng)?;
             for (direction, at, bytes) in [
                 (Direction::ClientToServer, call.at, request),
                 (Direction::ServerToClient, call.end(), response),
             ] {
-                let segmentation = segmentation(carrier.cut, bytes.len(), rng);
-                let range = link.write(at, direction, bytes, segmentation);
-                messages.push(Message { call: call.id, flow, direction, range });
+                let range = link.send(at, direction, &bytes, carrier.cut, rng)?;
+                let until_close = until_close && direction == Direction::ServerToClient;
+                messages.push(Message { call: call.id, flow, direction, range, until_close });
             }
         }
+        let mut script = link.close()?;
+        // Who asked for no more than one answer leaves the end to the server.
+        script.close = carrier.connections != Connections::PerCall;
         let endpoints = Endpoints::v4(FIRST_CLIENT_PORT + flow as u16, port);
-        flows.push(link.script.play(endpoints, rng.random()));
+        let mut played = script.play(endpoints, rng.random());
+        if !script.close {
+            played.close(Duration::ZERO, Direction::ServerToClient);
+        }
+        flows.push(played);
     }
     Ok(Carried { capture: Capture::new(flows), messages })
-}
-
-fn segmentation(cut: Cut, len: usize, rng: &mut ChaCha8Rng) -> Segmentation {
-    match cut {
-        Cut::Mss => Segmentation::Mss,
-        Cut::Anywhere => {
-            let mut sizes = Vec::new();
-            let mut rest = len;
-            while rest > 0 {
-                let largest = if rng.random() { 12 } else { MSS.into() };
-                let size = rng.random_range(1..=largest).min(rest);
-                sizes.push(size);
-                rest -= size;
-            }
-            Segmentation::Sizes(sizes)
-        }
-    }
 }
 
 /// The writes of one connection so far.
 struct Link {
     script: Script,
+    tls: Option<Pair>,
     sent: [u64; 2],
 }
 
 impl Link {
-    fn new(first: Duration) -> Self {
-        Self { script: Script::starting_at(first), sent: [0; 2] }
+    /// A connection that is ready when its first call is asked.
+    fn open(first: &Call, tls: Option<&Tls>) -> io::Result<Self> {
+        let Some(tls) = tls else {
+            return Ok(Self { script: Script::starting_at(first.at), tls: None, sent: [0; 2] });
+        };
+        let mut pair = Pair::new(tls, &first.request.host)?;
+        let flights = pair.handshake()?;
+        let start = first.at.saturating_sub(FLIGHT * (flights.len() as u32 + 1));
+        let mut link = Self { script: Script::starting_at(start), tls: None, sent: [0; 2] };
+        for (index, (direction, bytes)) in flights.into_iter().enumerate() {
+            link.write(start + FLIGHT * index as u32, direction, bytes, Segmentation::Mss);
+        }
+        link.tls = Some(pair);
+        Ok(link)
+    }
+
+    /// Appends a message; where its bytes are, or those of its records.
+    fn send(
+        &mut self,
+        at: Duration,
+        direction: Direction,
+        message: &[u8],
+        cut: Cut,
+        rng: &mut ChaCha8Rng,
+    ) -> io::Result<Range<u64>> {
+        let bytes = match &mut self.tls {
+            None => message.to_vec(),
+            Some(pair) => {
+                let sizes = sizes(cut, message.len(), rng);
+                pair.records(direction, &pieces(message, &sizes))?
+            }
+        };
+        let sizes = sizes(cut, bytes.len(), rng);
+        Ok(self.write(at, direction, bytes, Segmentation::Sizes(sizes)))
+    }
+
+    /// Nothing more comes: of TLS, the last words.
+    fn close(mut self) -> io::Result<Script> {
+        if let Some(mut pair) = self.tls.take() {
+            let mut at = self.script.writes.last().map_or(Duration::ZERO, |write| write.at);
+            for direction in [Direction::ServerToClient, Direction::ClientToServer] {
+                at += FLIGHT;
+                let alert = pair.close(direction)?;
+                self.write(at, direction, alert, Segmentation::Mss);
+            }
+        }
+        Ok(self.script)
     }
 
     /// Appends a write; where its bytes are.

@@ -59,7 +59,12 @@ pub fn cases() -> Vec<Case> {
         ("-cut", ", cut into segments anywhere", Carrier { cut: Cut::Anywhere, ..Carrier::PLAIN }),
         (
             "-per-call",
-            ", a connection for each call, whose end is the answer's",
+            ", a connection for each call",
+            Carrier { connections: Connections::PerCall, ..Carrier::PLAIN },
+        ),
+        (
+            "-until-close",
+            ", answers that end with their connections; Wireshark finds that end without TLS only",
             Carrier { connections: Connections::PerCall, ..coding(Framing::Close, false) },
         ),
     ];

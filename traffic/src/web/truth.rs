@@ -6,13 +6,14 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::carrier::Carried;
+use super::carrier::{Carried, Message};
 use super::dialogue::{Call, Dialogue, Facts};
-use crate::packet::Direction;
+use crate::capture::Capture;
+use crate::packet::{Control, Direction, Packet};
 use crate::truth::Arrivals;
 
-/// One call. Packets are counted from 1, and are those that brought the last byte of a message; other
-/// calls are given by their request's packet.
+/// One call. Packets are counted from 1, and are those that brought the last byte of a message, or ended
+/// the connection if nothing else ends the message; other calls are given by their request's packet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// Number of the TCP connection, in the order of first packets.
@@ -34,7 +35,11 @@ pub fn rows(dialogue: &Dialogue, carried: &Carried) -> io::Result<Vec<Row>> {
     // Of each call and direction: its stream and its packet.
     let mut places = HashMap::new();
     for message in &carried.messages {
-        let (packet, _) = arrivals.find(message.flow, message.direction, &message.range);
+        let packet = if message.until_close {
+            last_packet(&carried.capture, message)
+        } else {
+            arrivals.find(message.flow, message.direction, &message.range).0
+        };
         if let (Some(stream), Some(packet)) = (arrivals.stream(message.flow), packet) {
             places.insert((message.call, message.direction), (stream, packet));
         }
@@ -56,6 +61,14 @@ pub fn rows(dialogue: &Dialogue, carried: &Carried) -> io::Result<Vec<Row>> {
         Ok(Row { stream, request, response, time_us, facts })
     };
     dialogue.calls.iter().map(row).collect()
+}
+
+/// The packet that ends the connection.
+fn last_packet(capture: &Capture, message: &Message) -> Option<usize> {
+    let ends = |packet: &Packet| {
+        (packet.flow, packet.direction, packet.control) == (message.flow, message.direction, Control::FinAck)
+    };
+    Some(capture.packets().iter().position(ends)? + 1)
 }
 
 /// Writes rows as JSON, one line each.
