@@ -8,6 +8,7 @@ use std::io::{BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use lexopt::prelude::*;
 use rand_chacha::ChaCha8Rng;
@@ -29,6 +30,8 @@ wechat-traffic: seeded WeChat long-link traffic
   attack NAME BYTES OUT.pcap                      one of them
   web-cases                                       lists the captures of the web client
   web NAME OUT.pcap [--tls | --tls12] [--keylog FILE] [--port P] [--size N] [--seed N] [--truth FILE]
+  web-talk NAME PORT [--tls | --tls12] [--keylog FILE] [--size N] [--seed N]
+                                                  the same, but for real, on the loopback device
   bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
@@ -186,6 +189,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
             list(cases.iter().map(|case| (case.name.as_str(), case.about.as_str())))
         }
         "web" => write_web(arguments),
+        "web-talk" => web_talk(arguments),
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
         "talk" => {
@@ -228,7 +232,7 @@ fn write_web(mut arguments: Arguments) -> Result<()> {
     let name = arguments.next("NAME")?.string()?;
     let out = arguments.next("OUT.pcap")?.into();
     arguments.finish()?;
-    let case = web::case::find(&name).ok_or_else(|| format!("no case of the web client is called {name}"))?;
+    let case = web_case(&name)?;
     let (dialogue, mut rng) = case.dialogue(arguments.seed, arguments.size);
     let tls = arguments.tls(&mut rng)?;
     let own_port = if tls.is_some() { web::tls::HTTPS } else { web::carrier::HTTP };
@@ -240,6 +244,24 @@ fn write_web(mut arguments: Arguments) -> Result<()> {
         web::truth::write_json_lines(&web::truth::rows(&dialogue, &carried)?, create(path)?)?;
     }
     Ok(())
+}
+
+fn web_talk(mut arguments: Arguments) -> Result<()> {
+    let name = arguments.next("NAME")?.string()?;
+    let port = arguments.next("PORT")?.parse()?;
+    arguments.finish()?;
+    let case = web_case(&name)?;
+    let (dialogue, mut rng) = case.dialogue(arguments.seed, arguments.size);
+    let tls = arguments.tls(&mut rng)?.map(Arc::new);
+    let talked = web::talk::talk(&Arc::new(dialogue), case.carrier, port, tls.as_ref(), &mut rng);
+    // What was said so far can be read, however it ended.
+    arguments.write_keys(tls.as_deref())?;
+    println!("{} calls", talked?);
+    Ok(())
+}
+
+fn web_case(name: &str) -> Result<web::case::Case> {
+    web::case::find(name).ok_or_else(|| format!("no case of the web client is called {name}").into())
 }
 
 fn write_bench(mut arguments: Arguments) -> Result<()> {

@@ -23,5 +23,6 @@ pub mod json;
 pub mod news;
 pub mod reader;
 pub mod scene;
+pub mod talk;
 pub mod tls;
 pub mod truth;
