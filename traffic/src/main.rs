@@ -18,7 +18,7 @@ use wechat_traffic::web::tls::{Tls, Version};
 use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth, web};
 
 const USAGE: &str = "\
-wechat-traffic: seeded WeChat long-link traffic
+wechat-traffic: seeded WeChat traffic
 
   sample OUT.pcap [--seed N] [--truth FILE]       the sample session
   exchanges OUT.pcap [--seed N] [--truth FILE]    who answers whom, every case of it

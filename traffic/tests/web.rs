@@ -248,7 +248,7 @@ fn the_truth_links_calls_both_ways() {
     let count = |what: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| what(row)).count();
     assert!(fetched > 10, "{fetched} polls with a fetch");
     assert_eq!(count(&|row| row.facts.fetch.is_none() && row.facts.selector.is_some_and(|bits| bits > 0)), 1);
-    assert_eq!(count(&|row| row.facts.returned_by.is_some()), 2);
+    assert_eq!(count(&|row| row.facts.returned_by.is_some()), 4);
     assert_eq!(count(&|row| !row.facts.again.is_empty()), 1);
     assert_eq!(count(&|row| row.facts.grew.contains(&(3, -5))), 1);
     assert_eq!(count(&|row| row.facts.retcode == Some(1101)), 1);
@@ -298,11 +298,55 @@ fn the_session_has_what_a_dissector_may_meet() {
     for selector in [0, 2, 4, 6, 7] {
         assert!(selectors.contains(&Some(selector)), "{selector}");
     }
-    let text: Vec<u8> = session.calls.iter().flat_map(|call| call.response.body.clone()).collect();
-    let text = String::from_utf8(text).unwrap();
+    let text: Vec<u8> = named(&session, "webwxsync").flat_map(|call| call.response.body.clone()).collect();
+    let text = std::str::from_utf8(&text).unwrap();
     for part in ["\\u4f60", "\\ud83d\\ude04", "你好", "\\\"", "\\\\", "\\n", "\"ContinueFlag\": 1"] {
         assert!(text.contains(part), "{part}");
     }
+}
+
+#[test]
+fn two_sessions_share_a_connection_and_nothing_else() {
+    let rows = rows("two-sessions");
+    let mut owners: Vec<_> = rows.iter().map(|row| row.facts.uin.unwrap()).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    assert_eq!(owners.len(), 2);
+    let streams = |uin| {
+        let rows = rows.iter().filter(move |row| row.facts.uin == Some(uin));
+        rows.map(|row| row.stream).collect::<Vec<_>>()
+    };
+    let other = streams(owners[1]);
+    assert!(streams(owners[0]).iter().any(|stream| other.contains(stream)));
+    for row in rows.iter().filter(|row| row.facts.fetch.is_some()) {
+        let fetch = rows.iter().find(|fetch| Some(fetch.request) == row.facts.fetch).unwrap();
+        assert_eq!(fetch.facts.poll, Some(row.request));
+        assert_eq!(fetch.facts.uin, row.facts.uin);
+    }
+}
+
+#[test]
+fn spellings_differ_and_mean_the_same() {
+    let spellings = dialogue("spellings");
+    for poll in named(&spellings, "synccheck") {
+        let (_, asked) = poll.request.target.rsplit_once("synckey=").unwrap();
+        let asked =
+            asked.split('&').next().unwrap().replace("%7c", "|").replace("%7C", "|").replace("%5F", "_");
+        let meant: Vec<_> =
+            poll.facts.asked_key.iter().map(|(key, value)| format!("{key}_{value}")).collect();
+        assert_eq!(asked, meant.join("|"));
+    }
+    let targets: Vec<_> = spellings.calls.iter().map(|call| call.request.target.as_str()).collect();
+    for part in ["|", "%7c", "%5F", "?synckey=", "http://server.example/", "callback=", "&empty=&"] {
+        assert!(targets.iter().any(|target| target.contains(part)), "{part}");
+    }
+}
+
+#[test]
+fn foreign_calls_are_none() {
+    let foreign = dialogue("foreign");
+    assert_eq!(named(&foreign, "").count(), foreign.calls.len());
+    assert!(foreign.calls.len() >= 10);
 }
 
 #[test]
@@ -407,6 +451,16 @@ fn client_and_server_really_talk() {
 #[test]
 fn calls_really_overlap() {
     talk("session-mixed", None);
+}
+
+#[test]
+fn all_cases_fit_into_tls() {
+    for case in case::cases() {
+        let (dialogue, mut rng) = case.dialogue(1, Some(100));
+        let tls = Tls::new(Version::Tls13, &mut rng).unwrap();
+        let carried = carry(&dialogue, case.carrier, 8443, Some(&tls), &mut rng).unwrap();
+        assert_eq!(truth::rows(&dialogue, &carried).unwrap().len(), dialogue.calls.len(), "{}", case.name);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::bad::BAD;
+use super::bad::{BAD, Bad};
 use super::carrier::{Carrier, Connections, Cut};
 use super::dialogue::Dialogue;
 use super::http::{Coding, Framing};
@@ -22,11 +22,12 @@ pub struct Case {
     scene: Scene,
 }
 
+type Tell = fn(&mut ChaCha8Rng) -> Dialogue;
+
 #[derive(Debug)]
 enum Scene {
-    Article,
-    Session,
-    Bad(&'static super::bad::Bad),
+    Told(Tell),
+    Bad(&'static Bad),
 }
 
 impl Case {
@@ -35,8 +36,7 @@ impl Case {
     pub fn dialogue(&self, seed: u64, size: Option<usize>) -> (Dialogue, ChaCha8Rng) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let dialogue = match self.scene {
-            Scene::Article => scene::article(&mut rng),
-            Scene::Session => scene::session(&mut rng),
+            Scene::Told(told) => told(&mut rng),
             Scene::Bad(bad) => scene::bad(&mut rng, bad, size),
         };
         (dialogue, rng)
@@ -72,13 +72,13 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (suffix, how, carrier) in carriers {
         let about = format!("one message: poll, sync, the next poll{how}");
-        cases.push(case(format!("article{suffix}"), about, carrier, Scene::Article));
+        cases.push(case(format!("article{suffix}"), about, carrier, Scene::Told(scene::article)));
     }
     cases.push(case(
         "article-one-connection".into(),
         "one message, polls and sync on the same connection".into(),
         Carrier { connections: Connections::One, ..Carrier::PLAIN },
-        Scene::Article,
+        Scene::Told(scene::article),
     ));
     let mixed = (
         "-mixed",
@@ -87,7 +87,15 @@ pub fn cases() -> Vec<Case> {
     );
     for (suffix, how, carrier) in [carriers[0], mixed] {
         let about = format!("a session from the login to the end{how}");
-        cases.push(case(format!("session{suffix}"), about, carrier, Scene::Session));
+        cases.push(case(format!("session{suffix}"), about, carrier, Scene::Told(scene::session)));
+    }
+    let others: [(&str, &str, Tell); 3] = [
+        ("two-sessions", "two browsers at once, on the same connections", scene::two_sessions),
+        ("spellings", "the calls in the words of other clients and on other hosts", scene::spellings),
+        ("foreign", "HTTP that is none of the web client's", scene::foreign),
+    ];
+    for (name, about, told) in others {
+        cases.push(case(name.into(), about.into(), Carrier::PLAIN, Scene::Told(told)));
     }
     for bad in BAD {
         cases.push(case(format!("bad-{}", bad.name), bad.about.into(), Carrier::PLAIN, Scene::Bad(bad)));

@@ -264,7 +264,7 @@ impl Client {
             ("Code", code.into()),
             ("FromUserName", Json::from(&self.me.user_name)),
             ("ToUserName", to.into()),
-            ("ClientMsgId", Json::Number((BASE_TIME + self.clock).as_millis() as i64)),
+            ("ClientMsgId", Json::Number(self.unix_milliseconds())),
         ];
         let parameters = [("lang", "en_US"), ("pass_ticket", &*self.pass_ticket.clone())];
         self.post("webwxstatusnotify", &parameters, members, json(&body))
@@ -393,7 +393,7 @@ impl Client {
 
     /// `webwxsync` with any SyncKey and any answer, which the client does not understand.
     pub fn sync_with(&mut self, synckey: Json, answer: Vec<u8>) -> usize {
-        let complement = !((BASE_TIME + self.clock).as_millis() as i32);
+        let complement = !(self.unix_milliseconds() as i32);
         let members = vec![("SyncKey", synckey), ("rr", Json::Number(complement.into()))];
         let parameters = [
             ("sid", &*self.sid.clone()),
@@ -412,12 +412,16 @@ impl Client {
 
     /// `webwxsendmsg`: the call, and the message as a sync returns it.
     pub fn send_text(&mut self, to: &str, text: &str) -> (usize, Message) {
+        self.send("webwxsendmsg", kind::TEXT, to, text)
+    }
+
+    /// A call that sends something: the call, and the message as a sync returns it.
+    pub fn send(&mut self, name: &'static str, kind: u32, to: &str, content: &str) -> (usize, Message) {
         let id = self.take_message_id();
-        let local =
-            format!("{}{:04}", (BASE_TIME + self.clock).as_millis(), self.rng.random_range(0..10_000));
+        let local = format!("{}{:04}", self.milliseconds(), self.rng.random_range(0..10_000));
         let message = object! {
-            "Type" => kind::TEXT,
-            "Content" => text,
+            "Type" => kind,
+            "Content" => content,
             "FromUserName" => &self.me.user_name,
             "ToUserName" => to,
             "LocalID" => &local,
@@ -430,13 +434,46 @@ impl Client {
         };
         let parameters = [("lang", "en_US"), ("pass_ticket", &*self.pass_ticket.clone())];
         let members = vec![("Msg", message), ("Scene", 0u32.into())];
-        let mut returned = Message::new(id, &self.me.user_name, to, kind::TEXT, text);
+        let mut returned = Message::new(id, &self.me.user_name, to, kind, content);
         returned.create_time = self.unix_time();
-        let call = self.post("webwxsendmsg", &parameters, members, json(&body));
+        let call = self.post(name, &parameters, members, json(&body));
         self.sent.insert(id, call);
         self.calls[call].facts.sent = Some(id.to_string());
         self.calls[call].facts.local_id = Some(local);
         (call, returned)
+    }
+
+    /// `webwxrevokemsg`: takes back a message that was sent.
+    pub fn revoke(&mut self, message: &Message) -> usize {
+        let body = object! { "BaseResponse" => base_response(), "Introduction" => "", "SysWording" => "" };
+        let members = vec![
+            ("ClientMsgId", Json::Text(self.milliseconds())),
+            ("SvrMsgId", Json::Text(message.id.to_string())),
+            ("ToUserName", Json::from(&message.to)),
+        ];
+        let parameters = [("lang", "en_US"), ("pass_ticket", &*self.pass_ticket.clone())];
+        self.post("webwxrevokemsg", &parameters, members, json(&body))
+    }
+
+    /// `webwxgetmsgimg` and the like: what a message has on the server.
+    pub fn get_media(&mut self, name: &str, message: &Message, content_type: &'static str) -> usize {
+        let mut content = vec![0; 500];
+        self.rng.fill_bytes(&mut content);
+        let target = query(&[("MsgID", &message.id.to_string()), ("skey", &self.skey), ("type", "slave")]);
+        let request = self.get(name, &target, Host::Main);
+        self.push(request, ANSWER, Response { content_type, body: content }, name)
+    }
+
+    /// Anything else.
+    pub fn other(&mut self, method: &'static str, target: &str, body: &str, response: Response) -> usize {
+        let request = Request {
+            method,
+            host: self.host(Host::Main),
+            target: target.into(),
+            cookie: String::new(),
+            body: body.into(),
+        };
+        self.push(request, ANSWER, response, "")
     }
 
     /// `webwxlogout`.
@@ -494,13 +531,17 @@ impl Client {
         format!("e{:015}", self.rng.random_range(0..1_000_000_000_000_000u64))
     }
 
+    fn unix_milliseconds(&self) -> i64 {
+        (BASE_TIME + self.clock).as_millis() as i64
+    }
+
     fn milliseconds(&self) -> String {
-        (BASE_TIME + self.clock).as_millis().to_string()
+        self.unix_milliseconds().to_string()
     }
 
     /// The time in milliseconds, cut to 32 bits and inverted, as the web client has it.
     fn complement(&self) -> String {
-        (!((BASE_TIME + self.clock).as_millis() as i32)).to_string()
+        (!(self.unix_milliseconds() as i32)).to_string()
     }
 
     fn host(&self, host: Host) -> String {
@@ -575,7 +616,9 @@ impl Client {
 
     fn push(&mut self, request: Request, hold: Duration, response: Response, call: &str) -> usize {
         let id = self.calls.len();
-        let facts = Facts { call: call.into(), ..Facts::default() };
+        // Nobody is logged in before there are cookies.
+        let uin = (!request.cookie.is_empty()).then_some(self.uin);
+        let facts = Facts { call: call.into(), uin, ..Facts::default() };
         self.calls.push(Call { id, at: self.clock, hold, request, response, facts });
         self.clock += hold + THINKING;
         id

@@ -35,8 +35,11 @@ impl Call {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// The last part of the path.
+    /// The last part of the path; empty if it is none of the web client's calls.
     pub call: String,
+    /// Whose session it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uin: Option<u32>,
     /// Key and value, from the query or from the request's body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked_key: Vec<(u32, u32)>,
@@ -81,9 +84,26 @@ pub struct Facts {
     pub bad: Option<String>,
 }
 
-/// The calls of one client, in the order of asking.
+/// Calls in the order of asking; of one client, unless merged.
 #[derive(Clone, Debug, Default)]
 pub struct Dialogue {
     /// The calls.
     pub calls: Vec<Call>,
+}
+
+impl Dialogue {
+    /// Two clients at the same time.
+    pub fn merge(mut self, other: Self) -> Self {
+        let first = self.calls.len();
+        for mut call in other.calls {
+            call.id += first;
+            let facts = &mut call.facts;
+            for link in [&mut facts.poll, &mut facts.fetch, &mut facts.returned_by].into_iter().flatten() {
+                *link += first;
+            }
+            self.calls.push(call);
+        }
+        self.calls.sort_by_key(|call| call.at);
+        self
+    }
 }

@@ -6,10 +6,14 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 
 use super::bad::{Bad, Body};
-use super::client::{Client, Era, key, key_json, selector};
+use super::client::{Client, Era, key, key_json, selector, synccheck};
 use super::dialogue::Dialogue;
+use super::http::Response;
 use super::json::{Json, ascii};
 use super::news::{Contact, Later, Message, News, Profile, Recommend, changed, kind};
+
+/// A host that is not WeChat's, where somebody replays its calls.
+pub const TEST_HOST: &str = "server.example";
 
 /// How long a server holds a poll that has nothing to say.
 const IDLE: u64 = 27_000;
@@ -38,6 +42,80 @@ pub fn session(rng: &mut ChaCha8Rng) -> Dialogue {
     faults(&mut client);
     client.poll(4_000, 1101, selector::NOTHING);
     client.log_out();
+    client.finish()
+}
+
+/// Two browsers behind one address, whose calls take turns on the same connections.
+pub fn two_sessions(rng: &mut ChaCha8Rng) -> Dialogue {
+    let [first, second] = [0, 7_350].map(|start| {
+        let mut client = Client::new(rng, Era::Later);
+        client.wait(start).init();
+        for text in ["one", "two", "three"] {
+            client.poll(9_000, 0, selector::MESSAGES);
+            let message = client.message(0, kind::TEXT, text);
+            client.sync(&News::of([message]));
+        }
+        client.poll(IDLE, 0, selector::NOTHING);
+        client.finish()
+    });
+    first.merge(second)
+}
+
+/// The same call in the words of other clients and on other hosts.
+pub fn spellings(rng: &mut ChaCha8Rng) -> Dialogue {
+    let mut client = Client::new(rng, Era::Later);
+    client.init();
+    let spell: [fn(&str) -> String; 8] = [
+        |target| target.replace("%7C", "|"),
+        |target| target.replace("%7C", "%7c").replace("%40", "@"),
+        |target| target.replace('_', "%5F"),
+        |target| format!("http://wx2.qq.com{target}"),
+        |target| target.replace("?r=", "?callback=jsonp1&pass_ticket=abc%2B&r="),
+        |target| target.replace("&_=", "&unknown&empty=&_="),
+        |target| target.replace("&synckey=", "&synckey=1_1&synckey="),
+        // The SyncKey comes first.
+        |target| match target.split_once("&synckey=") {
+            Some((before, rest)) => before.replace("?r=", &format!("?synckey={rest}&r=")),
+            None => target.into(),
+        },
+    ];
+    for spell in spell {
+        let poll = client.poll(1_000, 0, selector::NOTHING);
+        let request = &mut client.call_mut(poll).request;
+        request.target = spell(&request.target);
+    }
+    client.poll(1_000, 0, selector::MESSAGES);
+    let message = client.message(0, kind::TEXT, "from a test server");
+    let sync = client.sync(&News::of([message]));
+    let request = &mut client.call_mut(sync).request;
+    request.host = TEST_HOST.into();
+    request.target = format!("http://{TEST_HOST}{}", request.target);
+    client.finish()
+}
+
+/// HTTP that is none of the web client's, though some of it looks alike.
+pub fn foreign(rng: &mut ChaCha8Rng) -> Dialogue {
+    let mut client = Client::new(rng, Era::Later);
+    let key = key_json(&client.key);
+    let sync = News::default().json(key.clone(), None);
+    let script = synccheck(0, selector::MESSAGES);
+    for target in [
+        "/",
+        "/index.html?synckey=1_2%7C3_4",
+        "/synccheck?synckey=1_2%7C3_4",
+        "/cgi-bin/mmwebwx-bin/",
+        "/cgi-bin/mmwebwx-bin/synccheckx?synckey=1_2%7C3_4",
+        "/cgi-bin/mmwebwx-bin/synccheck/more?synckey=1_2%7C3_4",
+        "/search?q=/cgi-bin/mmwebwx-bin/synccheck",
+    ] {
+        let response = Response { content_type: "text/javascript", body: script.clone().into() };
+        client.other("GET", target, "", response);
+    }
+    for target in ["/webwxsync", "/api/cgi-bin/webwxsync?sid=1", "/cgi-bin/mmwebwx-bin/webwxsync2"] {
+        let request = Json::Object(vec![("SyncKey", key.clone())]).browser_style();
+        let response = Response { content_type: "text/plain", body: sync.server_style().into() };
+        client.other("POST", target, &request, response);
+    }
     client.finish()
 }
 
@@ -101,7 +179,9 @@ fn media(client: &mut Client) {
     let mut voice =
         client.message(1, kind::VOICE, xml("<voicemsg voicelength=\"4380\" voiceformat=\"4\" />"));
     voice.voice_length = 4_380;
-    client.sync(&News::of([emoji, image, voice]));
+    client.sync(&News::of([emoji, image.clone(), voice.clone()]));
+    client.get_media("webwxgetmsgimg", &image, "image/jpeg");
+    client.get_media("webwxgetvoice", &voice, "audio/mp3");
 
     client.poll(12_000, 0, selector::MESSAGES);
     let mut video = client.message(1, kind::VIDEO, xml("<videomsg length=\"250000\" playlength=\"12\" />"));
@@ -153,12 +233,7 @@ fn media(client: &mut Client) {
     request.ticket.clone_from(&request.recommend.ticket);
     let room = client.room.user_name.clone();
     let line = client.message_from(&room, kind::SYSTEM, "Ada Example added you to the group chat");
-    let revoked = card.id;
-    let revoke = format!(
-        "<sysmsg type=\"revokemsg\"><revokemsg><msgid>{revoked}</msgid>\
-         <replacemsg><![CDATA[A message was recalled]]></replacemsg></revokemsg></sysmsg>"
-    );
-    let mut revoke = client.message(3, kind::SYSTEM_COMMAND, revoke);
+    let mut revoke = client.message(3, kind::SYSTEM_COMMAND, revoke(card.id));
     revoke.later = Some(Later { sub_msg_type: 1, ori_content: "<sysmsg>".into(), ..Later::default() });
     client.sync(&News::of([card, link, request, line, revoke]));
 }
@@ -219,13 +294,33 @@ fn several_parts(client: &mut Client) {
 
 /// What the client sends while a poll is held comes back with the next sync.
 fn sending(client: &mut Client) {
+    let to = client.friends[0].user_name.clone();
     for text in ["On my way, 10 minutes", "好的 \"ok\""] {
-        let to = client.friends[0].user_name.clone();
         let poll = client.poll(10_400, 0, selector::MESSAGES);
         let mut returned = None;
         client.during(poll, 10_000, |client| returned = Some(client.send_text(&to, text).1));
         client.sync(&News::of(returned));
     }
+
+    // Two at once, one of them a file; then the text is taken back.
+    let poll = client.poll(5_400, 0, selector::MESSAGES);
+    let mut returned = Vec::new();
+    client.during(poll, 5_000, |client| {
+        let file = "<appmsg><title>notes.txt</title><type>6</type></appmsg>";
+        let mut sent = client.send("webwxsendappmsg", 6, &to, file).1;
+        sent.kind = kind::APP;
+        sent.app_msg_type = 6;
+        sent.file_name = "notes.txt".into();
+        returned = vec![sent, client.send_text(&to, "Never mind").1];
+    });
+    client.sync(&News::of(returned.clone()));
+    let poll = client.poll(3_400, 0, selector::MESSAGES);
+    let mut revoked = None;
+    client.during(poll, 3_000, |client| {
+        client.revoke(&returned[1]);
+        revoked = Some(client.message(0, kind::SYSTEM_COMMAND, revoke(returned[1].id)));
+    });
+    client.sync(&News::of(revoked));
 }
 
 /// Two notices for one message: the second poll still has the old SyncKey, because the answer to the
@@ -257,6 +352,14 @@ fn faults(client: &mut Client) {
     }
     key.set(key::TIME, message.create_time);
     client.sync_to(&News::of([message]), key);
+}
+
+/// A message was taken back.
+fn revoke(id: u64) -> String {
+    format!(
+        "<sysmsg type=\"revokemsg\"><revokemsg><msgid>{id}</msgid>\
+         <replacemsg><![CDATA[A message was recalled]]></replacemsg></revokemsg></sysmsg>"
+    )
 }
 
 /// XML inside a message is written with entities, and a line break that is none.

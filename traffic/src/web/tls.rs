@@ -21,6 +21,7 @@ use rustls::{
 };
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 
+use super::scene::TEST_HOST;
 use crate::packet::Direction;
 
 /// The port of HTTP inside TLS.
@@ -29,8 +30,8 @@ pub const HTTPS: u16 = 443;
 /// An Ed25519 private key in PKCS #8 is this and 32 bytes.
 const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2E, 2, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
-/// The hosts the certificate is for; all of the web client's.
-const HOSTS: [&str; 4] = ["*.qq.com", "*.weixin.qq.com", "*.wx.qq.com", "*.wx2.qq.com"];
+/// The hosts the certificate is for: all of the web client's, and a test server.
+const HOSTS: [&str; 5] = ["*.qq.com", "*.weixin.qq.com", "*.wx.qq.com", "*.wx2.qq.com", TEST_HOST];
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Tls {
     /// A server with a certificate of its own, and a client that trusts it. Without session tickets,
     /// so that each connection's keys are in the log.
     ///
-    /// The seeded randomness must outlive everything and is therefore never freed: 200 bytes.
+    /// The seeded randomness must outlive everything and is therefore never freed: a few hundred bytes.
     pub fn new(version: Version, rng: &mut ChaCha8Rng) -> io::Result<Self> {
         let mut private_key = PKCS8_PREFIX.to_vec();
         private_key.resize(PKCS8_PREFIX.len() + 32, 0);
