@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! WeChat long-link traffic, made to measure.
+//! WeChat traffic, made to measure: the long link, and the web client in [`web`].
 //!
 //! Captures are made from the outside in: an [`account`] makes PDUs that agree with each other, a
 //! [`script`] says who writes them when, a [`flow`] turns writes into TCP segments, and a
@@ -10,6 +10,8 @@
 //!                           ▲                  ▲    └─▶ truth
 //!                           └───── fault ──────┘
 //! ```
+//!
+//! The web client's calls come to a capture the same way, from a model of their own.
 //!
 //! The crate shares no code with the dissector, because each is there to check the other.
 
@@ -29,3 +31,4 @@ pub mod pdu;
 pub mod sample;
 pub mod script;
 pub mod truth;
+pub mod web;

@@ -8,14 +8,17 @@ use std::io::{BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use lexopt::prelude::*;
+use rand_chacha::ChaCha8Rng;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
-use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth};
+use wechat_traffic::web::tls::{Tls, Version};
+use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth, web};
 
 const USAGE: &str = "\
-wechat-traffic: seeded WeChat long-link traffic
+wechat-traffic: seeded WeChat traffic
 
   sample OUT.pcap [--seed N] [--truth FILE]       the sample session
   exchanges OUT.pcap [--seed N] [--truth FILE]    who answers whom, every case of it
@@ -25,6 +28,10 @@ wechat-traffic: seeded WeChat long-link traffic
   robust FAULT SEED OUT.pcap TRUTH.jsonl          a session with one fault
   attacks                                         lists the captures that are dear for their size
   attack NAME BYTES OUT.pcap                      one of them
+  web-cases                                       lists the captures of the web client
+  web NAME OUT.pcap [--tls | --tls12] [--keylog FILE] [--port P] [--size N] [--seed N] [--truth FILE]
+  web-talk NAME PORT [--tls | --tls12] [--keylog FILE] [--size N] [--seed N]
+                                                  the same, but for real, on the loopback device
   bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
@@ -51,6 +58,10 @@ struct Arguments {
     frames: Option<u64>,
     connections: u16,
     dress: Dress,
+    port: Option<u16>,
+    size: Option<usize>,
+    tls: Option<Version>,
+    keylog: Option<PathBuf>,
     ipv6: bool,
     help: bool,
 }
@@ -65,6 +76,10 @@ impl Arguments {
             frames: None,
             connections: 1,
             dress: Dress::default(),
+            port: None,
+            size: None,
+            tls: None,
+            keylog: None,
             ipv6: false,
             help: false,
         };
@@ -81,6 +96,11 @@ impl Arguments {
                     let dress = Dress::ALL.into_iter().find(|(known, _)| *known == name);
                     arguments.dress = dress.ok_or_else(|| format!("{name:?} is no protocol; see --help"))?.1;
                 }
+                Long("port") => arguments.port = Some(parser.value()?.parse()?),
+                Long("size") => arguments.size = Some(parser.value()?.parse()?),
+                Long("tls") => arguments.tls = Some(Version::Tls13),
+                Long("tls12") => arguments.tls = Some(Version::Tls12),
+                Long("keylog") => arguments.keylog = Some(parser.value()?.into()),
                 Long("ipv6") => arguments.ipv6 = true,
                 Long("help") | Short('h') => arguments.help = true,
                 other => return Err(other.unexpected().into()),
@@ -93,6 +113,23 @@ impl Arguments {
     fn next(&mut self, what: &str) -> Result<OsString> {
         let value = self.values.next();
         value.ok_or_else(|| format!("{what} is missing; see --help").into())
+    }
+
+    /// TLS, if asked for.
+    fn tls(&self, rng: &mut ChaCha8Rng) -> Result<Option<Tls>> {
+        let tls = self.tls.map(|version| Tls::new(version, rng)).transpose()?;
+        if tls.is_none() && self.keylog.is_some() {
+            return Err("a key log without --tls".into());
+        }
+        Ok(tls)
+    }
+
+    /// Writes the key log, if asked for.
+    fn write_keys(&self, tls: Option<&Tls>) -> Result<()> {
+        if let (Some(tls), Some(path)) = (tls, &self.keylog) {
+            create(path.clone())?.write_all(tls.key_log().as_bytes())?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
@@ -147,6 +184,12 @@ fn run(mut arguments: Arguments) -> Result<()> {
             adversarial::write(create(out)?, attack, bytes, arguments.seed)?;
             Ok(())
         }
+        "web-cases" => {
+            let cases = web::case::cases();
+            list(cases.iter().map(|case| (case.name.as_str(), case.about.as_str())))
+        }
+        "web" => write_web(arguments),
+        "web-talk" => web_talk(arguments),
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
         "talk" => {
@@ -177,12 +220,48 @@ fn create(path: PathBuf) -> Result<BufWriter<File>> {
 }
 
 /// Names first, so that `cut -f1` gives the list.
-fn list(rows: impl Iterator<Item = (&'static str, &'static str)>) -> Result<()> {
+fn list<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for (name, about) in rows {
         writeln!(out, "{name}\t{about}")?;
     }
     Ok(())
+}
+
+fn write_web(mut arguments: Arguments) -> Result<()> {
+    let name = arguments.next("NAME")?.string()?;
+    let out = arguments.next("OUT.pcap")?.into();
+    arguments.finish()?;
+    let case = web_case(&name)?;
+    let (dialogue, mut rng) = case.dialogue(arguments.seed, arguments.size);
+    let tls = arguments.tls(&mut rng)?;
+    let own_port = if tls.is_some() { web::tls::HTTPS } else { web::carrier::HTTP };
+    let port = arguments.port.unwrap_or(own_port);
+    let carried = web::carrier::carry(&dialogue, case.carrier, port, tls.as_ref(), &mut rng)?;
+    arguments.write_keys(tls.as_ref())?;
+    carried.capture.write_pcap(create(out)?)?;
+    if let Some(path) = arguments.truth {
+        web::truth::write_json_lines(&web::truth::rows(&dialogue, &carried)?, create(path)?)?;
+    }
+    Ok(())
+}
+
+fn web_talk(mut arguments: Arguments) -> Result<()> {
+    let name = arguments.next("NAME")?.string()?;
+    let port = arguments.next("PORT")?.parse()?;
+    arguments.finish()?;
+    let case = web_case(&name)?;
+    let (dialogue, mut rng) = case.dialogue(arguments.seed, arguments.size);
+    let tls = arguments.tls(&mut rng)?.map(Arc::new);
+    let talked = web::talk::talk(&Arc::new(dialogue), case.carrier, port, tls.as_ref(), &mut rng);
+    // What was said so far can be read, however it ended.
+    arguments.write_keys(tls.as_deref())?;
+    println!("{} calls", talked?);
+    Ok(())
+}
+
+fn web_case(name: &str) -> Result<web::case::Case> {
+    web::case::find(name).ok_or_else(|| format!("no case of the web client is called {name}").into())
 }
 
 fn write_bench(mut arguments: Arguments) -> Result<()> {

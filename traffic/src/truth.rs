@@ -32,23 +32,10 @@ pub struct Row {
 
 /// The rows of a capture, flow by flow, each flow in the order of sending.
 pub fn rows(capture: &Capture) -> io::Result<Vec<Row>> {
-    let streams = number_streams(capture);
-    let mut arrivals: HashMap<(usize, Direction), Vec<Arrival>> = HashMap::new();
-    for (index, packet) in capture.packets().iter().enumerate() {
-        if !packet.payload.is_empty() {
-            let captured = capture.captured_payload(packet)?;
-            arrivals.entry((packet.flow, packet.direction)).or_default().push(Arrival {
-                number: index + 1,
-                sent: packet.range(),
-                captured: packet.offset..packet.offset + captured,
-            });
-        }
-    }
-
+    let arrivals = Arrivals::of(capture)?;
     let rows = capture.placed().iter().filter_map(|pdu| {
-        let stream = *streams.get(&pdu.flow)?;
-        let arrivals = arrivals.get(&(pdu.flow, pdu.direction)).map_or(&[][..], Vec::as_slice);
-        let (packet, complete) = follow(&pdu.range, arrivals);
+        let stream = arrivals.stream(pdu.flow)?;
+        let (packet, complete) = arrivals.find(pdu.flow, pdu.direction, &pdu.range);
         Some(Row {
             stream,
             dir: pdu.direction,
@@ -69,6 +56,40 @@ pub fn write_json_lines(capture: &Capture, mut out: impl Write) -> io::Result<()
         out.write_all(b"\n")?;
     }
     out.flush()
+}
+
+/// Which packet of a capture brought which bytes.
+pub(crate) struct Arrivals {
+    streams: HashMap<usize, usize>,
+    payloads: HashMap<(usize, Direction), Vec<Arrival>>,
+}
+
+impl Arrivals {
+    /// Looks through a capture.
+    pub fn of(capture: &Capture) -> io::Result<Self> {
+        let mut payloads: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, packet) in capture.packets().iter().enumerate() {
+            if !packet.payload.is_empty() {
+                let captured = capture.captured_payload(packet)?;
+                payloads.entry((packet.flow, packet.direction)).or_default().push(Arrival {
+                    number: index + 1,
+                    sent: packet.range(),
+                    captured: packet.offset..packet.offset + captured,
+                });
+            }
+        }
+        Ok(Self { streams: number_streams(capture), payloads })
+    }
+
+    /// The number of a flow's TCP connection, if any of its packets is there.
+    pub fn stream(&self, flow: usize) -> Option<usize> {
+        self.streams.get(&flow).copied()
+    }
+
+    /// The packet that brought the last of these bytes, and whether all of them were captured.
+    pub fn find(&self, flow: usize, direction: Direction, range: &Range<u64>) -> (Option<usize>, bool) {
+        follow(range, self.payloads.get(&(flow, direction)).map_or(&[], Vec::as_slice))
+    }
 }
 
 /// The payload of one packet.

@@ -42,6 +42,31 @@ impl SyncKey {
         }
     }
 
+    /// The value of a kind; none if there is no such kind.
+    pub fn get(&self, kind: u32) -> Option<u32> {
+        self.0.iter().find(|entry| entry.0 == kind).map(|entry| entry.1)
+    }
+
+    /// Changes the value of a kind that is there.
+    pub fn set(&mut self, kind: u32, value: u32) {
+        if let Some(entry) = self.0.iter_mut().find(|entry| entry.0 == kind) {
+            entry.1 = value;
+        }
+    }
+
+    /// The kinds whose value is another one than before, and by how much.
+    pub fn growth_since(&self, before: &Self) -> Vec<(u32, i64)> {
+        let delta =
+            |&(kind, value): &(u32, u32)| Some((kind, i64::from(value) - i64::from(before.get(kind)?)));
+        self.0.iter().filter_map(delta).filter(|(_, delta)| *delta != 0).collect()
+    }
+
+    /// As in a query of the web client: `1_5|201_300`.
+    pub fn query(&self) -> String {
+        let entries: Vec<_> = self.0.iter().map(|(kind, value)| format!("{kind}_{value}")).collect();
+        entries.join("|")
+    }
+
     /// The protobuf message.
     pub fn encode(&self) -> Vec<u8> {
         let mut message = vec![COUNT];
@@ -71,6 +96,17 @@ mod tests {
             key.encode(),
             [0x08, 2, 0x12, 4, 0x08, 1, 0x10, 5, 0x12, 6, 0x08, 0xC9, 0x01, 0x10, 0xAC, 0x02]
         );
+    }
+
+    #[test]
+    fn growth_is_by_kind() {
+        let before = SyncKey(vec![(1, 5), (2, 7), (201, 300)]);
+        let mut after = before.clone();
+        after.set(2, 6);
+        after.set(201, 327);
+        after.set(1000, 1);
+        assert_eq!(after.growth_since(&before), [(2, -1), (201, 27)]);
+        assert_eq!(after.query(), "1_5|2_6|201_327");
     }
 
     #[test]

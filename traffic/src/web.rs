@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Web WeChat traffic: a browser's calls over HTTP, and the answers to them.
+//!
+//! ```text
+//! json, news ─▶ client ─▶ scene ─▶ dialogue ─▶ carrier ─▶ capture ─▶ pcap
+//!                           ▲          │          ▲ └─▶ truth
+//!               bad ────────┘          ▼          │
+//!                                    talk ─────▶ tls
+//! ```
+//!
+//! A [`client`] makes calls that agree with each other, a [`scene`] says which, and the result is a
+//! [`dialogue`]. A [`carrier`] writes it into a capture; [`case`](mod@case) lists what can be asked for by name.
+//!
+//! All names, texts and numbers are made up.
+
+pub mod bad;
+pub mod carrier;
+pub mod case;
+pub mod client;
+pub mod dialogue;
+pub mod http;
+pub mod json;
+pub mod news;
+pub mod reader;
+pub mod scene;
+pub mod talk;
+pub mod tls;
+pub mod truth;
