@@ -54,16 +54,53 @@ static void srt_init(struct register_srt *srt G_GNUC_UNUSED, GArray *srt_array)
  * where a filter lets through what ends something, but not what began it. */
 static GHashTable *tree_counts;
 
-static int tree_amount(stats_tree *tree, const wechat_tick *tick)
+/* Changes a node or, with a name, the part of it that has the name. */
+static void tree_change(stats_tree *tree, const wechat_node *nodes, uint16_t place, const char *part, int how, int amount)
 {
+    const wechat_node *node = &nodes[place];
+    const char *parent = part != NULL ? node->name : node->parent;
+    const char *name = part != NULL ? part : node->name;
+    /* The root's number is what an unknown name gives. */
+    int id = parent != NULL ? stats_tree_parent_id_by_name(tree, parent) : 0;
     int *counts = (int *)g_hash_table_lookup(tree_counts, tree);
-    int amount = tick->amount;
 
-    if (counts == NULL || tick->named)
-        return amount;
-    amount = MAX(amount, -counts[tick->node]);
-    counts[tick->node] += amount;
-    return amount;
+    switch (how) {
+    case WECHAT_TICK_KIND_COUNT:
+        if (counts != NULL && part == NULL) {
+            amount = MAX(amount, -counts[place]);
+            counts[place] += amount;
+        }
+        increase_stat_node(tree, name, id, false, amount);
+        break;
+    case WECHAT_TICK_KIND_AVERAGE:
+        avg_stat_node_add_value_int(tree, name, id, false, amount);
+        break;
+    case WECHAT_TICK_KIND_RANGE:
+        tick_stat_node(tree, name, id, false);
+        stats_tree_tick_range(tree, name, id, amount);
+        break;
+    default:
+        break;
+    }
+}
+
+static void tree_begin(stats_tree *tree, const wechat_node *nodes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const wechat_node *node = &nodes[i];
+        int parent = node->parent != NULL ? stats_tree_parent_id_by_name(tree, node->parent) : 0;
+        if (node->range_count > 0)
+            stats_tree_create_range_node_string(tree, node->name, parent, (int)node->range_count,
+                                                (char **)node->ranges);
+        else
+            stats_tree_create_node(tree, node->name, parent, STAT_DT_INT, true);
+    }
+    g_hash_table_insert(tree_counts, tree, g_new0(int, count));
+}
+
+static void tree_cleanup(stats_tree *tree)
+{
+    g_hash_table_remove(tree_counts, tree);
 }
 
 static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC_UNUSED,
@@ -72,48 +109,41 @@ static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC
     for (const wechat_record *record = first; record != NULL; record = record->next) {
         wechat_tick ticks[WECHAT_MOST_TICKS];
         size_t count = wechat_tree_ticks(record, ticks, WECHAT_MOST_TICKS);
-        for (size_t i = 0; i < count; i++) {
-            const wechat_node *node = &tables->nodes[ticks[i].node];
-            const char *parent = ticks[i].named ? node->name : node->parent;
-            const char *name = ticks[i].named ? record_text(record, record->row_name) : node->name;
-            /* The root's number is what an unknown name gives. */
-            int id = parent != NULL ? stats_tree_parent_id_by_name(tree, parent) : 0;
-            switch (ticks[i].how) {
-            case WECHAT_TICK_KIND_COUNT:
-                increase_stat_node(tree, name, id, false, tree_amount(tree, &ticks[i]));
-                break;
-            case WECHAT_TICK_KIND_AVERAGE:
-                avg_stat_node_add_value_int(tree, name, id, false, ticks[i].amount);
-                break;
-            case WECHAT_TICK_KIND_RANGE:
-                tick_stat_node(tree, name, id, false);
-                stats_tree_tick_range(tree, name, id, ticks[i].amount);
-                break;
-            default:
-                break;
-            }
-        }
+        for (size_t i = 0; i < count; i++)
+            tree_change(tree, tables->nodes, ticks[i].node,
+                        ticks[i].named ? record_text(record, record->row_name) : NULL, ticks[i].how, ticks[i].amount);
     }
     return TAP_PACKET_REDRAW;
 }
 
 static void tree_init(stats_tree *tree)
 {
-    for (size_t i = 0; i < tables->node_count; i++) {
-        const wechat_node *node = &tables->nodes[i];
-        int parent = node->parent != NULL ? stats_tree_parent_id_by_name(tree, node->parent) : 0;
-        if (node->range_count > 0)
-            stats_tree_create_range_node_string(tree, node->name, parent, (int)node->range_count,
-                                                (char **)node->ranges);
-        else
-            stats_tree_create_node(tree, node->name, parent, STAT_DT_INT, true);
-    }
-    g_hash_table_insert(tree_counts, tree, g_new0(int, tables->node_count));
+    tree_begin(tree, tables->nodes, tables->node_count);
 }
 
-static void tree_cleanup(stats_tree *tree)
+static tap_packet_status web_tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC_UNUSED,
+                                         epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
 {
-    g_hash_table_remove(tree_counts, tree);
+    for (const wechat_web_record *record = first; record != NULL; record = record->next)
+        for (uint32_t i = 0; i < record->count; i++)
+            tree_change(tree, tables->web_nodes, record->ticks[i].node, record->ticks[i].name, record->ticks[i].how,
+                        record->ticks[i].amount);
+    return TAP_PACKET_REDRAW;
+}
+
+static void web_tree_init(stats_tree *tree)
+{
+    tree_begin(tree, tables->web_nodes, tables->web_node_count);
+}
+
+static void trees_register(void)
+{
+    const char *web = tables->fields[tables->web_protocol].filter;
+
+    tree_counts = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+    stats_tree_register_plugin(protocol_name(), protocol_name(), tables->tree_title, 0, tree_packet, tree_init,
+                               tree_cleanup);
+    stats_tree_register_plugin(web, web, tables->web_tree_title, 0, web_tree_packet, web_tree_init, tree_cleanup);
 }
 
 /* ---- the table of delivery ---- */
@@ -430,10 +460,8 @@ static void packet_filters_register(void)
 void stats_register(const wechat_tables *rows)
 {
     tables = rows;
-    tree_counts = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     register_srt_table(shim_proto, protocol_name(), 1, srt_packet, srt_init, NULL);
-    stats_tree_register_plugin(protocol_name(), protocol_name(), tables->tree_title, 0, tree_packet, tree_init,
-                               tree_cleanup);
+    trees_register();
     sync_register();
     frames_register();
     register_follow_stream(shim_proto, protocol_name(), follow_conversation, follow_index, follow_ends,

@@ -26,7 +26,8 @@ pub enum ItemKind {
     Subtree = 4,
     /// A note: `field` indexes the note table, the bytes named are the ones to blame.
     Note = 5,
-    /// A field whose value is in `value`, read from the bytes named in a way the host cannot (a varint).
+    /// A field whose value is in `value`, read from the bytes named in a way the host cannot (a varint). It may
+    /// have children, as a subtree.
     Decoded = 7,
     /// As [`ItemKind::Text`], read from the bytes named in a way the host cannot (escapes).
     DecodedText = 8,
@@ -204,6 +205,22 @@ impl Report {
     /// A value read from `range`, with words behind it.
     pub fn decoded(&mut self, field: u16, range: Range<usize>, value: u64, words: Arguments<'_>) {
         self.add(ItemKind::Decoded, field, range, value, Some(words));
+    }
+
+    /// As [`Self::decoded`], with children, which `children` adds.
+    pub fn decoded_tree(
+        &mut self,
+        field: u16,
+        range: Range<usize>,
+        value: u64,
+        words: Arguments<'_>,
+        children: impl FnOnce(&mut Self),
+    ) {
+        self.decoded(field, range, value, words);
+        let depth = self.depth;
+        self.depth = depth.saturating_add(1).min(DEEPEST);
+        children(self);
+        self.depth = depth;
     }
 
     /// A text value that the dissector made; a value is computed even when labels are not wanted.

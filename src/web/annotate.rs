@@ -8,7 +8,7 @@ use super::call::{self, Answer, Call, Role};
 use super::fields::{W, WN};
 use super::http::{Head, Kind};
 use super::members::{self, PARAMETERS, Sense, Sort, Take};
-use super::query::{self, Part, Parameter};
+use super::query::{self, Parameter, Part};
 use super::secret::Secret;
 use super::session::{Facts, Gist};
 use super::walk::{self, Entry, Look, row, walk};
@@ -196,11 +196,17 @@ fn links(report: &mut Report, known: &Known<'_>, facts: Facts<'_>) {
         report.generated(W::POLL_FETCH_IN, at.clone(), packet.into());
     }
     if let Some(missing) = facts.unfetched() {
-        report.generated(W::POLL_UNFETCHED, at.clone(), 1);
+        report.generated(W::POLL_UNFETCHED, at, 1);
+        let at = known.head.at.clone();
         let seconds = Seconds(missing.until_end);
-        let words = format_args!("nothing fetched what the poll announced; the capture ends {seconds} later");
-        let soon = missing.until_end < SOON;
-        report.note(if soon { WN::NO_FETCH_YET } else { WN::NO_FETCH }, known.head.at.clone(), words);
+        if missing.superseded {
+            let words = format_args!("the client polls again without fetching what was announced");
+            report.note(WN::NO_FETCH, at, words);
+        } else {
+            let soon = missing.until_end < SOON;
+            let words = format_args!("nothing fetches what was announced; the capture ends {seconds} later");
+            report.note(if soon { WN::NO_FETCH_YET } else { WN::NO_FETCH }, at, words);
+        }
     }
 }
 
@@ -259,7 +265,11 @@ fn sync_key(report: &mut Report, facts: Facts<'_>, sort: Sort, text: &[u8], at: 
         match part {
             Part::Garbage(range) => {
                 let garbage = String::from_utf8_lossy(text.get(range.clone()).unwrap_or_default());
-                report.note(WN::SYNCKEY_GARBAGE, shift(range), format_args!("\"{garbage}\" is no key and value"));
+                report.note(
+                    WN::SYNCKEY_GARBAGE,
+                    shift(range),
+                    format_args!("\"{garbage}\" is no key and value"),
+                );
             }
             Part::Entry { at, key, value } => {
                 let (whole, value_at) = (shift(at), shift(value.1));
@@ -300,13 +310,13 @@ fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Confi
 /// `window.synccheck={retcode:"0",selector:"2"}`
 fn poll_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
     let found = [&b"retcode"[..], b"selector"].map(|name| number_after(known.body, name));
-    let place = |range: Range<usize>| {
-        range.start.saturating_add(at.start)..range.end.saturating_add(at.start)
-    };
+    let place =
+        |range: Range<usize>| range.start.saturating_add(at.start)..range.end.saturating_add(at.start);
     if let [Some((retcode, range)), _] = &found {
         report.decoded(W::RETCODE, place(range.clone()), (*retcode).into(), format_args!(""));
         if *retcode != 0 {
-            let words = format_args!("the session does not go on: {retcode}{}", Meaning(W::RETCODE, *retcode));
+            let words =
+                format_args!("the session does not go on: {retcode}{}", Meaning(W::RETCODE, *retcode));
             report.note(WN::SESSION_OVER, place(range.clone()), words);
         }
     }
@@ -321,9 +331,8 @@ fn poll_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
 
 /// `window.code=201;`, `window.QRLogin.code = 200; window.QRLogin.uuid = "…";`
 fn login_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>, config: &Config) {
-    let place = |range: Range<usize>| {
-        range.start.saturating_add(at.start)..range.end.saturating_add(at.start)
-    };
+    let place =
+        |range: Range<usize>| range.start.saturating_add(at.start)..range.end.saturating_add(at.start);
     if let Some((code, range)) = number_after(known.body, b"code") {
         report.decoded(W::LOGIN_CODE, place(range), code.into(), format_args!(""));
     }
@@ -403,7 +412,8 @@ impl Display for Sentence<'_> {
             write!(out, ", more to fetch")?;
         }
         for sort in Sort::ALL {
-            let compared = facts.compared(sort).filter(|_| gist.keys.get(sort as usize).is_some_and(Option::is_some));
+            let compared =
+                facts.compared(sort).filter(|_| gist.keys.get(sort as usize).is_some_and(Option::is_some));
             let what = if sort == Sort::Check { "SyncCheckKey" } else { "SyncKey" };
             if let Some(compared) = compared {
                 write!(out, ", {what}{}", Steps(Some(compared.growth)))?;

@@ -325,6 +325,7 @@ pub const MSG_TYPES: &[Value] = &[
 ];
 
 const APP_MSG_TYPES: &[Value] = &[
+    (0, c"none"),
     (1, c"text"),
     (2, c"image"),
     (3, c"music"),
@@ -345,6 +346,7 @@ const APP_MSG_TYPES: &[Value] = &[
 ];
 
 const NOTIFY_CODES: &[Value] = &[
+    (0, c"none"),
     (1, c"read"),
     (2, c"enters the chat"),
     (3, c"asks for the list of chats"),

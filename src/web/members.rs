@@ -173,8 +173,7 @@ static BASE_REQUEST: Shape = &[
     text("DeviceID", W::DEVICE_ID),
 ];
 
-static BASE_RESPONSE: Shape =
-    &[number("Ret", W::RET).means(Sense::Ret), text("ErrMsg", W::ERR_MSG)];
+static BASE_RESPONSE: Shape = &[number("Ret", W::RET).means(Sense::Ret), text("ErrMsg", W::ERR_MSG)];
 
 static MESSAGE: Shape = &[
     number("MsgId", W::MSG_ID).means(Sense::Message),

@@ -43,7 +43,6 @@ use std::ops::Range;
 use crate::config::Config;
 use crate::report::{Report, Wanted};
 use annotate::Known;
-use call::Role;
 use http::{Head, Kind};
 use session::{Event, Gist, Place, Sessions};
 use statistics::WebRecord;
@@ -239,8 +238,7 @@ impl Web {
             annotate::read(&known, &mut self.gist);
         }
         if bytes.first_visit {
-            let fetches = row.role == Role::Fetch && message.head.kind == Kind::Request;
-            self.sessions.learn(event, bytes.stream, &self.gist, fetches);
+            self.sessions.learn(event, bytes.stream, &self.gist, row.role);
         }
         let facts = self.sessions.facts(event, !bytes.first_visit);
         if columns || items {

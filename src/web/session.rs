@@ -4,8 +4,9 @@
 //! The rules stand in docs/web.md. The first pass appends one event for each message; later visits
 //! look it up. What lies ahead of a message is given out on later visits only.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use super::call::Role;
 use super::members::Sort;
 use crate::session::{Growth, Missing, sorted};
 
@@ -103,6 +104,8 @@ pub struct Sessions {
     next_keys: HashMap<(Event, Sort), Vec<Event>>,
     fetched: HashMap<Event, Event>,
     polls: HashMap<Event, Vec<Event>>,
+    /// Answers of polls behind which the client polled again, before it fetched anything.
+    passed: HashSet<Event>,
     /// When the last packet was captured that came here.
     end: i64,
 }
@@ -220,8 +223,8 @@ impl Sessions {
         event
     }
 
-    /// What a message says. `fetches`: it asks for what polls announced.
-    pub fn learn(&mut self, event: Event, stream: u32, gist: &Gist, fetches: bool) {
+    /// What a message says, and what the call does that it belongs to.
+    pub fn learn(&mut self, event: Event, stream: u32, gist: &Gist, role: Role) {
         let Some(seen) = self.seen.get(event as usize) else { return };
         let (known, request) = (seen.session, seen.request);
         let number = if request { self.session_of(stream, gist) } else { known };
@@ -249,10 +252,14 @@ impl Sessions {
         if gist.announces() {
             session.waiting.push(event);
         }
-        if fetches && !session.waiting.is_empty() {
-            let polls = std::mem::take(&mut session.waiting);
-            self.fetched.extend(polls.iter().map(|poll| (*poll, event)));
-            self.polls.insert(event, polls);
+        match role {
+            Role::Fetch if request && !session.waiting.is_empty() => {
+                let polls = std::mem::take(&mut session.waiting);
+                self.fetched.extend(polls.iter().map(|poll| (*poll, event)));
+                self.polls.insert(event, polls);
+            }
+            Role::Poll if request => self.passed.extend(session.waiting.drain(..)),
+            _ => {}
         }
         for message in &gist.messages {
             let came = session.messages.entry(*message).or_default();
@@ -339,12 +346,13 @@ impl<'a> Facts<'a> {
         self.sessions.packet(*self.sessions.fetched.get(&self.event).filter(|_| self.later)?)
     }
 
-    /// Whether nothing fetched what this poll announced.
+    /// Whether nothing fetched what this poll announced; superseded where the client polled again instead.
     pub fn unfetched(&self) -> Option<Missing> {
         let seen = self.seen().filter(|seen| self.later && seen.announces)?;
         let missing = !self.sessions.fetched.contains_key(&self.event);
         let until_end = self.sessions.end.saturating_sub(seen.time);
-        missing.then_some(Missing { until_end, superseded: false })
+        let superseded = self.sessions.passed.contains(&self.event);
+        missing.then_some(Missing { until_end, superseded })
     }
 
     /// Whether this poll's answer announces something.

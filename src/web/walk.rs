@@ -89,6 +89,8 @@ struct Level {
     field: u16,
     sort: Option<Sort>,
     open: Option<Open>,
+    /// Name of the member that it is the value of.
+    name: &'static str,
     /// Entries of a list so far; of an object its place in the list.
     count: u64,
     /// Members that stood here, one bit each.
@@ -96,6 +98,21 @@ struct Level {
     told: Told,
     /// Counts that were told of lists in this object: list, number, bytes.
     counts: Vec<(u16, u64, Range<usize>)>,
+}
+
+/// What begins: an object or a list, and how it is shown.
+struct Begun {
+    shape: Shape,
+    entries: Option<u16>,
+    field: u16,
+    sort: Option<Sort>,
+    name: &'static str,
+}
+
+impl Begun {
+    fn object(shape: Shape, field: u16) -> Self {
+        Self { shape, entries: None, field, sort: None, name: "" }
+    }
 }
 
 /// Something that nobody knows, and that is passed over as a whole.
@@ -218,7 +235,7 @@ impl<'a> Walk<'a, '_> {
         self.measure(0, at.clone());
         let Some(top) = self.levels.last_mut() else {
             if object {
-                return self.push(ROOT, None, W::BODY, None, at.start);
+                return self.push(Begun::object(ROOT, W::BODY), at.start);
             }
             self.unknown = Some(Unknown { start: at.start, depth: 1 });
             return;
@@ -227,7 +244,7 @@ impl<'a> Walk<'a, '_> {
             top.count = top.count.saturating_add(1);
             let (shape, count) = (top.shape, top.count);
             if object {
-                self.push(shape, None, entry, None, at.start);
+                self.push(Begun::object(shape, entry), at.start);
                 if let Some(level) = self.levels.last_mut() {
                     level.count = count;
                 }
@@ -235,23 +252,27 @@ impl<'a> Walk<'a, '_> {
             }
         } else if let Some(Pending { member: Some(member), .. }) = &self.pending {
             let begun = match (&member.take, object) {
-                (Take::Object(field, shape), true) => Some((*shape, None, *field, None)),
-                (Take::List(field, entry, shape), false) => Some((*shape, Some(*entry), *field, None)),
-                (Take::SyncKey(Sort::Check), true) => {
-                    Some((SYNC_KEY, None, W::CHECK_KEY, Some(Sort::Check)))
+                (Take::Object(field, shape), true) => Some(Begun::object(shape, *field)),
+                (Take::List(field, entry, shape), false) => {
+                    Some(Begun { entries: Some(*entry), ..Begun::object(shape, *field) })
                 }
-                (Take::SyncKey(sort), true) => Some((SYNC_KEY, None, W::SYNCKEY, Some(*sort))),
+                (Take::SyncKey(sort), true) => {
+                    let field = if *sort == Sort::Check { W::CHECK_KEY } else { W::SYNCKEY };
+                    Some(Begun { sort: Some(*sort), ..Begun::object(SYNC_KEY, field) })
+                }
                 _ => None,
             };
-            if let Some((shape, entries, field, sort)) = begun {
+            if let Some(begun) = begun {
+                let name = member.name;
                 self.pending = None;
-                return self.push(shape, entries, field, sort, at.start);
+                return self.push(Begun { name, ..begun }, at.start);
             }
         }
         self.unknown = Some(Unknown { start: at.start, depth: 1 });
     }
 
-    fn push(&mut self, shape: Shape, entries: Option<u16>, field: u16, sort: Option<Sort>, start: usize) {
+    fn push(&mut self, begun: Begun, start: usize) {
+        let Begun { shape, entries, field, sort, name } = begun;
         let place = self.base.saturating_add(start);
         let may = self.may_show();
         let open = self.report.as_mut().filter(|_| may).map(|(report, _)| report.open(field, place));
@@ -266,6 +287,7 @@ impl<'a> Walk<'a, '_> {
             field,
             sort,
             open,
+            name,
             count: 0,
             stood: 0,
             told: Told::default(),
@@ -296,7 +318,8 @@ impl<'a> Walk<'a, '_> {
             self.member(pending.as_ref(), &value, at);
             // Nothing is no other type.
             if !matches!(value, Value::Other("null")) {
-                let words = format_args!("{} is {}, {} is expected", member.name, kind_of(&value), expected(member));
+                let words =
+                    format_args!("{} is {}, {} is expected", member.name, kind_of(&value), expected(member));
                 self.note(WN::WRONG_TYPE, inner, words);
             }
         }
@@ -402,14 +425,18 @@ impl<'a> Walk<'a, '_> {
         if level.entries.is_some() {
             self.check_count(&level);
         }
-        let Level { told, sort, field, count, open, shape, entries, .. } = level;
+        let Level { told, sort, field, count, open, shape, entries, name, .. } = level;
         if std::ptr::eq(shape, SYNC_KEY_ENTRY) && entries.is_none() {
             return self.close_key(told, open, end);
         }
         if field == W::BASE_RESPONSE
             && let Some(ret) = self.gist.ret.filter(|ret| *ret != 0)
         {
-            self.note(WN::CALL_FAILED, end.saturating_sub(1)..end, format_args!("the server refused the call: {ret}"));
+            self.note(
+                WN::CALL_FAILED,
+                end.saturating_sub(1)..end,
+                format_args!("the server refused the call: {ret}"),
+            );
         }
         let place = self.base.saturating_add(end);
         let Some((report, look)) = &mut self.report else { return };
@@ -418,7 +445,14 @@ impl<'a> Walk<'a, '_> {
         if let Some(sort) = sort {
             let compared = facts.compared(sort);
             show_links(report, facts, sort, place..place);
-            return report.close(open, place, format_args!("{}", Steps(compared.map(|compared| compared.growth))));
+            return report.close(
+                open,
+                place,
+                format_args!("{}", Steps(compared.map(|compared| compared.growth))),
+            );
+        }
+        if field == W::PROFILE_PART {
+            return report.close(open, place, format_args!(": {name}"));
         }
         if field != W::MESSAGE {
             let words = Entries(entries.map(|_| count));
@@ -521,9 +555,8 @@ fn integer(text: &str, field: u16) -> Option<i128> {
 /// Shows a value that fits its member, by the words that stand for it.
 pub fn show(report: &mut Report, show_account: bool, member: &Member, words: &str, at: Range<usize>) {
     let number = |field| integer(words, field).unwrap_or(0);
-    let nanoseconds = |number: i128, unit: i64| {
-        (i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(unit)) as u64
-    };
+    let nanoseconds =
+        |number: i128, unit: i64| (i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(unit)) as u64;
     match &member.take {
         Take::Text(field) => report.decoded_text(*field, at, format_args!("{words}")),
         Take::Secret(field) if show_account || words.is_empty() => {
@@ -545,8 +578,13 @@ pub fn show(report: &mut Report, show_account: bool, member: &Member, words: &st
             show_bits(report, *field, bits, value, at);
         }
         Take::Number(field) => {
-            let empty = if words.is_empty() { " (empty)" } else { "" };
-            report.decoded(*field, at, number(*field) as u64, format_args!("{empty}"));
+            let value = number(*field) as u64;
+            let behind = match *field {
+                _ if words.is_empty() => " (empty)",
+                W::SYNCKEY_KEY => meaning(value),
+                _ => "",
+            };
+            report.decoded(*field, at, value, format_args!("{behind}"));
         }
         Take::Object(..) | Take::List(..) | Take::SyncKey(_) => {}
     }
@@ -568,10 +606,11 @@ impl Display for Set<'_> {
 
 /// A number and its bits.
 pub fn show_bits(report: &mut Report, field: u16, bits: &[u16], value: u64, at: Range<usize>) {
-    report.decoded(field, at.clone(), value, format_args!("{}", Set(bits, value)));
-    for bit in bits {
-        report.decoded(*bit, at.clone(), value, format_args!(""));
-    }
+    report.decoded_tree(field, at.clone(), value, format_args!("{}", Set(bits, value)), |report| {
+        for bit in bits {
+            report.decoded(*bit, at.clone(), value, format_args!(""));
+        }
+    });
 }
 
 fn kind_of(value: &Value<'_>) -> &'static str {
