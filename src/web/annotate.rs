@@ -112,6 +112,10 @@ pub fn read(known: &Known<'_>, gist: &mut Gist) {
         }
         Form::Nothing | Form::Login | Form::Other => {}
     }
+    // Other calls get a MsgID too, for what is no message.
+    if known.call.role != Role::Send {
+        gist.sent = None;
+    }
 }
 
 /// Keys and values of a SyncKey string.
@@ -138,7 +142,7 @@ pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_
     let words = format_args!(", {name} {kind}");
     report.subtree(W::WEB, known.head.at.clone(), words, |report| {
         head(report, known);
-        links(report, known, facts);
+        links(report, known, gist, facts);
         parameters(report, known, facts, config);
         body(report, known, facts, config);
     });
@@ -170,7 +174,7 @@ fn head(report: &mut Report, known: &Known<'_>) {
     }
 }
 
-fn links(report: &mut Report, known: &Known<'_>, facts: Facts<'_>) {
+fn links(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>) {
     let at = known.head.at.start..known.head.at.start;
     if let Some(session) = facts.session() {
         report.generated(W::SESSION, at.clone(), session.into());
@@ -191,6 +195,9 @@ fn links(report: &mut Report, known: &Known<'_>, facts: Facts<'_>) {
     }
     if let Some(elapsed) = facts.since_poll() {
         report.generated(W::FETCH_TIME, at.clone(), elapsed as u64);
+    }
+    if let Some(packet) = gist.sent.and_then(|id| facts.sent(id)) {
+        report.generated(W::SEND_SYNC_IN, at.clone(), packet.into());
     }
     if let Some(packet) = facts.fetch() {
         report.generated(W::POLL_FETCH_IN, at.clone(), packet.into());

@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next token.
-    pub fn next(&mut self) -> Next<'a> {
+    pub fn read(&mut self) -> Next<'a> {
         if self.over {
             return Next::Whole;
         }
@@ -176,7 +176,7 @@ mod tests {
         let mut reader = Reader::new(data);
         let (mut tokens, mut faults) = (Vec::new(), Vec::new());
         loop {
-            match reader.next() {
+            match reader.read() {
                 Next::Token(token, at, fault) => {
                     tokens.push((token, &data[at]));
                     faults.extend(fault);

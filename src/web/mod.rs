@@ -233,7 +233,7 @@ impl Web {
             body,
         };
         let Wanted { columns, items, record, .. } = bytes.wanted;
-        if bytes.first_visit || columns || record {
+        if bytes.first_visit || columns || items || record {
             self.gist = Gist::default();
             annotate::read(&known, &mut self.gist);
         }

@@ -12,6 +12,8 @@ use crate::session::{Growth, Missing, sorted};
 
 /// Number of an event.
 pub type Event = u32;
+/// A SyncKey: numbers of keys and their values.
+pub type Keys = Vec<(u64, u64)>;
 
 /// Where a message was seen: enough to tell it from every other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +36,7 @@ pub struct Gist {
     /// Stands for the account.
     pub account: Option<u64>,
     /// SyncKeys, by their sort.
-    pub keys: [Option<Vec<(u64, u64)>>; Sort::ALL.len()],
+    pub keys: [Option<Keys>; Sort::ALL.len()],
     /// Numbers of the messages that it brings.
     pub messages: Vec<u64>,
     /// Their types, and how many there are of each.
@@ -73,7 +75,7 @@ struct Seen {
 #[derive(Debug, Default)]
 struct Session {
     /// For each sort the newest SyncKey.
-    newest: [Option<(Event, Vec<(u64, u64)>)>; Sort::ALL.len()],
+    newest: [Option<(Event, Keys)>; Sort::ALL.len()],
     /// Answers of polls that announced something and that nothing followed yet.
     waiting: Vec<Event>,
     /// Where each message came.

@@ -151,7 +151,7 @@ pub fn walk(data: &[u8], base: usize, gist: &mut Gist, report: Option<(&mut Repo
     let mut reader = Reader::new(data);
     let whole = 0..data.len();
     loop {
-        match reader.next() {
+        match reader.read() {
             Next::Token(token, at, fault) => {
                 walk.take(token, at);
                 if let Some(fault) = fault {
@@ -360,7 +360,7 @@ impl<'a> Walk<'a, '_> {
             Take::Seconds(field) | Take::Milliseconds(field) => {
                 let Some(number) = number(*field) else { return false };
                 let unit = if matches!(member.take, Take::Seconds(_)) { 1 } else { 1000 };
-                if number / unit > i128::from(LAST_SECOND) {
+                if number > i128::from(LAST_SECOND).saturating_mul(unit) {
                     return false;
                 }
             }
