@@ -115,10 +115,15 @@ impl Begun {
     }
 }
 
+/// What stands for an object and a list that are passed over.
+const OBJECT: &str = "{…}";
+const LIST: &str = "[…]";
+
 /// Something that nobody knows, and that is passed over as a whole.
 struct Unknown {
     start: usize,
     depth: usize,
+    words: &'static str,
 }
 
 /// A walk.
@@ -188,11 +193,11 @@ impl<'a> Walk<'a, '_> {
                 Token::End => unknown.depth = unknown.depth.saturating_sub(1),
                 _ => {}
             }
-            let (depth, start) = (unknown.depth, unknown.start);
+            let Unknown { depth, start, words } = *unknown;
             if depth == 0 {
                 self.unknown = None;
                 let pending = self.pending.take();
-                self.member(pending.as_ref(), &Value::Other("{…}"), start..at.end);
+                self.stranger(pending.as_ref(), &Value::Other(words), start..at.end);
             }
             return self.measure(depth, at);
         }
@@ -233,11 +238,13 @@ impl<'a> Walk<'a, '_> {
     /// What a value is a value of: the member whose name stands before it.
     fn open(&mut self, at: Range<usize>, object: bool) {
         self.measure(0, at.clone());
+        let words = if object { OBJECT } else { LIST };
+        let unknown = Unknown { start: at.start, depth: 1, words };
         let Some(top) = self.levels.last_mut() else {
             if object {
                 return self.push(Begun::object(ROOT, W::BODY), at.start);
             }
-            self.unknown = Some(Unknown { start: at.start, depth: 1 });
+            self.unknown = Some(unknown);
             return;
         };
         if let Some(entry) = top.entries {
@@ -268,7 +275,7 @@ impl<'a> Walk<'a, '_> {
                 return self.push(Begun { name, ..begun }, at.start);
             }
         }
-        self.unknown = Some(Unknown { start: at.start, depth: 1 });
+        self.unknown = Some(unknown);
     }
 
     fn push(&mut self, begun: Begun, start: usize) {
@@ -307,21 +314,31 @@ impl<'a> Walk<'a, '_> {
             top.count = top.count.saturating_add(1);
         }
         let Some(member) = pending.as_ref().and_then(|pending| pending.member) else {
-            return self.member(pending.as_ref(), &value, at);
+            return self.stranger(pending.as_ref(), &value, at);
         };
         let inner = match value {
             // Without the quotes.
             Value::Text(_) => at.start.saturating_add(1)..at.end.saturating_sub(1).max(at.start),
             _ => at.clone(),
         };
-        if !self.known(member, &value, inner.clone()) {
-            self.member(pending.as_ref(), &value, at);
+        if !self.known(member, &value, inner) {
+            self.stranger(pending.as_ref(), &value, at);
+        }
+    }
+
+    /// Shows a value that no member takes, and notes it where another sort of value is expected.
+    fn stranger(&mut self, pending: Option<&Pending<'a>>, value: &Value<'_>, at: Range<usize>) {
+        self.member(pending, value, at.clone());
+        let is = kind_of(value);
+        match (pending, pending.and_then(|pending| pending.member)) {
             // Nothing is no other type.
-            if !matches!(value, Value::Other("null")) {
-                let words =
-                    format_args!("{} is {}, {} is expected", member.name, kind_of(&value), expected(member));
-                self.note(WN::WRONG_TYPE, inner, words);
+            _ if matches!(value, Value::Other("null")) && !self.levels.is_empty() => {}
+            (_, Some(member)) => {
+                let words = format_args!("{} is {is}, not {}", member.name, expected(member));
+                self.note(WN::WRONG_TYPE, at, words);
             }
+            (None, None) => self.note(WN::WRONG_TYPE, at, format_args!("{is} stands where an object should")),
+            (Some(_), None) => {}
         }
     }
 
@@ -511,7 +528,7 @@ impl<'a> Walk<'a, '_> {
     fn close_all(&mut self, end: usize) {
         if let Some(unknown) = self.unknown.take() {
             let pending = self.pending.take();
-            self.member(pending.as_ref(), &Value::Other("{…"), unknown.start..end);
+            self.member(pending.as_ref(), &Value::Other(unknown.words), unknown.start..end);
         }
         while !self.levels.is_empty() {
             // A list that is cut short is not blamed for its count.
@@ -617,6 +634,8 @@ fn kind_of(value: &Value<'_>) -> &'static str {
     match value {
         Value::Text(_) => "a text",
         Value::Number(_) => "a number",
+        Value::Other(OBJECT) => "an object",
+        Value::Other(LIST) => "a list",
         Value::Other(words) => words,
     }
 }
@@ -627,7 +646,7 @@ fn expected(member: &Member) -> &'static str {
         Take::Object(..) | Take::SyncKey(_) => "an object",
         Take::List(..) => "a list",
         Take::Seconds(_) | Take::Milliseconds(_) => "a time",
-        _ => "a whole number that fits",
+        _ => "a whole number in its range",
     }
 }
 
