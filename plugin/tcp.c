@@ -163,19 +163,18 @@ bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
     segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
     segment.captured = captured;
     segment.reported = tvb_reported_length(tvb);
-    return wechat_claim(shim_dissector(), &segment) != 0;
+    if (wechat_claim(shim_dissector(), &segment) == 0)
+        return false;
+    /* A stream that is ours stays ours: TCP need not ask anybody about its later packets. */
+    if (conversation != NULL && tcp != NULL && !PINFO_FD_VISITED(pinfo))
+        conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, tcp_handle);
+    return true;
 }
 
 static ws_bool try_any_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    conversation_t *conversation;
-
     if (!tcp_claims(tvb, pinfo, data, WECHAT_ANY_PORT))
         return false;
-    /* Segments that begin inside a frame look like nobody's; others would take them. */
-    conversation = find_or_create_conversation(pinfo);
-    if (!PINFO_FD_VISITED(pinfo))
-        conversation_set_dissector_from_frame_number(conversation, pinfo->num, tcp_handle);
     dissect(tvb, pinfo, tree, data);
     return true;
 }
