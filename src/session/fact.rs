@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What is known of some events beyond their main partner, kept aside because most have none of it.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// What a remark says; the comment tells what its value is. "Packet" is the number of the packet that
 /// holds the other frame.
