@@ -300,12 +300,13 @@ fn seqids_out_of_order() {
         .client(request(237, 8))
         .client(request(237, 11))
         .client(request(237, 9))
+        .client(request(237, 12))
         .client(request(237, 1))
         .client(request(237, 2))
         .server(response(237, 300));
     check(
         "seqids",
-        "A late first seqid, a gap, a step back, a client that counts anew, an answer to nothing",
+        "A late first seqid, a gap, a seqid that comes late, a client that counts anew, an answer to nothing",
         story,
     );
 }

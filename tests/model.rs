@@ -651,6 +651,18 @@ fn a_client_that_begins_again_repeats_nothing() {
 }
 
 #[test]
+fn a_seqid_that_comes_late_makes_one_gap() {
+    let mut hand = Hand::new();
+    let notes = [1, 2, 5, 3, 6, 4, 7, 9, 8, 10].map(|seq| {
+        let at = hand.ask(0, 121, seq);
+        hand.answer(0, 121, seq);
+        let facts = hand.facts(at);
+        facts.split(", ").find(|fact| fact.starts_with('!')).unwrap_or_default().to_owned()
+    });
+    assert_eq!(notes, ["", "", "!seq_gap", "!seq_back", "", "!seq_back", "", "!seq_gap", "!seq_back", ""]);
+}
+
+#[test]
 fn heartbeats_repeat_their_seqid_and_have_a_rhythm() {
     let mut hand = Hand::new();
     let beat = |hand: &mut Hand, at| hand.add(at, Kind::HeartbeatRequest, op::NOOP, seq::NOOP);

@@ -40,6 +40,8 @@ struct Fetch {
 struct Counted {
     first: u32,
     last: u32,
+    /// The highest since it began, or began at 1 again.
+    highest: u32,
     /// The event with which it began at 1 again.
     restart: u32,
 }
@@ -332,22 +334,27 @@ impl Link {
     fn count(&mut self, event: u32, seq: u32, side: usize) {
         let Some(counted) = self.counted.get_mut(side) else { return };
         let Some(before) = *counted else {
-            *counted = Some(Counted { first: seq, last: seq, restart: 0 });
+            *counted = Some(Counted { first: seq, last: seq, highest: seq, restart: 0 });
             if seq != 1 {
                 self.remarks.add(event, Fact::LateStart, 0);
             }
             return;
         };
-        let last = before.last;
-        let restart = if seq == 1 { event } else { before.restart };
-        *counted = Some(Counted { last: seq, restart, ..before });
-        let fact = match seq {
-            1 => Fact::SeqRestart,
-            _ if seq == last || last.checked_add(1) == Some(seq) => return,
-            _ if seq > last => Fact::SeqGap,
-            _ => Fact::SeqBack,
+        let Counted { last, highest, .. } = before;
+        *counted = Some(match seq {
+            1 => Counted { last: 1, highest: 1, restart: event, ..before },
+            _ => Counted { last: seq, highest: highest.max(seq), ..before },
+        });
+        let follows = |other: u32| other.checked_add(1) == Some(seq);
+        let (fact, than) = match seq {
+            1 => (Fact::SeqRestart, last),
+            // What was left out may come late, and then the client goes on where it was.
+            _ if seq == last || follows(last) || follows(highest) => return,
+            _ if seq > highest => (Fact::SeqGap, highest),
+            _ if seq > last => (Fact::SeqGap, last),
+            _ => (Fact::SeqBack, last),
         };
-        self.remarks.add(event, fact, last);
+        self.remarks.add(event, fact, than);
     }
 
     fn acknowledge(&mut self, ack: u32, frame: &Observed<'_>) {

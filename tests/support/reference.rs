@@ -319,16 +319,22 @@ impl Model {
         if !counts || !ordinary(seq) || from_server || self.rows[at].repeats.is_some() {
             return;
         }
-        let last = self.earlier_same_way(at).find(|(_, row)| row.in_sequence).map(|(_, row)| row.frame.seq);
-        self.rows[at].in_sequence = true;
-        self.rows[at].sequence_note = match last {
+        let before = || self.earlier_same_way(at).filter(|(_, row)| row.in_sequence);
+        let last = before().next().map(|(_, row)| row.frame.seq);
+        // A client that begins at 1 again begins to count anew.
+        let restart = before().find(|(_, row)| row.sequence_note == Some("wechat.seq_restart"));
+        let begin = restart.map_or(0, |(place, _)| place);
+        let highest = before().filter(|(place, _)| *place >= begin).map(|(_, row)| row.frame.seq).max();
+        let note = match last.zip(highest) {
             None if seq == 1 => None,
             None => Some("wechat.late_start"),
             Some(_) if seq == 1 => Some("wechat.seq_restart"),
-            Some(last) if seq == last || seq == last + 1 => None,
-            Some(last) if seq > last => Some("wechat.seq_gap"),
+            Some((last, highest)) if seq == last || seq == last + 1 || seq == highest + 1 => None,
+            Some((last, _)) if seq > last => Some("wechat.seq_gap"),
             Some(_) => Some("wechat.seq_back"),
         };
+        self.rows[at].in_sequence = true;
+        self.rows[at].sequence_note = note;
     }
 
     fn open_requests(&self, at: usize) -> usize {
