@@ -654,6 +654,32 @@ proptest! {
     }
 }
 
+/// The model has room for any number of notices; the dissector forgets the oldest, not the newest.
+#[test]
+fn notices_that_nobody_fetches_hold_up_no_others() {
+    let packet = |from_server, op, seq, body| Packet {
+        stream: 0,
+        from_server,
+        gap: 60_000,
+        lost: false,
+        frames: vec![Sent { op, seq, body }],
+    };
+    let notice = |selector| packet(true, op::NOTIFY, seq::PUSH, Body::Selector(selector));
+    let mut packets = vec![notice(0x100); 600];
+    packets.push(notice(2));
+    packets.push(packet(false, op::NEW_SYNC, 1, Body::Filler));
+    packets.push(packet(true, op::NEW_SYNC + RESPONSE_OFFSET, 1, Body::Empty));
+    let history = History {
+        packets,
+        began: [true; STREAMS],
+        clients: [1; STREAMS],
+        ports_tell: true,
+        pause: 0,
+        seed: 0,
+    };
+    Capture::new(&history).check().expect("as the model tells it");
+}
+
 // ---- the model itself, on histories that a person has read ----
 
 /// A capture written by hand: milliseconds, then a frame; each frame is a packet of its own.

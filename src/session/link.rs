@@ -21,7 +21,7 @@ const INFERRED_ACK: i64 = 5 * SECOND;
 /// News may be the echo of a send that is not older.
 const ECHO: i64 = 10 * SECOND;
 
-/// Notices that wait for their fetch; those beyond are not linked.
+/// Notices that wait for their fetch; older ones are not linked.
 const MOST_NOTICES: usize = 512;
 
 /// Sends that wait for their echo; older ones are not linked.
@@ -73,7 +73,7 @@ pub struct Link {
     /// Pushes and requests that may acknowledge them, both ways.
     inferred: HashMap<u32, u32>,
     /// Notices that nothing has fetched yet, with their selectors.
-    notices: Vec<(u32, u32)>,
+    notices: VecDeque<(u32, u32)>,
     fetches: HashMap<u32, Fetch>,
     /// Sends without an echo so far.
     sends: VecDeque<u32>,
@@ -426,9 +426,10 @@ impl Link {
             (Sync::Notice, Kind::Push) => {
                 self.notice = Some(event);
                 self.news(event, frame.time);
-                if self.notices.len() < MOST_NOTICES {
-                    self.notices.push((event, frame.selector));
+                if self.notices.len() == MOST_NOTICES {
+                    self.notices.pop_front();
                 }
+                self.notices.push_back((event, frame.selector));
             }
             (Sync::Message, Kind::Push) => self.news(event, frame.time),
             (Sync::Send, Kind::Request) => {
@@ -456,10 +457,14 @@ impl Link {
     }
 
     fn fetch(&mut self, event: u32, news: u32) {
-        let (fetched, left): (Vec<_>, Vec<_>) =
-            self.notices.drain(..).partition(|(_, selector)| selector & news != 0);
-        self.notices = left;
-        let notices: Vec<u32> = fetched.into_iter().map(|(notice, _)| notice).collect();
+        let mut notices = Vec::new();
+        self.notices.retain(|(notice, selector)| {
+            let fetched = selector & news != 0;
+            if fetched {
+                notices.push(*notice);
+            }
+            !fetched
+        });
         let Some(first) = notices.first() else { return };
         let since = self.time(*first);
         for notice in &notices {
