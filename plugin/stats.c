@@ -5,6 +5,7 @@
  */
 #include "shim.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 static const wechat_tables *tables;
@@ -32,6 +33,9 @@ static tap_packet_status srt_packet(void *data, packet_info *pinfo, epan_dissect
         int row = (int)record->row;
         if (!(record->flags & WECHAT_RECORD_RESPONDS) || record->row >= tables->operation_rows)
             continue;
+        /* A clock that was set back: Wireshark's sums know no such times and would spoil the row. */
+        if (record->elapsed < 0)
+            continue;
         if (table->procedures[row].procedure == NULL)
             init_srt_table_row(table, row, record_text(record, record->row_name));
         int64_t asked = record->time - record->elapsed;
@@ -50,8 +54,8 @@ static void srt_init(struct register_srt *srt G_GNUC_UNUSED, GArray *srt_array)
 
 /* ---- the tree of counters ---- */
 
-/* What the nodes of a tree count, by tree: its own counters cannot be read, and none may fall below zero
- * where a filter lets through what ends something, but not what began it. */
+/* What the nodes of a tree count, by tree: its own counters cannot be read. None may fall below zero
+ * where a filter lets through what ends something, but not what began it; and none may wrap around. */
 static GHashTable *tree_counts;
 
 static int tree_amount(stats_tree *tree, const wechat_tick *tick)
@@ -61,7 +65,7 @@ static int tree_amount(stats_tree *tree, const wechat_tick *tick)
 
     if (counts == NULL || tick->named)
         return amount;
-    amount = MAX(amount, -counts[tick->node]);
+    amount = CLAMP(amount, -counts[tick->node], INT_MAX - counts[tick->node]);
     counts[tick->node] += amount;
     return amount;
 }
