@@ -431,10 +431,18 @@ fn how_a_message_travels() {
         .client(request(102, 5))
         .at(31_020)
         .server([response(op::NEW_SYNC, 4), response(102, 5)].concat())
-        .at(31_100);
+        .at(31_100)
+        .server(pushed(op::NOTIFY, body::notify(2)))
+        .at(50_000)
+        .client(request(op::NEW_SYNC, 6))
+        .at(50_010)
+        .client(request(op::NEW_SYNC, 6))
+        .at(58_010)
+        .server(response(op::NEW_SYNC, 6))
+        .at(58_060);
     check(
         "delivery",
-        "Notice, acknowledgement, sync, message; a push with the message; a send and its echo",
+        "Notice, acknowledgement, sync, message; a push with the message; a send and its echo; a sync sent again",
         story,
     );
 }

@@ -226,7 +226,7 @@ struct Turn {
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
-    let asked = || select(vec![237, 237, 2, 34, 8, 243, 4711]);
+    let asked = || select(vec![237, 237, 2, 34, 121, 8, 243, 4711]);
     let key = || vec(100..104u32, 1..3);
     let deed = prop_oneof![
         8 => asked().prop_map(Deed::Ask),
@@ -960,6 +960,20 @@ fn a_notice_leads_to_the_fetch_and_to_the_message() {
     assert_eq!(hand.facts(message), format!("{exchange}, sync.notice 1, sync.time 150 ms, {delivery}"));
     assert_eq!(hand.facts(fetch), "sync.notice 2, response_in 7");
     assert!(hand.facts(fetched).ends_with(&format!("sync.notice 2, sync.time 290 ms, {delivery}")));
+}
+
+#[test]
+fn a_fetch_that_is_sent_again_brings_what_the_first_was_to_bring() {
+    let mut hand = Hand::new();
+    let notice = hand.notice(0, Some(0x2));
+    hand.ask(100, 121, 1);
+    let late = hand.notice(200, Some(0x2));
+    let again = hand.ask(5100, 121, 1);
+    let message = hand.answer(5150, 121, 1);
+    assert_eq!(hand.facts(notice), "notice.sync_in 2, notice.message_in 5");
+    assert_eq!(hand.facts(late), "notice.sync_in 4, notice.message_in 5");
+    assert!(hand.facts(again).contains("sync.notice 3"));
+    assert!(hand.facts(message).contains("sync.notice 1, sync.notice 3, sync.time 5150 ms"));
 }
 
 #[test]

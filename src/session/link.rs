@@ -253,6 +253,8 @@ impl Link {
             self.supersede(before, event);
             if !same {
                 self.remarks.add(event, Fact::SeqInUse, older.op);
+            } else if let Some(fetch) = self.fetches.remove(&before) {
+                self.fetches.insert(event, fetch);
             }
         }
         // A client that counts anew begins at 1; heartbeats and identify repeat their seqids.
@@ -470,6 +472,8 @@ impl Link {
         for notice in &notices {
             self.relate(event, Fact::SyncNotice, *notice, Fact::NoticeSyncIn);
         }
-        self.fetches.insert(event, Fetch { since, notices });
+        // A fetch that is sent again fetches for the first one too.
+        let fetch = self.fetches.entry(event).or_insert(Fetch { since, notices: Vec::new() });
+        fetch.notices.append(&mut notices);
     }
 }

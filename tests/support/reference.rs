@@ -451,6 +451,15 @@ impl Model {
         open
     }
 
+    /// The notices of a request and of those that it sends again.
+    fn fetched(&self, request: usize) -> Vec<usize> {
+        let Row { frame, supersedes, notices, .. } = &self.rows[request];
+        let first = supersedes.filter(|older| self.rows[*older].frame.op == frame.op);
+        let mut fetched = first.map_or_else(Vec::new, |older| self.fetched(older));
+        fetched.extend(notices);
+        fetched
+    }
+
     fn send_behind(&self, at: usize) -> Option<usize> {
         let row = &self.rows[at];
         if !row.is_notice() && !row.is_content() {
@@ -656,8 +665,8 @@ impl Model {
         for notice in &row.notices {
             facts.number("wechat.sync.notice", self.packet(*notice));
         }
-        let fetched = row.answers.map_or(&[][..], |request| &self.rows[request].notices);
-        for notice in fetched {
+        let fetched = row.answers.map_or_else(Vec::new, |request| self.fetched(request));
+        for notice in &fetched {
             facts.number("wechat.sync.notice", self.packet(*notice));
         }
         if let Some(first) = fetched.first() {
@@ -685,9 +694,9 @@ impl Model {
         for (later, row) in self.rows.iter().enumerate() {
             if row.notices.contains(&at) {
                 facts.number("wechat.notice.sync_in", self.packet(later));
-                if let Some(message) = self.response(later) {
-                    facts.number("wechat.notice.message_in", self.packet(message));
-                }
+            }
+            if row.answers.is_some_and(|request| self.fetched(request).contains(&at)) {
+                facts.number("wechat.notice.message_in", self.packet(later));
             }
             if row.send == Some(at) {
                 facts.number("wechat.send.news_in", self.packet(later));
