@@ -241,6 +241,8 @@ static tap_packet_status frames_packet(void *data, packet_info *pinfo G_GNUC_UNU
     frames_begin((frames *)data);
     for (const wechat_record *record = first; record != NULL; record = record->next)
         frames_write((frames *)data, record);
+    /* Packets may come as they are captured, and somebody may wait for their lines. */
+    fflush(stdout);
     return TAP_PACKET_DONT_REDRAW;
 }
 

@@ -8,9 +8,13 @@ mod plugin;
 mod wireshark;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use plugin::plugin;
 use serde_json::{Map, Value};
 use wechat_dissector::fields::NOTES;
 use wechat_dissector::operation::Kind;
@@ -23,6 +27,7 @@ use wechat_traffic::pdu::{Pdu, op, seq};
 use wechat_traffic::script::Script;
 use wechat_traffic::{case, exchanges, sample};
 use wireshark::{Frame, Opened, assert_frames, example, open, open_packets, whole, with_whole_header};
+use xtask::sandbox::Sandbox;
 
 const SEED: u64 = 1;
 const PASSES: [&[&str]; 2] = [&[], &["-2"]];
@@ -260,6 +265,27 @@ fn no_packet_has_too_many_frames() {
         let lines = text.lines().filter(|line| line.starts_with("1\t")).count();
         assert_eq!(lines, FRAMES);
     }
+}
+
+#[test]
+fn lines_come_while_packets_do() {
+    let capture = sample::capture(SEED);
+    let expected = statistic(&open(&capture), &[], "wechat,frames");
+    let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
+    let mut tshark = sandbox.tshark(["-q", "-z", "wechat,frames", "-r", "-"]);
+    let mut tshark = tshark.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("tshark starts");
+    let mut packets = tshark.stdin.take().expect("its input is piped");
+    capture.write_pcap(&mut packets).expect("tshark takes the packets");
+    let lines = BufReader::new(tshark.stdout.take().expect("its output is piped")).lines();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    for line in expected.lines() {
+        // More packets may follow: nothing has told tshark that these are all.
+        let shown = receiver.recv_timeout(Duration::from_secs(30));
+        assert_eq!(shown.as_deref(), Ok(line), "not before the capture ends");
+    }
+    drop(packets);
+    assert!(tshark.wait().expect("tshark ends").success());
 }
 
 /// The documentation says so: at least five times as fast as the whole tree in JSON.
