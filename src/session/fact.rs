@@ -38,7 +38,7 @@ pub enum Fact {
     Inference,
     /// An acknowledgement of nothing that was seen. No value.
     NoPush,
-    /// The seqid before, where some were left out.
+    /// The seqid behind which some were left out.
     SeqGap,
     /// The seqid before, where the client counts from 1 again.
     SeqRestart,
