@@ -115,10 +115,11 @@ impl Begun {
     }
 }
 
-/// Something that nobody knows, and that is passed over as a whole.
+/// A list or an object that nobody knows, or knows as something else, and that is passed over as a whole.
 struct Unknown {
     start: usize,
     depth: usize,
+    kind: &'static str,
 }
 
 /// A walk.
@@ -189,10 +190,13 @@ impl<'a> Walk<'a, '_> {
                 _ => {}
             }
             let (depth, start) = (unknown.depth, unknown.start);
+            let kind = unknown.kind;
             if depth == 0 {
                 self.unknown = None;
                 let pending = self.pending.take();
-                self.member(pending.as_ref(), &Value::Other("{…}"), start..at.end);
+                let whole = start..at.end;
+                self.member(pending.as_ref(), &Value::Other("{…}"), whole.clone());
+                self.note_type(pending.as_ref(), kind, whole);
             }
             return self.measure(depth, at);
         }
@@ -233,11 +237,12 @@ impl<'a> Walk<'a, '_> {
     /// What a value is a value of: the member whose name stands before it.
     fn open(&mut self, at: Range<usize>, object: bool) {
         self.measure(0, at.clone());
+        let kind = if object { "an object" } else { "a list" };
         let Some(top) = self.levels.last_mut() else {
             if object {
                 return self.push(Begun::object(ROOT, W::BODY), at.start);
             }
-            self.unknown = Some(Unknown { start: at.start, depth: 1 });
+            self.unknown = Some(Unknown { start: at.start, depth: 1, kind });
             return;
         };
         if let Some(entry) = top.entries {
@@ -268,7 +273,7 @@ impl<'a> Walk<'a, '_> {
                 return self.push(Begun { name, ..begun }, at.start);
             }
         }
-        self.unknown = Some(Unknown { start: at.start, depth: 1 });
+        self.unknown = Some(Unknown { start: at.start, depth: 1, kind });
     }
 
     fn push(&mut self, begun: Begun, start: usize) {
@@ -307,7 +312,8 @@ impl<'a> Walk<'a, '_> {
             top.count = top.count.saturating_add(1);
         }
         let Some(member) = pending.as_ref().and_then(|pending| pending.member) else {
-            return self.member(pending.as_ref(), &value, at);
+            self.member(pending.as_ref(), &value, at.clone());
+            return self.note_type(pending.as_ref(), kind_of(&value), at);
         };
         let inner = match value {
             // Without the quotes.
@@ -318,11 +324,20 @@ impl<'a> Walk<'a, '_> {
             self.member(pending.as_ref(), &value, at);
             // Nothing is no other type.
             if !matches!(value, Value::Other("null")) {
-                let words =
-                    format_args!("{} is {}, {} is expected", member.name, kind_of(&value), expected(member));
-                self.note(WN::WRONG_TYPE, inner, words);
+                self.note_type(pending.as_ref(), kind_of(&value), inner);
             }
         }
+    }
+
+    /// Notes a value of another type than expected: of a member, an entry of a list, or the whole body.
+    fn note_type(&mut self, pending: Option<&Pending<'a>>, kind: &str, at: Range<usize>) {
+        let (name, expected) = match pending {
+            Some(Pending { member: Some(member), .. }) => (member.name, expected(member)),
+            Some(_) => return,
+            None if self.levels.is_empty() => ("the body", "an object"),
+            None => ("an entry", "an object"),
+        };
+        self.note(WN::WRONG_TYPE, at, format_args!("{name} is {kind}, {expected} is expected"));
     }
 
     /// Shows a member that has no field, or whose value does not fit it.
@@ -345,12 +360,12 @@ impl<'a> Walk<'a, '_> {
             Value::Other(_) => None,
         };
         match &member.take {
-            Take::Text(_) => {
+            Take::Text(_) | Take::Secret(_) => {
                 let Value::Text(text) = value else { return false };
                 self.sense(member, text, None, at.clone());
             }
-            Take::Secret(_) => {
-                let Value::Text(text) = value else { return false };
+            Take::Mark(_) => {
+                let (Value::Text(text) | Value::Number(text)) = value else { return false };
                 self.sense(member, text, None, at.clone());
             }
             Take::Number(field) | Take::Bits(field, _) | Take::Account(field) => {
@@ -558,7 +573,7 @@ pub fn show(report: &mut Report, show_account: bool, member: &Member, words: &st
     let nanoseconds =
         |number: i128, unit: i64| (i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(unit)) as u64;
     match &member.take {
-        Take::Text(field) => report.decoded_text(*field, at, format_args!("{words}")),
+        Take::Text(field) | Take::Mark(field) => report.decoded_text(*field, at, format_args!("{words}")),
         Take::Secret(field) if show_account || words.is_empty() => {
             report.decoded_text(*field, at, format_args!("{words}"));
         }
@@ -623,7 +638,7 @@ fn kind_of(value: &Value<'_>) -> &'static str {
 
 fn expected(member: &Member) -> &'static str {
     match member.take {
-        Take::Text(_) | Take::Secret(_) => "a text",
+        Take::Text(_) | Take::Mark(_) | Take::Secret(_) => "a text",
         Take::Object(..) | Take::SyncKey(_) => "an object",
         Take::List(..) => "a list",
         Take::Seconds(_) | Take::Milliseconds(_) => "a time",
