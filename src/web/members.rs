@@ -32,6 +32,13 @@ pub enum Take {
     SyncKey(Sort),
 }
 
+impl Take {
+    /// Whether the user may not want to show it.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_) | Self::Account(_))
+    }
+}
+
 /// Sorts of SyncKeys: each is compared with the one before of its own sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sort {

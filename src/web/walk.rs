@@ -69,6 +69,12 @@ struct Pending<'a> {
     at: Range<usize>,
 }
 
+impl Pending<'_> {
+    fn is_secret(&self) -> bool {
+        self.member.is_some_and(|member| member.take.is_secret())
+    }
+}
+
 /// What an object or a list has told so far.
 #[derive(Default)]
 struct Told {
@@ -344,11 +350,15 @@ impl<'a> Walk<'a, '_> {
     fn member(&mut self, pending: Option<&Pending<'a>>, value: &Value<'_>, at: Range<usize>) {
         let may = self.may_show();
         let base = self.base;
-        let Some((report, _)) = self.report.as_mut().filter(|_| may) else { return };
+        let Some((report, look)) = self.report.as_mut().filter(|_| may) else { return };
         let whole = pending.map_or(at.start, |pending| pending.at.start)..at.end;
         let name = pending.map_or("", |pending| &pending.name);
         let colon = if pending.is_some() { ": " } else { "" };
-        let words = value.words();
+        let hides = !look.show_account && pending.is_some_and(|pending| pending.is_secret());
+        let words = match value {
+            Value::Text(text) | Value::Number(text) if hides => Cow::Owned(Secret::of(text).to_string()),
+            _ => Cow::Borrowed(value.words()),
+        };
         report.decoded_text(W::MEMBER, shift(&whole, base), format_args!("{name}{colon}{words}"));
     }
 
