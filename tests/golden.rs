@@ -5,8 +5,12 @@
 
 #[path = "support/facts.rs"]
 mod facts;
+#[path = "support/render.rs"]
+mod render;
 #[path = "support/story.rs"]
 mod story;
+#[path = "support/webstory.rs"]
+mod webstory;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -16,13 +20,16 @@ use std::{env, fs};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
 use story::Story;
+use webstory::{Message, WebStory, added};
 use wechat_dissector::config::Config;
 use wechat_dissector::fields::{FIELDS, NOTES, P, Type};
+use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_traffic::body::business::{Business, Form};
 use wechat_traffic::body::identify::{self, Trailer};
 use wechat_traffic::body::sync_key::SyncKey;
 use wechat_traffic::body::{self};
 use wechat_traffic::pdu::{Pdu, op, seq};
+use wechat_traffic::web;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -740,6 +747,156 @@ fn the_exchanges_in_one_pass_in_two_and_in_any_order() {
     }
 }
 
+// ---- the web client ----
+
+fn web_story(name: &str, size: Option<usize>) -> WebStory {
+    let case = web::case::find(name).unwrap_or_else(|| panic!("no case {name}"));
+    let (dialogue, mut rng) = case.dialogue(1, size);
+    WebStory::of(&dialogue, case.carrier, &mut rng)
+}
+
+fn check_web(name: &str, about: &str, story: &WebStory) {
+    golden(name, about, &story.tell());
+}
+
+#[test]
+fn the_article_of_the_web_client() {
+    check_web(
+        "web_article",
+        "One message: a poll, the sync that fetches it, the next poll",
+        &web_story("article", None),
+    );
+}
+
+#[test]
+fn the_article_with_accounts_and_secrets() {
+    let story = web_story("article", None).configured(with_accounts);
+    check_web("web_article_with_account", "The preference show_account shows accounts and secrets", &story);
+}
+
+#[test]
+fn a_session_of_the_web_client() {
+    check_web(
+        "web_session",
+        "A session of the web client, from the login to the end",
+        &web_story("session", None),
+    );
+}
+
+#[test]
+fn spellings_of_the_web_client() {
+    check_web("web_spellings", "The same calls in the words of other clients", &web_story("spellings", None));
+}
+
+#[test]
+fn what_is_noted_of_the_web_clients_bad_input() {
+    for (name, about, size) in [
+        ("web_bad_cut", "Sync answers that end early", Some(12)),
+        ("web_bad_types", "Members of other types than expected", None),
+        ("web_bad_deep", "Lists and objects in each other", None),
+        ("web_bad_duplicates", "Names that come twice", None),
+        ("web_bad_huge_list", "Lists that nobody reads to their end", Some(21_000)),
+        ("web_bad_utf8", "Texts that are none", None),
+        ("web_bad_synckey", "SyncKeys that are garbage", Some(300)),
+        ("web_bad_counts", "Counts that lie", None),
+        ("web_bad_no_json", "Answers that are no JSON", None),
+        ("web_bad_synccheck", "Answers to polls that are none", None),
+    ] {
+        let case = name.strip_prefix("web_").expect("a name").replace('_', "-");
+        golden(name, about, &web_story(&case, size).tell_notes());
+    }
+}
+
+/// A call's request line and what a browser says behind it.
+fn call(method: &str, target: &str) -> String {
+    format!("{method} /cgi-bin/mmwebwx-bin/{target} HTTP/1.1\r\nHost: wx.qq.com\r\n")
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\n";
+const JSON: &str = "application/json";
+
+#[test]
+fn what_the_generator_does_not_do() {
+    let refused = "{\"BaseResponse\":{\"Ret\":-14,\"ErrMsg\":\"ticket error\"}}";
+    let contact = "{\"UserName\":\"@a\",\"Alias\":\"a\",\"Uin\":12345,\"ContactFlag\":1023,\"Province\":\"P\",\
+                   \"City\":\"C\",\"MemberList\":[{\"UserName\":\"@b\",\"RemarkName\":\"b\",\"Uin\":0}]}";
+    let profile = "{\"BitFlag\":4095,\"BindUin\":54321,\"UserName\":{\"Buff\":\"@a\"}}";
+    let answer = format!(
+        "{{\"BaseResponse\":{{\"Ret\":0}},\"ModContactList\":[{contact}],\"Profile\":{profile},\"SKey\":\"new\"}}"
+    );
+    let image = "{\"Msg\":{\"Type\":3,\"MediaId\":\"@crypt_1\",\"ClientMsgId\":\"7\"},\"Scene\":0}";
+    let get = |target: &str| Message::new(&call("GET", target), "", "");
+    let post = |target: &str, body: &str| Message::new(&call("POST", target), JSON, body);
+    let answered = |body: &str| Message::new(OK, "text/plain", body);
+    let poll = "window.synccheck={retcode:\"0\",selector:\"2\"}";
+    let story = WebStory::new()
+        .client(0, [get("webwxgetcontact?r=soon&seq=-1&uin=x&_=99999999999999999999&lang=zh+CN&what=1")])
+        .server(50, [answered(refused)])
+        // Pipelined: answers are told apart by their order.
+        .client(
+            1000,
+            [post("webwxsendmsgimg?fun=async", image), post("webwxsync?sid=a", "{}"), get("webwxlogout?")],
+        )
+        .server(
+            1100,
+            [answered("{\"MsgID\":\"9\"}"), answered(&answer), Message::new(OK, "text/html", "<html>")],
+        )
+        .client(3000, [get("webwxgetmsgimg?MsgID=9&skey=b")])
+        .server(
+            3100,
+            [Message::new("HTTP/1.1 100 Continue\r\n", "", ""), Message::new(OK, "image/png", "\u{89}PNG")],
+        )
+        // Others on the same connection.
+        .client(4000, [Message::new("GET /other HTTP/1.1\r\n", "", ""), get("synccheck?sid=a&synckey=1_2")])
+        .server(4100, [answered("{\"MsgID\":\"77\"}"), answered(poll)])
+        .server(4200, [answered("an answer to nothing")])
+        // The capture ends before anybody could fetch.
+        .client(5000, [get("synccheck?sid=c&synckey=1_2%7c201_7")])
+        .server(5100, [answered(poll)]);
+    check_web("web_by_hand", "Refusals, pipelining, strangers on the same connection, an early end", &story);
+}
+
+/// Later visits come in any order, and add what lies ahead to what the first has shown.
+#[test]
+fn later_visits_of_the_web_client_add_only_what_lies_ahead() {
+    const AHEAD: [&str; 9] = [
+        "wechat_web.response_in",
+        "wechat_web.poll.fetch_in",
+        "wechat_web.poll.unfetched",
+        "wechat_web.message.again_in",
+        "wechat_web.message.send",
+        "wechat_web.send.sync_in",
+        "wechat_web.synckey.next",
+        "wechat_web.no_fetch",
+        "wechat_web.no_fetch_yet",
+    ];
+    let mut rng = rng();
+    for name in
+        ["article", "session", "two-sessions", "spellings", "foreign", "bad-synckey", "bad-duplicates"]
+    {
+        let story = web_story(name, None);
+        let [_, expected] = story.visits(|_| {});
+        let mut ahead = 0;
+        for _ in 0..10 {
+            let [first, later] = story.visits(|order| {
+                for place in (1..order.len()).rev() {
+                    order.swap(place, rng.next_u32() as usize % (place + 1));
+                }
+            });
+            assert!(later == expected, "{name}: what is shown depends on the order");
+            for (first, later) in first.iter().flatten().zip(later.iter().flatten()) {
+                for line in added(first, later) {
+                    let rest = line.trim_start().split_once(' ').map_or("", |(_, rest)| rest);
+                    let field = rest.trim_start_matches("! ").split([' ', ':']).next().unwrap_or_default();
+                    assert!(AHEAD.contains(&field), "{name}: {line}");
+                    ahead += 1;
+                }
+            }
+        }
+        assert_eq!(ahead > 0, name != "foreign", "{name}");
+    }
+}
+
 // ---- nothing is forgotten ----
 
 /// Each field with a value and each note stands in some golden file, with its bytes.
@@ -761,24 +918,25 @@ fn every_field_and_every_note_is_shown_somewhere() {
                 continue;
             }
             let note = rest.strip_prefix("! ").and_then(|rest| rest.split_once(": "));
-            let valued = rest.split_once(" = ").or_else(|| rest.split_once(" ~ "));
-            let bare = rest.split_once([',', ':', ' ']).unwrap_or((rest, ""));
-            match (note, valued) {
+            let (name, behind) = rest.split_at(rest.find([' ', ',', ':']).unwrap_or(rest.len()));
+            let value = behind.strip_prefix(" = ").or_else(|| behind.strip_prefix(" ~ "));
+            match (note, value) {
                 (Some((name, words)), _) => seen.insert((name.to_owned(), !words.is_empty())),
-                (_, Some((name, value))) => seen.insert((name.to_owned(), !value.is_empty())),
-                _ => seen.insert((bare.0.to_owned(), false)),
+                (_, Some(value)) => seen.insert((name.to_owned(), !value.is_empty())),
+                _ => seen.insert((name.to_owned(), false)),
             };
         }
     }
     let unshown: Vec<&str> = FIELDS
         .iter()
+        .chain(WEB_FIELDS)
         .map(|row| (row.filter, !matches!(row.ty, Type::Protocol | Type::None)))
-        .chain(NOTES.iter().map(|row| (row.filter, true)))
+        .chain(NOTES.iter().chain(WEB_NOTES).map(|row| (row.filter, true)))
         .map(|(filter, valued)| (filter.to_str().unwrap(), valued))
         .filter(|(filter, valued)| !seen.contains(&((*filter).to_owned(), *valued)))
         .map(|(filter, _)| filter)
         // Only a failing dissector says it: tests/c_abi.rs provokes that.
-        .filter(|filter| *filter != "wechat.internal_error")
+        .filter(|filter| !filter.ends_with(".internal_error"))
         .collect();
     assert!(unshown.is_empty(), "in no golden file: {unshown:?}");
 }

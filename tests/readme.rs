@@ -6,6 +6,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use wechat_dissector::fields::{FIELDS, NOTES, Severity, Type};
+use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 
 const BEGIN: &str = "<!-- filters -->\n";
 const END: &str = "<!-- end -->";
@@ -21,18 +22,19 @@ fn type_name(ty: Type) -> &'static str {
         Type::Text | Type::PaddedText => "text",
         Type::Ipv4 => "IPv4 address",
         Type::Duration => "duration",
+        Type::Time => "time",
         Type::Packet | Type::RequestPacket | Type::ResponsePacket | Type::AckPacket => "packet number",
     }
 }
 
 fn tables() -> String {
     let mut text = String::from("\n| field | type | what it is |\n| --- | --- | --- |\n");
-    for row in FIELDS {
+    for row in FIELDS.iter().chain(WEB_FIELDS) {
         let [filter, help] = [row.filter, row.help].map(|text| text.to_str().unwrap());
         writeln!(text, "| `{filter}` | {} | {help} |", type_name(row.ty)).unwrap();
     }
     text.push_str("\n| note | severity | what is wrong |\n| --- | --- | --- |\n");
-    for row in NOTES {
+    for row in NOTES.iter().chain(WEB_NOTES) {
         let severity = match row.severity {
             Severity::Chat => "chat",
             Severity::Note => "note",

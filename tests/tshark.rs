@@ -16,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Map, Value, json};
 use wechat_dissector::fields::{Base, FIELDS, Field, NOTES, PREFERENCES, PrefType, Preference, Type};
+use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_traffic::account::Account;
 use wechat_traffic::capture::Capture;
 use wechat_traffic::flow::Chunk;
@@ -67,18 +68,26 @@ fn the_plugin_is_listed_as_a_dissector() {
 #[test]
 fn every_field_and_note_of_the_tables_is_registered_as_it_stands_there() {
     let text = Wireshark::shared().run(&["-G", "fields"]).text();
-    let is_ours =
-        |line: &&str| matches!(line.split('\t').nth(2), Some("wechat")) || line.contains("\twechat.");
-    let registered: BTreeSet<&str> =
-        text.lines().filter(is_ours).filter(|line| !line.ends_with("\twechat.shared_port")).collect();
-    let note = |filter: &str, summary: &str| format!("F\t{summary}\t{filter}\tFT_NONE\twechat\t\t0x0\t");
-    let notes = NOTES.iter().map(|row| note(row.filter.to_str().unwrap(), row.summary.to_str().unwrap()));
-    let expected: Vec<String> = FIELDS.iter().map(field_line).chain(notes).collect();
+    let is_ours = |line: &&str| {
+        let filter = line.split('\t').nth(2).unwrap_or_default();
+        matches!(filter.split('.').next(), Some("wechat" | "wechat_web"))
+    };
+    let is_helper =
+        |line: &&str| line.ends_with("\twechat.shared_port") || line.ends_with("\twechat_web.around_http");
+    let registered: BTreeSet<&str> = text.lines().filter(is_ours).filter(|line| !is_helper(line)).collect();
+    let mut expected = Vec::new();
+    for (protocol, fields, notes) in [("wechat", FIELDS, NOTES), ("wechat_web", WEB_FIELDS, WEB_NOTES)] {
+        expected.extend(fields.iter().map(|row| field_line(row, protocol)));
+        expected.extend(notes.iter().map(|row| {
+            let [filter, summary] = [row.filter, row.summary].map(|text| text.to_str().unwrap());
+            format!("F\t{summary}\t{filter}\tFT_NONE\t{protocol}\t\t0x0\t")
+        }));
+    }
     assert_eq!(registered, expected.iter().map(String::as_str).collect());
 }
 
 /// As `tshark -G fields` writes it.
-fn field_line(row: &Field) -> String {
+fn field_line(row: &Field, protocol: &str) -> String {
     let [filter, label, help] = [row.filter, row.label, row.help].map(|text| text.to_str().unwrap());
     let ty = match row.ty {
         Type::Protocol => return format!("P\t{help}\t{filter}"),
@@ -95,6 +104,7 @@ fn field_line(row: &Field) -> String {
         Type::PaddedText => "FT_STRINGZPAD",
         Type::Ipv4 => "FT_IPv4",
         Type::Duration => "FT_RELATIVE_TIME",
+        Type::Time => "FT_ABSOLUTE_TIME",
         Type::Packet | Type::RequestPacket | Type::ResponsePacket | Type::AckPacket => "FT_FRAMENUM",
     };
     let base = match row.base {
@@ -104,7 +114,7 @@ fn field_line(row: &Field) -> String {
         Base::Hex => "BASE_HEX",
         Base::DecHex => "BASE_DEC_HEX",
     };
-    format!("F\t{label}\t{filter}\t{ty}\twechat\t{base}\t{:#x}\t{help}", row.mask)
+    format!("F\t{label}\t{filter}\t{ty}\t{protocol}\t{base}\t{:#x}\t{help}", row.mask)
 }
 
 #[test]

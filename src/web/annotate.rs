@@ -243,6 +243,10 @@ fn parameters(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: 
                 walk::show(report, config.show_account, member, &words, at);
             }
             Some(member) => {
+                let words = match member.take.is_secret() && !config.show_account {
+                    true => Secret::of(&words).to_string(),
+                    false => words.into_owned(),
+                };
                 report.decoded_text(W::PARAMETER, whole, format_args!("{}: {words}", parameter.name));
                 report.note(WN::NO_NUMBER, at, format_args!("{} is no number that fits", member.name));
             }

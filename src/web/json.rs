@@ -68,6 +68,8 @@ pub struct Reader<'a> {
 
 /// Stands in for a text that the parser refuses, so that it goes on behind it.
 const STAND_IN: &[u8] = b"\"\"";
+/// Length of half a pair of escapes, `\ud83d`.
+const HALF: usize = 6;
 /// As deep as a document may be nested; it costs a byte for each.
 const DEEPEST: usize = 32_768;
 
@@ -111,6 +113,19 @@ impl<'a> Reader<'a> {
     /// Behind an error: reads a text that is not as it should be, or gives up.
     fn recover(&mut self, whole: Range<usize>, fault: Fault) -> Next<'a> {
         let bytes = self.data.get(whole.clone()).unwrap_or_default();
+        let mut fault = fault;
+        let (whole, bytes) = match text_length(bytes) {
+            // Half a pair of escapes makes the parser take what stands behind the text for the other half.
+            Some(length) if length < bytes.len() => {
+                self.made_up = self.made_up.saturating_add(bytes.len().saturating_sub(length));
+                self.at = whole.start.saturating_add(length);
+                let quote = self.at.saturating_sub(1);
+                let last = quote.saturating_sub(HALF).max(whole.start.saturating_add(1));
+                fault.at = fault.at.start.min(last)..fault.at.end.min(quote);
+                (whole.start..self.at, bytes.get(..length).unwrap_or_default())
+            }
+            _ => (whole, bytes),
+        };
         // An error inside of a text leaves the parser where it was; one in the order of tokens does not.
         let inside = fault.at.start > whole.start && fault.at.end < whole.end;
         if let (true, [b'"', text @ .., b'"']) = (inside, bytes) {
@@ -146,6 +161,18 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Length of the text with which bytes begin, quotes included.
+fn text_length(bytes: &[u8]) -> Option<usize> {
+    let (b'"', text) = bytes.split_first()? else { return None };
+    let mut escaped = false;
+    let end = text.iter().position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    })?;
+    end.checked_add(2)
+}
+
 /// Whether the bytes that the parser left at the end of a document begin a token, or are none.
 fn is_cut(bytes: &[u8]) -> bool {
     match bytes.first() {
@@ -172,7 +199,10 @@ fn token(event: JsonEvent<'_>) -> Option<Token<'_>> {
 mod tests {
     use super::*;
 
-    fn all(data: &[u8]) -> (Vec<(Token<'_>, &[u8])>, Vec<Fault>, Next<'_>) {
+    /// A token and its bytes.
+    type Seen<'a> = (Token<'a>, &'a [u8]);
+
+    fn all(data: &[u8]) -> (Vec<Seen<'_>>, Vec<Fault>, Next<'_>) {
         let mut reader = Reader::new(data);
         let (mut tokens, mut faults) = (Vec::new(), Vec::new());
         loop {
@@ -209,6 +239,20 @@ mod tests {
         assert_eq!(tokens[2].0, Token::Text("x\u{fffd}y".into()));
         let blamed: Vec<&[u8]> = faults.iter().map(|fault| &data[fault.at.clone()]).collect();
         assert_eq!(blamed, [&b"\xff"[..], b"\xfe", b"\\q", b"\n", b"\xf0"], "{faults:?}");
+    }
+
+    #[test]
+    fn half_a_pair_of_escapes_takes_nothing_of_what_follows() {
+        for half in ["\\ud83d", "\\ud83d\\u00", "x\\ud83dxyz"] {
+            let data = format!("{{\"a\":\"{half}\",\"b\":\"\\q\",\"c\":1}}");
+            let (tokens, faults, last) = all(data.as_bytes());
+            assert_eq!((tokens.len(), last), (8, Next::Whole), "{data}: {tokens:?}");
+            let blamed: Vec<&str> = faults.iter().map(|fault| &data[fault.at.clone()]).collect();
+            assert!(
+                matches!(blamed[..], [first, "\\q"] if !first.is_empty() && half.contains(first)),
+                "{blamed:?}"
+            );
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Take {
     Bits(u16, &'static [u16]),
     /// Text.
     Text(u16),
+    /// Text, or a number that is taken for one: clients write it either way.
+    Mark(u16),
     /// Text that the user may not want to show.
     Secret(u16),
     /// Number of an account, which the user may not want to show.
@@ -28,6 +30,13 @@ pub enum Take {
     List(u16, u16, Shape),
     /// A SyncKey of some sort.
     SyncKey(Sort),
+}
+
+impl Take {
+    /// Whether the user may not want to show it.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_) | Self::Account(_))
+    }
 }
 
 /// Sorts of SyncKeys: each is compared with the one before of its own sort.
@@ -105,6 +114,9 @@ const fn seconds(name: &'static str, field: u16) -> Member {
 const fn text(name: &'static str, field: u16) -> Member {
     member(name, Take::Text(field))
 }
+const fn mark(name: &'static str, field: u16) -> Member {
+    member(name, Take::Mark(field))
+}
 const fn secret(name: &'static str, field: u16) -> Member {
     member(name, Take::Secret(field))
 }
@@ -148,8 +160,8 @@ pub static ROOT: Shape = &[
     object("Msg", W::SEND, SEND),
     number("Scene", W::SCENE),
     number("MsgID", W::SENT_ID).means(Sense::Sent),
-    text("LocalID", W::LOCAL_ID),
-    text("ClientMsgId", W::CLIENT_MSG_ID),
+    mark("LocalID", W::LOCAL_ID),
+    mark("ClientMsgId", W::CLIENT_MSG_ID),
     // Status of this client.
     number("Code", W::NOTIFY_CODE),
     text("FromUserName", W::SEND_FROM),
@@ -307,8 +319,8 @@ static SEND: Shape = &[
     text("Content", W::SEND_CONTENT),
     text("FromUserName", W::SEND_FROM),
     text("ToUserName", W::SEND_TO),
-    text("LocalID", W::LOCAL_ID),
-    text("ClientMsgId", W::CLIENT_MSG_ID),
+    mark("LocalID", W::LOCAL_ID),
+    mark("ClientMsgId", W::CLIENT_MSG_ID),
     text("MediaId", W::SEND_MEDIA_ID),
 ];
 

@@ -171,14 +171,9 @@ impl Web {
         };
         let mut pass = self.passes.swap_remove(place);
         pass.messages.retain(|message| message.head.at.start < taken);
-        for message in &mut pass.messages {
-            match bytes.first_visit {
-                true => self.first_visit(bytes, message),
-                false => {
-                    message.event = self.sessions.find(self::place(bytes, &message.head));
-                    message.call = message.event.and_then(|event| self.sessions.call(event));
-                }
-            }
+        match bytes.first_visit {
+            true => pass.messages.iter_mut().for_each(|message| self.first_visit(bytes, message)),
+            false => self.later_visit(bytes, &mut pass.messages),
         }
         let ours = pass.messages.iter().any(|message| message.call.is_some());
         let count = if ours { pass.messages.len() } else { 0 };
@@ -205,6 +200,22 @@ impl Web {
                 message.event =
                     message.call.map(|call| self.sessions.observe(at, bytes.time, call, Some(request)));
             }
+        }
+    }
+
+    /// Finds the messages that the first visit has seen.
+    fn later_visit(&self, bytes: &Bytes<'_>, messages: &mut [Message]) {
+        let mut found = false;
+        for message in &mut *messages {
+            message.event = self.sessions.find(place(bytes, &message.head));
+            found |= message.event.is_some();
+        }
+        // Positions inside of TLS may change: there, one message can only be the one that was.
+        if let ([message], false) = (&mut *messages, found) {
+            message.event = self.sessions.only(place(bytes, &message.head));
+        }
+        for message in messages {
+            message.call = message.event.and_then(|event| self.sessions.call(event));
         }
     }
 

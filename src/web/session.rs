@@ -182,11 +182,13 @@ impl Sessions {
         asked?.1
     }
 
-    /// The event at a place: the very one, or the packet's only one of this sort.
+    /// The event at a place.
     pub fn find(&self, place: Place) -> Option<Event> {
-        if let Some(event) = self.places.get(&place) {
-            return Some(*event);
-        }
+        self.places.get(&place).copied()
+    }
+
+    /// The only event in the packet of a place from the same side of its stream.
+    pub fn only(&self, place: Place) -> Option<Event> {
         let first = Place { packet: place.packet, stream: 0, side: false, position: 0 };
         let same = |(other, _): &(&Place, &Event)| {
             other.packet == place.packet && other.stream == place.stream && other.side == place.side

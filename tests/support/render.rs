@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Items of a report as text, each with its value and its bytes.
+
+use wechat_dissector::fields::{Base, Field, NOTES, Type};
+use wechat_dissector::report::{Item, ItemKind, Report};
+use wechat_dissector::web::fields::WEB_NOTES;
+use wechat_dissector::web::walk::row;
+
+/// What a user calls an item in a filter.
+pub fn name(item: &Item) -> &'static str {
+    let index = usize::from(item.field);
+    let filter = match item.kind == ItemKind::Note as u8 {
+        true => NOTES.get(index).unwrap_or_else(|| &WEB_NOTES[index - NOTES.len()]).filter,
+        false => row(item.field).expect("a field").filter,
+    };
+    filter.to_str().unwrap()
+}
+
+/// An item of a report on these bytes.
+pub fn line(bytes: &[u8], report: &Report, item: &Item) -> String {
+    let indent = 4 + 2 * usize::from(item.depth);
+    let range = item.offset as usize..(item.offset + item.length) as usize;
+    let (name, text) = (name(item), report.text(item.text));
+    let words = match item.kind == ItemKind::Note as u8 {
+        true => format!("! {name}: {text}"),
+        false => {
+            let field = row(item.field).expect("a field");
+            format!("{name}{}", value(field, item, &bytes[range.clone()], text))
+        }
+    };
+    format!("{:indent$}{}..{} {words}\n", "", range.start, range.end)
+}
+
+/// The value as the host would read it, and the item's text behind it.
+fn value(field: &Field, item: &Item, bytes: &[u8], text: &str) -> String {
+    let made = [ItemKind::Generated as u8, ItemKind::Decoded as u8].contains(&item.kind);
+    let number = || match made {
+        true => item.value,
+        false => bytes.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte)),
+    };
+    let masked = || match field.mask {
+        0 => number(),
+        mask => (number() & mask) >> mask.trailing_zeros(),
+    };
+    let mark =
+        if item.kind == ItemKind::Generated as u8 || item.kind == ItemKind::Text as u8 { "~" } else { "=" };
+    match field.ty {
+        Type::Protocol | Type::None => text.to_owned(),
+        Type::Text if [ItemKind::Text as u8, ItemKind::DecodedText as u8].contains(&item.kind) => {
+            format!(" {mark} {text:?}")
+        }
+        Type::Text | Type::PaddedText => {
+            let read = String::from_utf8_lossy(bytes);
+            format!(" {mark} {:?}{text}", read.trim_end_matches('\0'))
+        }
+        Type::Bytes => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            match hex.len() {
+                0..=64 => format!(" {mark} {hex}{text}"),
+                length => format!(" {mark} {}... {} bytes{text}", &hex[..48], length / 2),
+            }
+        }
+        Type::Boolean => format!(" {mark} {}", masked() != 0),
+        Type::Ipv4 => {
+            let parts: Vec<String> = bytes.iter().map(u8::to_string).collect();
+            format!(" {mark} {}", parts.join("."))
+        }
+        Type::I32 => format!(" {mark} {}{text}", number() as u32 as i32),
+        Type::I64 => format!(" {mark} {}{text}", number() as i64),
+        Type::Duration => format!(" {mark} {:.6} s", item.value as i64 as f64 / 1e9),
+        Type::Time => format!(" {mark} {:.3} s since 1970", item.value as f64 / 1e9),
+        _ => {
+            let name = field.values.iter().find(|(value, _)| u64::from(*value) == masked());
+            let name = name.map(|(_, name)| format!(" ({})", name.to_str().unwrap())).unwrap_or_default();
+            match field.base {
+                Base::Hex => format!(" {mark} {:#x}{name}{text}", masked()),
+                _ => format!(" {mark} {}{name}{text}", masked()),
+            }
+        }
+    }
+}
