@@ -36,12 +36,13 @@ const range_t *shim_ports(void);
 
 /* ---- draw.c ---- */
 
-/* What the host will look at, as bits of WECHAT_WANT_INFO and the ones behind it. */
-uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree);
+/* Says in the segment what the host will look at; good until the next call. */
+void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree);
 
-/* Puts a report on a PDU that begins at `start` of `tvb` into columns and tree, and offers its body
- * to other dissectors. May throw. */
-void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree);
+/* Puts a report on a PDU that begins at `start` of `tvb`, where `bytes` are, into columns and tree, and offers
+ * its body to other dissectors. May throw. */
+void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, const uint8_t *bytes, packet_info *pinfo,
+                 proto_tree *tree);
 
 /* Hands the record of a report, if it has one, to the tap: as the first of a dissection, or behind the
  * `last` of it. (The tap's queue has room for few thousand entries, a packet for more frames.) Returns

@@ -96,7 +96,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
 
     if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
         return 0;
-    segment.wanted = draw_wanted(pinfo, tree);
+    draw_wanted(&segment, pinfo, tree);
     /* Behind a FIN nothing more can come. */
     if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
         segment.flags |= WECHAT_MORE;
@@ -131,7 +131,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         pinfo->can_desegment = 0;
         last = draw_record(&report, last, pinfo);
         TRY {
-            draw_report(&report, tvb, here, pinfo, tree);
+            draw_report(&report, tvb, here, segment.data, pinfo, tree);
         }
         CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
             show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);

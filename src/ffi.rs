@@ -15,7 +15,7 @@ use once_cell::sync::Lazy;
 use crate::claim::Offer;
 use crate::config::Config;
 use crate::dissector::{Dissector, Segment, Step};
-use crate::fields::{self, Base, FIELDS, Group, NOTES, PREFERENCES, PrefType, Severity, Type};
+use crate::fields::{self, Base, FIELDS, FieldSet, Group, NOTES, PREFERENCES, PrefType, Severity, Type};
 use crate::framing::More;
 use crate::lines::{self, Format, Frame};
 use crate::navigation::{self, PACKET_FILTERS, Packet};
@@ -26,7 +26,7 @@ use crate::statistics::{
 };
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 3;
+pub const WECHAT_ABI_VERSION: u32 = 4;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -249,6 +249,9 @@ pub struct wechat_segment {
     pub flags: u32,
     /// Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.
     pub wanted: u32,
+    /// The fields whose items are wanted: a bit for each, that of field 0 the lowest of the first word, in as
+    /// many words as `field_count` needs. NULL for all of them. Field 0 and notes are there in any case.
+    pub fields: *const u64,
 }
 
 /// What became of a segment.
@@ -594,7 +597,8 @@ pub extern "C" fn wechat_dissector_free(dissector: Option<Box<wechat_dissector>>
 ///
 /// # Safety
 /// `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
-/// says, or that is 0. `report` may be uninitialised.
+/// says, or that is 0; `segment.fields` is NULL or points to as many words as it says. `report` may be
+/// uninitialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_dissect(
     dissector: Option<&mut wechat_dissector>,
@@ -622,6 +626,9 @@ pub unsafe extern "C" fn wechat_dissect(
         return wechat_result::Invalid;
     }
     let wanted = |bit| segment.wanted & bit != 0;
+    // SAFETY: the caller's promise.
+    let fields = unsafe { segment.fields.cast::<[u64; FieldSet::WORDS]>().as_ref() };
+    let fields = fields.map_or(FieldSet::ALL, |words| FieldSet::from_words(*words));
     let segment = Segment {
         data,
         reported,
@@ -645,6 +652,7 @@ pub unsafe extern "C" fn wechat_dissect(
             items: wanted(WECHAT_WANT_ITEMS),
             labels: wanted(WECHAT_WANT_LABELS),
             record: wanted(WECHAT_WANT_RECORD),
+            fields,
         },
     };
     let step = guard(None, || {

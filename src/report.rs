@@ -7,9 +7,9 @@
 use std::fmt::{self, Arguments, Display, Write};
 use std::ops::Range;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
-use crate::fields::NOTES;
+use crate::fields::{F, FieldSet, IN_BODIES, NOTES};
 use crate::record::Record;
 
 /// What an item is. The set is closed; 6 is reserved for bytes that the dissector made itself.
@@ -57,16 +57,59 @@ pub struct Item {
 pub struct Wanted {
     /// The words for the Info column.
     pub columns: bool,
-    /// The items.
+    /// Items of [`Self::fields`].
     pub items: bool,
     /// The items' texts; without them only values and notes are there.
     pub labels: bool,
     /// The record for taps.
     pub record: bool,
+    /// The fields whose items are wanted; the protocol's own always is.
+    pub fields: FieldSet,
+}
+
+impl Wanted {
+    /// Everything.
+    pub const ALL: Self =
+        Self { columns: true, items: true, labels: true, record: true, fields: FieldSet::ALL };
+
+    /// Whether there is to be an item of this field.
+    pub fn wants(&self, field: u16) -> bool {
+        self.items && (field == F::WECHAT || self.fields.has(field))
+    }
+
+    /// Whether there is to be anything of what is in bodies.
+    pub fn wants_bodies(&self) -> bool {
+        // A note on a body is told in the record too.
+        self.record || self.items && IN_BODIES.into_iter().any(|field| self.wants(field))
+    }
 }
 
 /// Where a text is in the report's texts; 0 is none.
 pub type Text = u32;
+
+/// What a text is made of: words that stand as they are, or `format_args!`, which takes longer.
+pub trait Words: Copy {
+    /// Writes them; may be called again.
+    fn write(self, out: &mut impl Write) -> fmt::Result;
+}
+
+impl Words for &str {
+    fn write(self, out: &mut impl Write) -> fmt::Result {
+        out.write_str(self)
+    }
+}
+
+impl<const COUNT: usize> Words for [&str; COUNT] {
+    fn write(self, out: &mut impl Write) -> fmt::Result {
+        self.into_iter().try_for_each(|word| out.write_str(word))
+    }
+}
+
+impl Words for Arguments<'_> {
+    fn write(self, out: &mut impl Write) -> fmt::Result {
+        out.write_fmt(self)
+    }
+}
 
 /// How deep items may be nested; deeper ones stay at this depth.
 const DEEPEST: u8 = 16;
@@ -79,7 +122,7 @@ pub struct Report {
     info: Text,
     wanted: Wanted,
     /// Captured bytes of the PDU: no item reaches beyond.
-    captured: usize,
+    captured: u32,
     depth: u8,
     /// What the body is called in the table of body dissectors, and where it lies, captured or not.
     body: Option<(u32, Range<usize>)>,
@@ -108,10 +151,10 @@ impl Report {
     pub fn begin(&mut self, wanted: Wanted, captured: usize) {
         self.items.clear();
         self.texts.clear();
-        self.texts.put_u8(0);
+        self.texts.extend_from_slice(b"\0");
         self.info = 0;
         self.wanted = wanted;
-        self.captured = captured;
+        self.captured = u32::try_from(captured).unwrap_or(u32::MAX);
         self.depth = 0;
         self.body = None;
         self.record = None;
@@ -165,7 +208,7 @@ impl Report {
     }
 
     /// Says what the Info column shows.
-    pub fn set_info(&mut self, words: Arguments<'_>) {
+    pub fn set_info(&mut self, words: impl Words) {
         if self.wanted.columns {
             self.info = self.put(words);
         }
@@ -173,32 +216,32 @@ impl Report {
 
     /// A field that the host reads from `range`.
     pub fn wire(&mut self, field: u16, range: Range<usize>) {
-        self.add(ItemKind::Wire, field, range, 0, None);
+        self.add(ItemKind::Wire, field, range, 0, "");
     }
 
     /// A field that the host reads from `range`, with words behind its value.
-    pub fn wire_labelled(&mut self, field: u16, range: Range<usize>, words: Arguments<'_>) {
-        self.add(ItemKind::Wire, field, range, 0, Some(words));
+    pub fn wire_labelled(&mut self, field: u16, range: Range<usize>, words: impl Words) {
+        self.add(ItemKind::Wire, field, range, 0, words);
     }
 
     /// A value that follows from others, not from bytes of its own.
     pub fn generated(&mut self, field: u16, range: Range<usize>, value: u64) {
-        self.add(ItemKind::Generated, field, range, value, None);
+        self.add(ItemKind::Generated, field, range, value, "");
     }
 
     /// As [`Self::generated`], and labelled as what probably, not certainly, is so.
     pub fn inferred(&mut self, field: u16, range: Range<usize>, value: u64) {
-        self.add(ItemKind::Generated, field, range, value, Some(format_args!(" (inference)")));
+        self.add(ItemKind::Generated, field, range, value, " (inference)");
     }
 
     /// A value read from `range`, with words behind it.
-    pub fn decoded(&mut self, field: u16, range: Range<usize>, value: u64, words: Arguments<'_>) {
-        self.add(ItemKind::Decoded, field, range, value, Some(words));
+    pub fn decoded(&mut self, field: u16, range: Range<usize>, value: u64, words: impl Words) {
+        self.add(ItemKind::Decoded, field, range, value, words);
     }
 
     /// A text value that the dissector made; a value is computed even when labels are not wanted.
-    pub fn text_value(&mut self, field: u16, range: Range<usize>, words: Arguments<'_>) {
-        if self.wanted.items {
+    pub fn text_value(&mut self, field: u16, range: Range<usize>, words: impl Words) {
+        if self.wanted.wants(field) {
             let text = self.put(words);
             self.push(ItemKind::Text, field, range, 0, text);
         }
@@ -209,12 +252,14 @@ impl Report {
         &mut self,
         field: u16,
         range: Range<usize>,
-        words: Arguments<'_>,
+        words: impl Words,
         children: impl FnOnce(&mut Self),
     ) {
-        self.add(ItemKind::Subtree, field, range, 0, Some(words));
+        self.add(ItemKind::Subtree, field, range, 0, words);
         let depth = self.depth;
-        self.depth = depth.saturating_add(1).min(DEEPEST);
+        if self.wanted.wants(field) {
+            self.depth = depth.saturating_add(1).min(DEEPEST);
+        }
         children(self);
         self.depth = depth;
     }
@@ -239,19 +284,9 @@ impl Report {
         }
     }
 
-    fn add(
-        &mut self,
-        kind: ItemKind,
-        field: u16,
-        range: Range<usize>,
-        value: u64,
-        words: Option<Arguments<'_>>,
-    ) {
-        if self.wanted.items {
-            let text = match words {
-                Some(words) if self.wanted.labels => self.put(words),
-                _ => 0,
-            };
+    fn add(&mut self, kind: ItemKind, field: u16, range: Range<usize>, value: u64, words: impl Words) {
+        if self.wanted.wants(field) {
+            let text = if self.wanted.labels { self.put(words) } else { 0 };
             self.push(kind, field, range, value, text);
         }
     }
@@ -270,11 +305,11 @@ impl Report {
     }
 
     fn clamp(&self, place: usize) -> u32 {
-        u32::try_from(place.min(self.captured)).unwrap_or(u32::MAX)
+        place.min(self.captured as usize) as u32
     }
 
     /// Adds a text, if it says anything, and returns where it is.
-    pub fn put(&mut self, words: Arguments<'_>) -> Text {
+    pub fn put(&mut self, words: impl Words) -> Text {
         put(&mut self.texts, words)
     }
 
@@ -284,24 +319,49 @@ impl Report {
     }
 }
 
-fn put(texts: &mut BytesMut, words: Arguments<'_>) -> Text {
-    if words.as_str() == Some("") {
-        return 0;
-    }
+fn put(texts: &mut BytesMut, words: impl Words) -> Text {
     let start = texts.len();
     // Writing to a growing buffer does not fail.
-    let _ = texts.write_fmt(words);
-    if texts.len() == start {
+    let _ = words.write(&mut Plain(texts));
+    let text = texts.get(start..).unwrap_or_default();
+    if text.is_empty() {
         return 0;
     }
-    // Almost all texts are such; others are looked at character by character.
-    let plain = |byte: &u8| (b' '..=b'~').contains(byte);
-    if !texts.get(start..).is_some_and(|text| text.iter().all(plain)) {
+    // Almost all texts are plain; others are looked at character by character.
+    if !is_plain(text) {
         texts.truncate(start);
-        let _ = Printable(texts).write_fmt(words);
+        let _ = words.write(&mut Printable(texts));
     }
-    texts.put_u8(0);
+    texts.extend_from_slice(b"\0");
     u32::try_from(start).unwrap_or(0)
+}
+
+/// Whether all of a text is printable ASCII. Eight bytes at a time: the top bit of a byte shows that it is above
+/// `0x7f`, or else below a space, or `0x7f`.
+fn is_plain(text: &[u8]) -> bool {
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    const SPACE: u64 = 0x2020_2020_2020_2020;
+    const ONE: u64 = 0x0101_0101_0101_0101;
+    let odd = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        word | word.wrapping_sub(SPACE) | word.wrapping_add(ONE)
+    };
+    // The last eight bytes may overlap those before.
+    let Some(last) = text.last_chunk() else {
+        return text.iter().all(|byte| (b' '..=b'~').contains(byte));
+    };
+    let (words, _) = text.as_chunks();
+    words.iter().fold(odd(last), |all, word| all | odd(word)) & TOP == 0
+}
+
+/// Takes any text; faster than the buffer's own way.
+struct Plain<'a>(&'a mut BytesMut);
+
+impl Write for Plain<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
 }
 
 /// The filter names of the notes among items, each once, apart by commas.
@@ -343,12 +403,19 @@ impl Write for Printable<'_> {
 mod tests {
     use super::*;
 
-    const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
-
     #[test]
     fn texts_hold_no_control_characters() {
+        for byte in 0..=u8::MAX {
+            for place in 0..20 {
+                let mut text = [b' '; 20];
+                text[place] = byte;
+                assert_eq!(is_plain(&text), (b' '..=b'~').contains(&byte), "{byte} at {place}");
+                let short = &text[..=place % 8];
+                assert_eq!(is_plain(short), place >= 8 || (b' '..=b'~').contains(&byte), "{short:?}");
+            }
+        }
         let mut report = Report::default();
-        report.begin(ALL, 4);
+        report.begin(Wanted::ALL, 4);
         report.set_info(format_args!("a{}b", "\0\n"));
         assert_eq!(report.text(report.info()), "a\\x00\\x0ab");
     }
@@ -361,6 +428,15 @@ mod tests {
         report.subtree(0, 0..4, format_args!("label"), |report| report.wire(1, 1..3));
         let items = report.items();
         assert_eq!((items.len(), items[0].text, items[1].depth, report.info()), (2, 0, 1, 0));
+        let mut words = [0; FieldSet::WORDS];
+        words[0] = 1 << F::SEQ;
+        report.begin(Wanted { fields: FieldSet::from_words(words), ..Wanted::ALL }, 4);
+        report.subtree(F::WECHAT, 0..4, format_args!("always"), |report| {
+            report.wire(F::OP, 0..1);
+            report.subtree(F::BODY, 0..4, format_args!("no"), |report| report.wire(F::SEQ, 1..3));
+        });
+        let shown: Vec<_> = report.items().iter().map(|item| (item.field, item.depth)).collect();
+        assert_eq!(shown, [(F::WECHAT, 0), (F::SEQ, 1)]);
         report.begin(Wanted::default(), 4);
         report.wire(1, 0..4);
         report.note(1, 0..4, format_args!("notes are always there"));

@@ -16,7 +16,7 @@ use wechat_traffic::packet::{Control, Direction};
 use crate::facts::FACTS;
 
 /// Everything a report can hold.
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
+const ALL: Wanted = Wanted::ALL;
 
 /// A packet with payload.
 struct Packet {
