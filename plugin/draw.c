@@ -135,10 +135,13 @@ static proto_item *draw_wire(proto_tree *tree, const drawable *field, const wech
     int length = (int)item->length;
 
     if (item->length == field->width) {
-        uint32_t value = 0;
+        const uint8_t *number = bytes + item->offset;
+        uint32_t value = number[0];
 
-        for (unsigned i = 0; i < item->length; i++)
-            value = value << 8 | bytes[item->offset + i];
+        if (length == 2)
+            value = value << 8 | number[1];
+        else if (length == 4)
+            value = value << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3];
         return proto_tree_add_uint(tree, field->id, tvb, at, length, value);
     }
     return proto_tree_add_item(tree, field->id, tvb, at, length, field->encoding);

@@ -328,6 +328,7 @@ static void begin_capture(void)
 static void end_capture(void)
 {
     ports_remove();
+    tcp_forget();
     wechat_dissector_free(dissector);
     dissector = NULL;
 }

@@ -59,6 +59,9 @@ extern dissector_handle_t tcp_handle;
 void tcp_register(void);
 void tcp_handoff(void);
 
+/* Call it at the end of a capture. */
+void tcp_forget(void);
+
 /* Whether the segment belongs to WeChat, where others may want it too. `flags` are added. */
 bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags);
 
