@@ -23,6 +23,7 @@ static const wechat_tables *tables;
 static drawable *drawables;
 static dissector_table_t body_table;
 static heur_dissector_list_t body_heuristics;
+static bool has_heuristics;
 static int tap_expert;
 static const header_field_info **note_infos;
 static uint64_t *referenced;
@@ -212,10 +213,16 @@ static void draw_items(const wechat_report *report, tvbuff_t *tvb, unsigned star
     }
 }
 
-static void draw_body(uint32_t operation, tvbuff_t *body, packet_info *pinfo, proto_tree *tree)
+static void draw_body(uint32_t operation, tvbuff_t *tvb, int at, int captured, int length, packet_info *pinfo,
+                      proto_tree *tree)
 {
     heur_dtbl_entry_t *entry;
+    tvbuff_t *body;
 
+    /* Mostly nobody wants any. */
+    if (!has_heuristics && dissector_get_uint_handle(body_table, operation) == NULL)
+        return;
+    body = tvb_new_subset_length_caplen(tvb, at, captured, length);
     if (dissector_try_uint(body_table, operation, body, pinfo, tree) == 0)
         dissector_try_heuristic(body_heuristics, body, pinfo, tree, &entry, NULL);
 }
@@ -239,7 +246,7 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, con
     if (report->item_count > 0)
         draw_items(report, tvb, start, bytes, pinfo, tree);
     if (captured != 0)
-        draw_body(operation, tvb_new_subset_length_caplen(tvb, at, captured, length), pinfo, tree);
+        draw_body(operation, tvb, at, captured, length, pinfo, tree);
 }
 
 wechat_record *draw_record(const wechat_report *report, wechat_record *last, packet_info *pinfo)
@@ -255,6 +262,18 @@ wechat_record *draw_record(const wechat_report *report, wechat_record *last, pac
     else
         last->next = record;
     return record;
+}
+
+static void note_heuristic(const char *table G_GNUC_UNUSED, heur_dtbl_entry_t *entry G_GNUC_UNUSED,
+                           void *unused G_GNUC_UNUSED)
+{
+    has_heuristics = true;
+}
+
+void draw_begin(void)
+{
+    has_heuristics = false;
+    heur_dissector_table_foreach(tables->fields[0].filter, note_heuristic, NULL);
 }
 
 void draw_register(const wechat_tables *rows)

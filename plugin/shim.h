@@ -52,6 +52,9 @@ wechat_record *draw_record(const wechat_report *report, wechat_record *last, pac
 void draw_register(const wechat_tables *tables);
 void draw_handoff(void);
 
+/* Call it at the beginning of a capture. */
+void draw_begin(void);
+
 /* ---- tcp.c ---- */
 
 extern dissector_handle_t tcp_handle;

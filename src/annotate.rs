@@ -10,7 +10,7 @@ use crate::fields::{F, N};
 use crate::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
 use crate::framing::Why;
 use crate::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
-use crate::report::Report;
+use crate::report::{Report, Words};
 use crate::session::{AckRule, Fact, Facts, Interval, Missing, Partner};
 
 /// A frame and everything that is known of it.
@@ -47,9 +47,8 @@ impl Known<'_> {
 pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
     let name = Name::of(known, config);
     let sentence = Sentence { known, name: &name };
-    report.set_info(format_args!("{sentence}"));
-    let words = format_args!(", {sentence}, {} bytes", known.extent);
-    report.subtree(F::WECHAT, 0..known.extent, words, |report| {
+    report.set_info(sentence);
+    report.subtree(F::WECHAT, 0..known.extent, Line(sentence), |report| {
         header(report, known, &name, config);
         generated(report, known, &name);
         links(report, known);
@@ -68,7 +67,8 @@ pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
 }
 
 fn show_body(report: &mut Report, known: &Known<'_>, config: &Config, body: Range<usize>) {
-    let words = format_args!(" ({} bytes)", body.len());
+    let mut length = itoa::Buffer::new();
+    let words = [" (", length.format(body.len()), " bytes)"];
     report.subtree(F::BODY, body.clone(), words, |report| {
         // A body whose end is not known has no layout to be held to.
         if !known.wrong_length && report.wanted().wants_bodies() {
@@ -460,7 +460,20 @@ impl Display for Name<'_> {
     }
 }
 
+/// What the tree says of a frame behind the protocol's name.
+#[derive(Clone, Copy)]
+struct Line<'a>(Sentence<'a>);
+
+impl Words for Line<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str(", ")?;
+        self.0.write(out)?;
+        [", ", itoa::Buffer::new().format(self.0.known.extent), " bytes"].write(out)
+    }
+}
+
 /// What the Info column says of a frame.
+#[derive(Clone, Copy)]
 pub struct Sentence<'a> {
     /// The frame.
     pub known: &'a Known<'a>,
@@ -468,8 +481,8 @@ pub struct Sentence<'a> {
     pub name: &'a Name<'a>,
 }
 
-impl Display for Sentence<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Words for Sentence<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         let Known { header, meaning, .. } = self.known;
         let row = self.name.row;
         match (self.name.user, row) {
@@ -490,7 +503,7 @@ impl Display for Sentence<'_> {
             SEQ_PUSH => Ok(()),
             SEQ_IDENTIFY => out.write_str(" seq=identify"),
             SEQ_HEARTBEAT => out.write_str(" seq=heartbeat"),
-            seq => write!(out, " seq={seq}"),
+            seq => [" seq=", itoa::Buffer::new().format(seq)].write(out),
         }?;
         if self.known.wrong_length {
             return write!(out, " [packet length {} is wrong]", header.packet_len);

@@ -7,8 +7,6 @@
 use std::fmt::{self, Arguments, Display, Write};
 use std::ops::Range;
 
-use bytes::BytesMut;
-
 use crate::fields::{F, FieldSet, IN_BODIES, NOTES};
 use crate::record::Record;
 
@@ -118,7 +116,7 @@ const DEEPEST: u8 = 16;
 #[derive(Debug)]
 pub struct Report {
     items: Vec<Item>,
-    texts: BytesMut,
+    texts: Vec<u8>,
     info: Text,
     wanted: Wanted,
     /// Captured bytes of the PDU: no item reaches beyond.
@@ -133,7 +131,7 @@ impl Default for Report {
     fn default() -> Self {
         let mut report = Self {
             items: Vec::new(),
-            texts: BytesMut::new(),
+            texts: Vec::new(),
             info: 0,
             wanted: Wanted::default(),
             captured: 0,
@@ -151,7 +149,7 @@ impl Report {
     pub fn begin(&mut self, wanted: Wanted, captured: usize) {
         self.items.clear();
         self.texts.clear();
-        self.texts.extend_from_slice(b"\0");
+        self.texts.push(0);
         self.info = 0;
         self.wanted = wanted;
         self.captured = u32::try_from(captured).unwrap_or(u32::MAX);
@@ -319,7 +317,7 @@ impl Report {
     }
 }
 
-fn put(texts: &mut BytesMut, words: impl Words) -> Text {
+fn put(texts: &mut Vec<u8>, words: impl Words) -> Text {
     let start = texts.len();
     // Writing to a growing buffer does not fail.
     let _ = words.write(&mut Plain(texts));
@@ -332,7 +330,7 @@ fn put(texts: &mut BytesMut, words: impl Words) -> Text {
         texts.truncate(start);
         let _ = words.write(&mut Printable(texts));
     }
-    texts.extend_from_slice(b"\0");
+    texts.push(0);
     u32::try_from(start).unwrap_or(0)
 }
 
@@ -354,8 +352,8 @@ fn is_plain(text: &[u8]) -> bool {
     words.iter().fold(odd(last), |all, word| all | odd(word)) & TOP == 0
 }
 
-/// Takes any text; faster than the buffer's own way.
-struct Plain<'a>(&'a mut BytesMut);
+/// Takes any text.
+struct Plain<'a>(&'a mut Vec<u8>);
 
 impl Write for Plain<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
@@ -385,16 +383,14 @@ impl Display for NoteNames<'_> {
 }
 
 /// Keeps control characters, and with them NUL, out of texts that hold captured bytes.
-struct Printable<'a>(&'a mut BytesMut);
+struct Printable<'a>(&'a mut Vec<u8>);
 
 impl Write for Printable<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        if !text.chars().any(char::is_control) {
-            return self.0.write_str(text);
-        }
+        let mut out = Plain(self.0);
         text.chars().try_for_each(|c| match c.is_control() {
-            true => write!(self.0, "\\x{:02x}", u32::from(c)),
-            false => self.0.write_char(c),
+            true => write!(out, "\\x{:02x}", u32::from(c)),
+            false => out.write_char(c),
         })
     }
 }
