@@ -79,6 +79,8 @@ static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, si
     own_call call = { around, 0, NULL };
     size_t count = wechat_web_take(shim_dissector(), &around->segment, taken);
 
+    if (count == 0)
+        return;
     draw_wanted(&around->segment, pinfo, tree, shim_web_proto);
     for (; call.message < count; call.message++)
         call_dissector_only(own, around->tvb, pinfo, tree, &call);
@@ -93,7 +95,8 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
         return call_dissector_only(http, tvb, pinfo, tree, data);
     around.segment = tcp_segment(tvb, pinfo, data);
     around.count = wechat_web_begin(shim_dissector(), &around.segment);
-    if (around.count == 0)
+    /* HTTP in a tunnel through HTTP has bodies of its own. */
+    if (around.count == 0 && current == NULL)
         return call_dissector_only(http, tvb, pinfo, tree, data);
     around.outer = current;
     around.tvb = tvb;
@@ -197,13 +200,11 @@ static bool is_from_http(packet_info *pinfo)
 
 static void keep_body(tvbuff_t *tvb, packet_info *pinfo, const char *media)
 {
-    wechat_segment segment;
     int32_t message;
 
     if (current == NULL || !is_from_http(pinfo))
         return;
-    segment = tcp_describe(pinfo);
-    message = wechat_web_place(shim_dissector(), &segment, media);
+    message = wechat_web_place(shim_dissector(), &current->segment, media);
     if (message >= 0 && (size_t)message < current->count)
         current->bodies[message] = tvb;
 }

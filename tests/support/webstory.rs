@@ -204,7 +204,7 @@ impl WebStory {
         );
         let mut bodies = vec![&[][..]; count];
         for message in packet.messages.iter().filter(|message| !message.body.is_empty()) {
-            let place = web.place(packet.stream, packet.from_server, message.media);
+            let place = web.place(&bytes, message.media);
             bodies[place.expect("a message for the body")] = &message.body;
         }
         let mut texts = Vec::new();
