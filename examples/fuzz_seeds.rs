@@ -29,6 +29,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (index, body) in bodies(capture).into_iter().enumerate() {
             put(&folder, "body", &format!("{name}-{index}"), body)?;
         }
+        for (index, pair) in sync_keys(capture).windows(2).enumerate() {
+            put(&folder, "synckey", &format!("{name}-{index}"), synckey(pair[0], pair[1]))?;
+        }
+    }
+    for choice in 0..=u8::MAX {
+        for kinds in [0x50, 0x54, 0x70, 0xc0, 0xd3] {
+            put(&folder, "business", &format!("{choice}-{kinds}"), business(choice, kinds))?;
+        }
     }
     Ok(())
 }
@@ -110,6 +118,24 @@ fn abi(capture: &Capture) -> Vec<u8> {
         *position = position.wrapping_add(bytes.len() as u16);
     }
     seed
+}
+
+/// The SyncKeys of acknowledgements, behind the elapsed time and their length.
+fn sync_keys(capture: &Capture) -> Vec<&[u8]> {
+    let acks = [1_000_000_190, 1_000_000_122];
+    let frames = frames(capture).into_iter().filter(|(op, ..)| acks.contains(&OPERATIONS[usize::from(*op)]));
+    frames.filter_map(|(_, _, body, _)| body.get(8..)).collect()
+}
+
+fn synckey(first: &[u8], second: &[u8]) -> Vec<u8> {
+    let length = first.len() as u16;
+    [&[0], &length.to_be_bytes()[..], first, second].concat()
+}
+
+/// A packet of which all agrees.
+fn business(choice: u8, kinds: u8) -> Vec<u8> {
+    let cookie = vec![7; usize::from(kinds & 0xf)];
+    [&[choice, 0, kinds, 0, 33], &cookie[..], &[0, 100, 8], &[1; 8]].concat()
 }
 
 fn bodies(capture: &Capture) -> Vec<Vec<u8>> {

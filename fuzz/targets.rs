@@ -19,7 +19,14 @@ use wechat_dissector::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOS
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 4] = [("framing", framing), ("session", session), ("body", body), ("abi", abi)];
+pub const TARGETS: [Target; 6] = [
+    ("framing", framing),
+    ("session", session),
+    ("body", body),
+    ("synckey", synckey),
+    ("business", business),
+    ("abi", abi),
+];
 
 /// Operations with a body of a layout of their own, and some others.
 pub const OPERATIONS: [u32; 18] = [
@@ -257,22 +264,126 @@ pub fn body(data: &[u8]) {
     let op = OPERATIONS[usize::from(input.u8()) % OPERATIONS.len()];
     let flags = input.u8();
     let cut_off = if flags & 4 != 0 { usize::from(input.u8()) } else { 0 };
-    let body = input.0;
-    let mut frame = (16 + body.len() as u32).to_be_bytes().to_vec();
-    frame.extend([0, 16, 0, 1]);
-    frame.extend(op.to_be_bytes());
-    frame.extend(if flags & 8 != 0 { [0; 4] } else { [0, 0, 0, 7] });
-    frame.extend(body);
+    let frame = frame_of(op, if flags & 8 != 0 { 0 } else { 7 }, input.0);
     let mut config = Config::default();
     config.set_number(P::SHOW_ACCOUNT, u32::from(flags & 1));
     let mut dissector = Dissector::new(config);
     let captured = frame.len().saturating_sub(cut_off);
-    let segment =
-        Segment { data: &frame[..captured], reported: frame.len(), side: flags & 2 != 0, ..SEGMENT };
-    assert!(
-        matches!(dissector.step(&segment), Step::Consumed(length) if length > 0 && length <= frame.len())
-    );
-    check(dissector.report(), captured);
+    let whole = segment_of(&frame);
+    step_over(&mut dissector, &Segment { data: &frame[..captured], side: flags & 2 != 0, ..whole });
+}
+
+/// Two acknowledgements of one link, each with a SyncKey, so that the second is compared with the first.
+pub fn synckey(data: &[u8]) {
+    let mut input = Input(data);
+    let flags = input.u8();
+    let first = usize::from(input.u16() % 2048);
+    let keys = [input.take(first), input.0];
+    let mut dissector = Dissector::new(Config::default());
+    for first_visit in [true, false] {
+        for (index, key) in (0u32..).zip(keys) {
+            let mut body = u32::from(flags).to_be_bytes().to_vec();
+            let wrong = if flags & 1 != 0 { u32::from(flags >> 4) } else { 0 };
+            body.extend((key.len() as u32).wrapping_sub(wrong).to_be_bytes());
+            body.extend(key);
+            let frame = frame_of(1_000_000_190, index + 1, &body);
+            step_over(&mut dissector, &Segment { packet: index + 1, first_visit, ..segment_of(&frame) });
+        }
+    }
+}
+
+/// Cgi types of operations, and some that are none's.
+const CGIS: [u32; 8] = [522, 138, 106, 111, 0, 1, 127, 128];
+
+/// A business packet put together part by part, so that its lengths mostly agree; some are then wrong.
+pub fn business(data: &[u8]) {
+    let mut input = Input(data);
+    let (choice, wrong, kinds) = (input.u8(), input.u8(), input.u8());
+    let op = [237, 121, 122, 34, 1_000_000_237, 1_000_000_121, 157, 4711][usize::from(choice & 7)];
+    let cgi = CGIS[usize::from(choice >> 3 & 7)];
+    let from_server = choice & 0x40 != 0;
+    let version = if wrong & 1 != 0 { input.u32() } else { 0x2700_0000 | u32::from(input.u16()) };
+    let cookie = input.take(usize::from(kinds & 0xf));
+    let plain = input.u16();
+    let packed = if wrong & 2 != 0 { input.u16() } else { plain };
+    let length = usize::from(input.u8() % 52);
+    let rest = input.take(length);
+
+    let mut head = vec![kinds];
+    head.extend(version.to_be_bytes());
+    head.extend([0, 0, 0, 9]);
+    head.extend(cookie);
+    for number in [cgi, u32::from(plain), u32::from(packed)] {
+        put_varint(&mut head, number);
+    }
+    head.extend(rest);
+    let magic = choice & 0x80 != 0;
+    let mut head_len = head.len() + 1 + usize::from(magic);
+    if wrong & 4 != 0 {
+        head_len += usize::from(input.u8());
+    }
+    let compression = if wrong & 8 != 0 { input.u8() & 3 } else { 1 + u8::from(plain == packed) };
+    let mut body = if op == 122 { vec![0, 0, 0, 1, 0, 0, 0, 0] } else { Vec::new() };
+    if magic {
+        body.push(0xbf);
+    }
+    body.push((head_len as u8) << 2 | compression);
+    body.extend(head);
+    let payload = match kinds >> 4 {
+        _ if wrong & 16 != 0 => usize::from(input.u16()),
+        5 => (usize::from(packed) / 16 + 1) * 16,
+        12 | 13 => usize::from(packed),
+        _ => 128,
+    };
+    body.resize(body.len() + payload, 0);
+    if let Some(length) =
+        u32::try_from(body.len()).ok().filter(|_| op == 122).and_then(|all| all.checked_sub(8))
+    {
+        body[4..8].copy_from_slice(&length.to_be_bytes());
+    }
+
+    let frame = frame_of(op, if op == 122 { 0 } else { 7 }, &body);
+    let cut_off = if wrong & 32 != 0 { usize::from(input.u8()) } else { 0 };
+    let captured = frame.len().saturating_sub(cut_off);
+    let mut config = Config::default();
+    config.set_number(P::SHOW_ACCOUNT, u32::from(wrong >> 6 & 1));
+    let mut dissector = Dissector::new(config);
+    for first_visit in [true, false] {
+        let whole = segment_of(&frame);
+        step_over(
+            &mut dissector,
+            &Segment { data: &frame[..captured], side: from_server, first_visit, ..whole },
+        );
+    }
+}
+
+fn put_varint(bytes: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn frame_of(op: u32, seq: u32, body: &[u8]) -> Vec<u8> {
+    let mut frame = (16 + body.len() as u32).to_be_bytes().to_vec();
+    frame.extend([0, 16, 0, 1]);
+    frame.extend(op.to_be_bytes());
+    frame.extend(seq.to_be_bytes());
+    frame.extend(body);
+    frame
+}
+
+/// All of a frame, captured.
+fn segment_of(frame: &[u8]) -> Segment<'_> {
+    Segment { data: frame, reported: frame.len(), counted: false, ..SEGMENT }
+}
+
+/// One frame, or bytes cut off from one, which nothing waits for.
+fn step_over(dissector: &mut Dissector, segment: &Segment<'_>) {
+    let step = dissector.step(segment);
+    assert!(matches!(step, Step::Consumed(length) if length > 0 && length <= segment.reported), "{step:?}");
+    check(dissector.report(), segment.data.len());
 }
 
 /// Every item lies in the captured bytes and names a row, every text is ended and is UTF-8.

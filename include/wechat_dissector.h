@@ -278,7 +278,8 @@ enum wechat_item_kind
   WECHAT_ITEM_KIND_SUBTREE = 4,
   // A note: `field` indexes the note table, the bytes named are the ones to blame.
   WECHAT_ITEM_KIND_NOTE = 5,
-  // A field whose value is in `value`, read from the bytes named in a way the host cannot (a varint).
+  // A field whose value is in `value`, read from the bytes named in a way the host cannot (a varint). It may
+  // have children, as a subtree.
   WECHAT_ITEM_KIND_DECODED = 7,
   // As [`ItemKind::Text`], read from the bytes named in a way the host cannot (escapes).
   WECHAT_ITEM_KIND_DECODED_TEXT = 8,

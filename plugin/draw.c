@@ -144,10 +144,10 @@ static void draw_items(const wechat_item *items, size_t count, const char *texts
         }
         if (item->kind == WECHAT_ITEM_KIND_GENERATED || item->kind == WECHAT_ITEM_KIND_TEXT)
             proto_item_set_generated(drawn);
-        else if (item->kind == WECHAT_ITEM_KIND_SUBTREE && tables->fields[item->field].kind == WECHAT_TYPE_BYTES)
+        if (item->kind == WECHAT_ITEM_KIND_SUBTREE && tables->fields[item->field].kind == WECHAT_TYPE_BYTES)
             /* Its children show the bytes, or have a reason not to. */
             proto_item_set_text(drawn, "%s%s", tables->fields[item->field].label, text);
-        else if (item->text != 0 && item->kind != WECHAT_ITEM_KIND_DECODED_TEXT)
+        else if (item->text != 0 && item->kind != WECHAT_ITEM_KIND_TEXT && item->kind != WECHAT_ITEM_KIND_DECODED_TEXT)
             proto_item_append_text(drawn, "%s", text);
         if (item->kind == WECHAT_ITEM_KIND_SUBTREE || (i + 1 < count && items[i + 1].depth > item->depth)) {
             trees[depth + 1] = proto_item_add_subtree(drawn, shim_subtree_ids[item->field]);

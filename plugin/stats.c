@@ -5,6 +5,7 @@
  */
 #include "shim.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 static const wechat_tables *tables;
@@ -32,6 +33,9 @@ static tap_packet_status srt_packet(void *data, packet_info *pinfo, epan_dissect
         int row = (int)record->row;
         if (!(record->flags & WECHAT_RECORD_RESPONDS) || record->row >= tables->operation_rows)
             continue;
+        /* A clock that was set back: Wireshark's sums know no such times and would spoil the row. */
+        if (record->elapsed < 0)
+            continue;
         if (table->procedures[row].procedure == NULL)
             init_srt_table_row(table, row, record_text(record, record->row_name));
         int64_t asked = record->time - record->elapsed;
@@ -50,8 +54,8 @@ static void srt_init(struct register_srt *srt G_GNUC_UNUSED, GArray *srt_array)
 
 /* ---- the tree of counters ---- */
 
-/* What the nodes of a tree count, by tree: its own counters cannot be read, and none may fall below zero
- * where a filter lets through what ends something, but not what began it. */
+/* What the nodes of a tree count, by tree: its own counters cannot be read. None may fall below zero
+ * where a filter lets through what ends something, but not what began it; and none may wrap around. */
 static GHashTable *tree_counts;
 
 /* Changes a node or, with a name, the part of it that has the name. */
@@ -67,7 +71,7 @@ static void tree_change(stats_tree *tree, const wechat_node *nodes, uint16_t pla
     switch (how) {
     case WECHAT_TICK_KIND_COUNT:
         if (counts != NULL && part == NULL) {
-            amount = MAX(amount, -counts[place]);
+            amount = CLAMP(amount, -counts[place], INT_MAX - counts[place]);
             counts[place] += amount;
         }
         increase_stat_node(tree, name, id, false, amount);
@@ -267,6 +271,8 @@ static tap_packet_status frames_packet(void *data, packet_info *pinfo G_GNUC_UNU
     frames_begin((frames *)data);
     for (const wechat_record *record = first; record != NULL; record = record->next)
         frames_write((frames *)data, record);
+    /* Packets may come as they are captured, and somebody may wait for their lines. */
+    fflush(stdout);
     return TAP_PACKET_DONT_REDRAW;
 }
 

@@ -80,16 +80,20 @@ wechat_segment tcp_describe(packet_info *pinfo)
     return describe(pinfo, find_conversation_pinfo(pinfo, 0), NULL);
 }
 
-wechat_segment tcp_segment(tvbuff_t *tvb, packet_info *pinfo, void *data)
+static wechat_segment with_bytes(wechat_segment segment, tvbuff_t *tvb)
 {
     const unsigned captured = tvb_captured_length(tvb);
-    /* Never made for a packet that may not be ours. */
-    wechat_segment segment = describe(pinfo, find_conversation_pinfo(pinfo, 0), tcp_info(pinfo, data));
 
     segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
     segment.captured = captured;
     segment.reported = tvb_reported_length(tvb);
     return segment;
+}
+
+wechat_segment tcp_segment(tvbuff_t *tvb, packet_info *pinfo, void *data)
+{
+    /* Never made for a packet that may not be ours. */
+    return with_bytes(describe(pinfo, find_conversation_pinfo(pinfo, 0), tcp_info(pinfo, data)), tvb);
 }
 
 static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
@@ -162,26 +166,29 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
 
 bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
 {
+    const struct tcpinfo *tcp = tcp_info(pinfo, data);
+    conversation_t *conversation;
     wechat_segment segment;
 
     /* An ICMP error quotes the start of a segment: it is none of the stream. */
     if (pinfo->flags.in_error_pkt)
         return false;
-    segment = tcp_segment(tvb, pinfo, data);
+    /* Never made for a packet that may not be ours. */
+    conversation = find_conversation_pinfo(pinfo, 0);
+    segment = with_bytes(describe(pinfo, conversation, tcp), tvb);
     segment.flags |= flags;
-    return wechat_claim(shim_dissector(), &segment) != 0;
+    if (wechat_claim(shim_dissector(), &segment) == 0)
+        return false;
+    /* A stream that is ours stays ours: TCP need not ask anybody about its later packets. */
+    if (conversation != NULL && tcp != NULL && !PINFO_FD_VISITED(pinfo))
+        conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, tcp_handle);
+    return true;
 }
 
 static ws_bool try_any_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    conversation_t *conversation;
-
     if (!tcp_claims(tvb, pinfo, data, WECHAT_ANY_PORT))
         return false;
-    /* Segments that begin inside a frame look like nobody's; others would take them. */
-    conversation = find_or_create_conversation(pinfo);
-    if (!PINFO_FD_VISITED(pinfo))
-        conversation_set_dissector_from_frame_number(conversation, pinfo->num, tcp_handle);
     dissect(tvb, pinfo, tree, data);
     return true;
 }

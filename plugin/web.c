@@ -180,12 +180,22 @@ static ws_bool try_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
 
 /* ---- bodies ---- */
 
+/* Whether HTTP itself passes a body on: others look up media types too, for parts of a body. */
+static bool is_from_http(packet_info *pinfo)
+{
+    wmem_list_frame_t *layer = wmem_list_tail(pinfo->layers);
+
+    while (layer != NULL && shim_is_own_layer(GPOINTER_TO_INT(wmem_list_frame_data(layer))))
+        layer = wmem_list_frame_prev(layer);
+    return layer != NULL && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_http;
+}
+
 static void keep_body(tvbuff_t *tvb, packet_info *pinfo, const char *media)
 {
     wechat_segment segment;
     int32_t message;
 
-    if (current == NULL)
+    if (current == NULL || !is_from_http(pinfo))
         return;
     segment = tcp_describe(pinfo);
     message = wechat_web_place(shim_dissector(), &segment, media);

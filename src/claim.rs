@@ -11,7 +11,7 @@
 //! A stream that is ours stays ours, one that is the owner's stays the owner's. Later visits repeat
 //! what the first pass did with the packet.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::config::Config;
 use crate::fields::DEFAULT_LIMIT;
@@ -146,7 +146,7 @@ fn begins_ours(offer: &Offer<'_>, config: &Config) -> bool {
     let Offer { data, .. } = *offer;
     if offer.any_port {
         let known = |header: Header| {
-            operation::rows(header.op).chain(operation::rows(operation::base(header.op))).next().is_some()
+            [header.op, operation::base(header.op)].iter().any(|op| !operation::rows(*op).is_empty())
         };
         return Header::read(data).is_some_and(known) && begins_chain(data, limit(config));
     }

@@ -113,7 +113,7 @@ impl Config {
 
     /// Whether a table lists the operation of a frame: ours or the user's.
     pub fn lists(&self, meaning: Meaning) -> bool {
-        operation::rows(meaning.base).next().is_some() || self.operation_name(meaning).is_some()
+        !operation::rows(meaning.base).is_empty() || self.operation_name(meaning).is_some()
     }
 
     /// The kind of frame by the user's table: a row's role says what an operation is that `op` is, or
@@ -179,7 +179,7 @@ fn user_operation([number, name, role]: [&str; 3]) -> Result<UserOperation, Stri
             digits.escape_debug()
         ));
     };
-    if number >= ANSWER && operation::rows(number).next().is_none() {
+    if number >= ANSWER && operation::rows(number).is_empty() {
         return Err(format!(
             "{number} is the number of an answer: name its request, {}",
             operation::base(number)

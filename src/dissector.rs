@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One capture's dissector: framing, session and annotation put together.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use crate::annotate::{self, Known};
 use crate::body;
@@ -161,20 +161,33 @@ impl Dissector {
                 annotate::skipped(&mut self.report, segment.data, length, why);
                 Step::Consumed(length)
             }
-            Verdict::Frame(cut) => self.first_frame(segment, place, cut),
+            Verdict::Frame(cut) => {
+                let Some(header) = Header::read(segment.data) else {
+                    return Step::Consumed(cut.extent);
+                };
+                // An operation may show which end is the server.
+                if let Some(sender) = operation::sender_of(header.op) {
+                    stream.server = Some(segment.side == (sender == Sender::Server));
+                }
+                let server = stream.server;
+                self.first_frame(segment, place, cut, header, server)
+            }
         }
     }
 
-    fn first_frame(&mut self, segment: &Segment<'_>, place: Place, cut: Cut) -> Step {
-        let Some(header) = Header::read(segment.data) else {
-            return Step::Consumed(cut.extent);
-        };
+    fn first_frame(
+        &mut self,
+        segment: &Segment<'_>,
+        place: Place,
+        cut: Cut,
+        header: Header,
+        server: Option<bool>,
+    ) -> Step {
         let data = segment.data.get(..cut.extent).unwrap_or(segment.data);
         let own_extent = cut.extent != header.packet_len as usize;
         let end = if cut.wrong_length { cut.extent } else { header.packet_len as usize };
         let body = header.body(end);
-        self.learn(segment, &header);
-        let meaning = self.meaning(segment, &header, body.len());
+        let meaning = self.meaning(segment, &header, body.len(), server);
         let layout = operation::layout(meaning);
         let expects = match meaning.kind {
             Kind::Request | Kind::HeartbeatRequest => operation::is_answered(meaning),
@@ -219,17 +232,14 @@ impl Dissector {
         Step::Consumed(extent)
     }
 
-    /// Remembers which end an operation shows to be the server.
-    fn learn(&mut self, segment: &Segment<'_>, header: &Header) {
-        if let Some(sender) = operation::sender_of(header.op) {
-            let stream = self.streams.entry(segment.stream).or_default();
-            stream.server = Some(segment.side == (sender == Sender::Server));
-        }
-    }
-
     /// What a frame is: by its operation, else by what the stream has shown, else by its ports.
-    fn meaning(&self, segment: &Segment<'_>, header: &Header, body_len: usize) -> Meaning {
-        let server = self.streams.get(&segment.stream).and_then(|stream| stream.server);
+    fn meaning(
+        &self,
+        segment: &Segment<'_>,
+        header: &Header,
+        body_len: usize,
+        server: Option<bool>,
+    ) -> Meaning {
         let shown = server.map(|server| match server == segment.side {
             true => Sender::Server,
             false => Sender::Client,
@@ -267,8 +277,9 @@ impl Dissector {
 
     /// The first pass waited here. What never became whole is shown as far as it came.
     fn nothing_known(&mut self, segment: &Segment<'_>, place: Place) -> Step {
-        let lanes = self.streams.get(&segment.stream).map(|stream| &stream.lanes);
-        let waits = lanes
+        let stream = self.streams.get(&segment.stream);
+        let waits = stream
+            .map(|stream| &stream.lanes)
             .and_then(|lanes| lanes.get(usize::from(segment.side)))
             .is_some_and(|(lane, place)| lane.awaits_frame() && *place == Some(segment.position));
         if !waits && !self.unfinished.contains(&(place.lane, segment.position)) {
@@ -280,7 +291,8 @@ impl Dissector {
             return Step::Consumed(length);
         };
         let body_len = header.body(header.packet_len as usize).len();
-        let meaning = self.meaning(segment, &header, body_len);
+        let server = stream.and_then(|stream| stream.server);
+        let meaning = self.meaning(segment, &header, body_len, server);
         let (data, facts, extent) = (segment.data, Facts::default(), length);
         let Segment { shown_stream: stream, packet, time, .. } = *segment;
         let known = Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length: false };

@@ -36,6 +36,7 @@
 //! | [`navigation`] | which filters lead from one frame to others |
 //! | [`dissector`] | how a capture's state is put together |
 //! | [`ffi`] | the C ABI; `include/wechat_dissector.h` is made from it |
+//! | [`web`] | the web client, which syncs over HTTP: a protocol of its own, with rooms of its own |
 //! | `plugin` | the symbols Wireshark looks up |
 #![warn(missing_docs)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -202,17 +202,13 @@ impl Kind {
 
     /// Whether a row of this role may be meant.
     pub fn is(self, role: Role) -> bool {
-        self.roles().contains(&role)
-    }
-
-    fn roles(self) -> &'static [Role] {
         match self {
-            Self::Unknown => &[Role::Request, Role::Push, Role::OneWay, Role::Heartbeat],
-            Self::Request | Self::Response => &[Role::Request],
+            Self::Unknown => true,
+            Self::Request | Self::Response => role == Role::Request,
             // A direct send goes either way.
-            Self::Push => &[Role::Push, Role::OneWay],
-            Self::PushAck | Self::OneWay => &[Role::OneWay],
-            Self::HeartbeatRequest | Self::HeartbeatResponse => &[Role::Heartbeat],
+            Self::Push => role == Role::Push || role == Role::OneWay,
+            Self::PushAck | Self::OneWay => role == Role::OneWay,
+            Self::HeartbeatRequest | Self::HeartbeatResponse => role == Role::Heartbeat,
         }
     }
 }
@@ -241,8 +237,9 @@ pub fn answers(op: u32, request: u32) -> bool {
 /// Classifies a frame. `hint` is what its stream or its ports say of its sender; the operation
 /// overrules it.
 pub fn classify(op: u32, seq: u32, body_len: usize, hint: Option<Sender>) -> Meaning {
-    let has = |role| rows(op).any(|row| row.role == role);
-    let beats = |number| rows(number).any(|row| row.role == Role::Heartbeat && (body_len == 0 || !row.bare));
+    let has = |role| rows(op).iter().any(|row| row.role == role);
+    let beats =
+        |number| rows(number).iter().any(|row| row.role == Role::Heartbeat && (body_len == 0 || !row.bare));
     // Nothing but a heartbeat has seqid 0 from a client.
     let unasked = (seq == SEQ_PUSH && !beats(op)).then_some(Sender::Server);
     let sender = sender_of(op).or(unasked).or(hint);
@@ -283,12 +280,12 @@ pub fn sender_of(op: u32) -> Option<Sender> {
 }
 
 fn is_ack(op: u32) -> bool {
-    rows(op).any(|row| row.body == Layout::PushAck)
+    rows(op).iter().any(|row| row.body == Layout::PushAck)
 }
 
 fn only_pushed(op: u32) -> bool {
-    let mut known = rows(op).peekable();
-    known.peek().is_some() && known.all(|row| row.role == Role::Push)
+    let known = rows(op);
+    !known.is_empty() && known.iter().all(|row| row.role == Role::Push)
 }
 
 /// Whether a number is in the range in which operations and their answers are numbered.
@@ -296,24 +293,53 @@ pub fn in_range(op: u32) -> bool {
     op / ANSWER < 2 && op % ANSWER <= u32::from(u16::MAX)
 }
 
+/// Numbers below this have their place in [`STARTS`]; few are above.
+const INDEXED: usize = 1024;
+
+/// For each small number, how many rows are of smaller ones.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
+static STARTS: [u16; INDEXED + 1] = {
+    let mut starts = [0; INDEXED + 1];
+    let (mut number, mut row) = (0, 0);
+    while number <= INDEXED {
+        while row < OPERATIONS.len() && (OPERATIONS[row].number as usize) < number {
+            row += 1;
+        }
+        starts[number] = row as u16;
+        number += 1;
+    }
+    starts
+};
+
 /// Where the first row of a number stands in the table.
 pub fn place(number: u32) -> Option<usize> {
-    let start = OPERATIONS.partition_point(|row| row.number < number);
+    let start = match STARTS.get(number as usize) {
+        Some(start) => usize::from(*start),
+        None => OPERATIONS.partition_point(|row| row.number < number),
+    };
     OPERATIONS.get(start).is_some_and(|row| row.number == number).then_some(start)
 }
 
 /// The rows of one number.
-pub fn rows(number: u32) -> impl Iterator<Item = &'static Operation> + Clone {
-    let start = OPERATIONS.partition_point(|row| row.number < number);
-    OPERATIONS.iter().skip(start).take_while(move |row| row.number == number)
+pub fn rows(number: u32) -> &'static [Operation] {
+    let start = number as usize;
+    let (start, end) = match STARTS.get(start..start.saturating_add(2)) {
+        Some([start, end]) => (usize::from(*start), usize::from(*end)),
+        _ => {
+            let behind = |row: &Operation| row.number <= number;
+            (OPERATIONS.partition_point(|row| row.number < number), OPERATIONS.partition_point(behind))
+        }
+    };
+    OPERATIONS.get(start..end).unwrap_or_default()
 }
 
 /// The rows that a frame may be: those whose role fits, narrowed by the cgi type when there is one.
 pub fn candidates(meaning: Meaning, cgi: Option<u32>) -> impl Iterator<Item = &'static Operation> + Clone {
+    let rows = rows(meaning.base);
     let fits = move |row: &&Operation| meaning.kind.is(row.role);
     let by_cgi = move |row: &&Operation| cgi == Some(row.cgi);
-    let told = rows(meaning.base).filter(fits).any(|row| by_cgi(&row));
-    rows(meaning.base).filter(fits).filter(move |row| !told || by_cgi(row))
+    let told = cgi.is_some() && rows.iter().filter(fits).any(|row| by_cgi(&row));
+    rows.iter().filter(fits).filter(move |row| !told || by_cgi(row))
 }
 
 /// How the body of a frame is laid out.

@@ -2,10 +2,11 @@
 //! What a tap is told of a frame: one record of fixed layout, and the rows that statistics have for
 //! operations.
 
-use std::collections::HashMap;
 use std::ffi::c_char;
 use std::fmt::{self, Display};
 use std::ptr;
+
+use foldhash::HashMap;
 
 use crate::annotate::{self, Known, Name, Sentence};
 use crate::config::Config;

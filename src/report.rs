@@ -343,9 +343,15 @@ fn put(texts: &mut BytesMut, words: Arguments<'_>) -> Text {
     }
     let start = texts.len();
     // Writing to a growing buffer does not fail.
-    let _ = Printable(texts).write_fmt(words);
+    let _ = texts.write_fmt(words);
     if texts.len() == start {
         return 0;
+    }
+    // Almost all texts are such; others are looked at character by character.
+    let plain = |byte: &u8| (b' '..=b'~').contains(byte);
+    if !texts.get(start..).is_some_and(|text| text.iter().all(plain)) {
+        texts.truncate(start);
+        let _ = Printable(texts).write_fmt(words);
     }
     texts.put_u8(0);
     u32::try_from(start).unwrap_or(0)

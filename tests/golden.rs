@@ -307,12 +307,13 @@ fn seqids_out_of_order() {
         .client(request(237, 8))
         .client(request(237, 11))
         .client(request(237, 9))
+        .client(request(237, 12))
         .client(request(237, 1))
         .client(request(237, 2))
         .server(response(237, 300));
     check(
         "seqids",
-        "A late first seqid, a gap, a step back, a client that counts anew, an answer to nothing",
+        "A late first seqid, a gap, a seqid that comes late, a client that counts anew, an answer to nothing",
         story,
     );
 }
@@ -437,10 +438,18 @@ fn how_a_message_travels() {
         .client(request(102, 5))
         .at(31_020)
         .server([response(op::NEW_SYNC, 4), response(102, 5)].concat())
-        .at(31_100);
+        .at(31_100)
+        .server(pushed(op::NOTIFY, body::notify(2)))
+        .at(50_000)
+        .client(request(op::NEW_SYNC, 6))
+        .at(50_010)
+        .client(request(op::NEW_SYNC, 6))
+        .at(58_010)
+        .server(response(op::NEW_SYNC, 6))
+        .at(58_060);
     check(
         "delivery",
-        "Notice, acknowledgement, sync, message; a push with the message; a send and its echo",
+        "Notice, acknowledgement, sync, message; a push with the message; a send and its echo; a sync sent again",
         story,
     );
 }

@@ -104,3 +104,49 @@ fn a_push_and_its_acknowledgement_cost_no_more() {
     });
     assert_within_64("push and acknowledgement", bytes);
 }
+
+/// docs/exchanges.md tells these.
+#[test]
+fn what_is_known_beyond_an_exchange_costs_more() {
+    let again = bytes_for_each(|link, seq| {
+        link.send(false, &Pdu::new(op::NEW_SEND_MSG, 1 + seq / 2, vec![9; 20]).encode());
+    });
+    let push = Pdu::new(op::PUSH, seq::PUSH, body::push(body::PUSH_WANTS_ACK, &[9; 40])).encode();
+    let grown = bytes_for_each(|link, seq| {
+        link.send(true, &push);
+        let key = SyncKey(vec![(1, seq), (2, seq), (3, 7)]);
+        link.send(false, &Pdu::new(op::PUSH_ACK, seq, body::push_ack(0, &key)).encode());
+    });
+    let noticed = bytes_for_each(|link, seq| {
+        link.send(true, &Pdu::new(op::NOTIFY, seq::PUSH, body::notify(2)).encode());
+        let sync = Pdu::new(op::NEW_SYNC, seq, vec![9; 20]);
+        link.send(false, &sync.encode());
+        link.send(true, &sync.response(vec![9; 20]).encode());
+    });
+    println!(
+        "request that is sent again every other time {again:.1}, grown SyncKey {grown:.1}, notice and sync {noticed:.1}"
+    );
+    assert!(again <= 140.0 && grown <= 240.0 && noticed <= 280.0);
+}
+
+#[test]
+fn two_hundred_captures_leave_nothing_behind() {
+    let open_and_close = || {
+        let mut link = Link::new();
+        for seq in 1..=100 {
+            let request = Pdu::new(op::NEW_SEND_MSG, seq, vec![9; 20]);
+            link.send(false, &request.encode());
+            // The second answer is one too many, and the heartbeat has none.
+            link.send(true, &request.response(vec![9; 8]).encode());
+            link.send(true, &request.response(vec![9; 8]).encode());
+            link.send(false, &Pdu::empty(op::NOOP, seq::NOOP).encode());
+            link.send(true, &Pdu::new(op::NOTIFY, seq::PUSH, body::notify(2)).encode());
+            let key = SyncKey(vec![(1, seq), (2, seq)]);
+            link.send(false, &Pdu::new(op::PUSH_ACK, seq, body::push_ack(0, &key)).encode());
+        }
+    };
+    // What is made once and kept, such as tables, is made here.
+    open_and_close();
+    assert!(measure(open_and_close).bytes_max > 10_000);
+    assert_eq!(measure(|| (0..200).for_each(|_| open_and_close())).bytes_current, 0);
+}

@@ -47,6 +47,8 @@ struct Packet {
     from_server: bool,
     /// Milliseconds since the packet before.
     gap: i64,
+    /// The capture does not hold it, so that its stream has a hole.
+    lost: bool,
     frames: Vec<Sent>,
 }
 
@@ -158,13 +160,14 @@ fn packet() -> impl Strategy<Value = Packet> {
         stream,
         from_server,
         gap,
+        lost: false,
         frames,
     })
 }
 
-fn history() -> impl Strategy<Value = History> {
+fn history(packets: impl Strategy<Value = Vec<Packet>>) -> impl Strategy<Value = History> {
     let flags = (any::<[bool; STREAMS]>(), [1..3u8, 1..3u8, 1..3u8], prop::bool::weighted(0.8));
-    (vec(packet(), 1..30), flags, 0..60usize, any::<u64>()).prop_map(
+    (packets, flags, 0..60usize, any::<u64>()).prop_map(
         |(packets, (began, clients, ports_tell), pause, seed)| History {
             packets,
             began,
@@ -174,6 +177,159 @@ fn history() -> impl Strategy<Value = History> {
             seed,
         },
     )
+}
+
+// ---- dialogues, and what goes wrong with them ----
+
+/// What the two sides of a link do together.
+#[derive(Clone, Debug)]
+enum Deed {
+    Ask(u32),
+    /// The latest seqid once more.
+    AskAgain(u32),
+    /// The client counts from 1 again.
+    Restart,
+    Beat,
+    Identify {
+        uin: u32,
+        key: Vec<u32>,
+    },
+    Push {
+        key: Vec<u32>,
+    },
+    /// A notice, and what fetches it.
+    Notice {
+        selector: u32,
+        fetch: u32,
+    },
+}
+
+/// What becomes of a frame between its sender and the capture.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Arrives,
+    Lost,
+    Twice,
+    /// By so many milliseconds.
+    Late(i64),
+}
+
+/// A deed on a stream, so many milliseconds after the one before; each frame of it follows the one before
+/// after `pause` milliseconds.
+#[derive(Clone, Debug)]
+struct Turn {
+    stream: usize,
+    gap: i64,
+    pause: i64,
+    deed: Deed,
+    fates: [Fate; 3],
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    let asked = || select(vec![237, 237, 2, 34, 121, 8, 243, 4711]);
+    let key = || vec(100..104u32, 1..3);
+    let deed = prop_oneof![
+        8 => asked().prop_map(Deed::Ask),
+        1 => asked().prop_map(Deed::AskAgain),
+        1 => Just(Deed::Restart),
+        3 => Just(Deed::Beat),
+        1 => (7..9u32, key()).prop_map(|(uin, key)| Deed::Identify { uin, key }),
+        3 => key().prop_map(|key| Deed::Push { key }),
+        2 => select(vec![(2, 121), (2, 121), (0x100, 102), (0x102, 121)])
+            .prop_map(|(selector, fetch)| Deed::Notice { selector, fetch }),
+    ];
+    let fate = || {
+        let late = select(vec![1, 20, 300, 6000]).prop_map(Fate::Late);
+        prop_oneof![8 => Just(Fate::Arrives), 1 => Just(Fate::Lost), 1 => Just(Fate::Twice), 1 => late]
+    };
+    let stream = select(vec![0, 0, 0, 1, 1, 2]);
+    let gap = select(vec![0, 0, 1, 10, 50, 200, 1000, 5000, 9999, 60_000]);
+    let pause = select(vec![0, 1, 40, 51, 300, 2500, 5001]);
+    (stream, gap, pause, deed, [fate(), fate(), fate()]).prop_map(|(stream, gap, pause, deed, fates)| Turn {
+        stream,
+        gap,
+        pause,
+        deed,
+        fates,
+    })
+}
+
+/// The frames of a deed, in order: whether the server sends it, and what.
+fn frames_of(deed: &Deed, next: &mut u32) -> Vec<(bool, Sent)> {
+    let sent = |op, seq, body| Sent { op, seq, body };
+    let mut count = || {
+        let seq = *next;
+        *next += 1;
+        seq
+    };
+    let exchange = |op, seq, body| {
+        vec![(false, sent(op, seq, body)), (true, sent(op + RESPONSE_OFFSET, seq, Body::Empty))]
+    };
+    match deed {
+        Deed::Restart => {
+            *next = 1;
+            Vec::new()
+        }
+        Deed::Ask(op) => exchange(*op, count(), Body::Filler),
+        Deed::AskAgain(op) => exchange(*op, next.saturating_sub(1).max(1), Body::Filler),
+        Deed::Beat => exchange(op::NOOP, seq::NOOP, Body::Empty),
+        Deed::Identify { uin, key } => {
+            exchange(op::IDENTIFY, seq::IDENTIFY, Body::Identify { uin: *uin, key: key.clone() })
+        }
+        Deed::Push { key } => {
+            let ack = Body::Ack { push: 0, off: 0, key: key.clone() };
+            vec![
+                (true, sent(op::PUSH, seq::PUSH, Body::Push { flags: PUSH_WANTS_ACK })),
+                (false, sent(op::PUSH_ACK, count(), ack)),
+            ]
+        }
+        Deed::Notice { selector, fetch } => {
+            let notice = (true, sent(op::NOTIFY, seq::PUSH, Body::Selector(*selector)));
+            [vec![notice], exchange(*fetch, count(), Body::Filler)].concat()
+        }
+    }
+}
+
+/// The packets of a dialogue, as the capture has them: by time, and what one side writes at one time is
+/// one packet.
+fn packets_of(turns: &[Turn]) -> Vec<Packet> {
+    let mut next = [1; STREAMS];
+    let mut now = 0;
+    let mut frames: Vec<(i64, usize, bool, bool, Sent)> = Vec::new();
+    for Turn { stream, gap, pause, deed, fates } in turns {
+        now += gap;
+        let times = (0..).map(|place| now + place * pause);
+        for (((from_server, sent), time), fate) in
+            frames_of(deed, &mut next[*stream]).into_iter().zip(times).zip(fates)
+        {
+            let mut add = |time, lost| frames.push((time, *stream, from_server, lost, sent.clone()));
+            match fate {
+                Fate::Arrives => add(time, false),
+                Fate::Lost => add(time, true),
+                Fate::Late(by) => add(time + by, false),
+                Fate::Twice => {
+                    add(time, false);
+                    add(time + pause, false);
+                }
+            }
+        }
+    }
+    frames.sort_by_key(|(time, ..)| *time);
+    let mut packets: Vec<Packet> = Vec::new();
+    let mut last = 0;
+    for (time, stream, from_server, lost, sent) in frames {
+        let gap = time - std::mem::replace(&mut last, time);
+        match packets.last_mut() {
+            Some(packet)
+                if gap == 0
+                    && (packet.stream, packet.from_server, packet.lost) == (stream, from_server, lost) =>
+            {
+                packet.frames.push(sent);
+            }
+            _ => packets.push(Packet { stream, from_server, gap, lost, frames: vec![sent] }),
+        }
+    }
+    packets
 }
 
 /// A packet as the carrier hands it over, and its frames' places in the model.
@@ -237,6 +393,9 @@ impl<'a> Capture<'a> {
                 frames: Vec::new(),
             };
             *position += offer.data.len() as u32;
+            if packet.lost {
+                continue;
+            }
             self.first_visit(packet, offer)?;
             if self.history.pause == index {
                 self.later_visits()?;
@@ -264,7 +423,8 @@ impl<'a> Capture<'a> {
     }
 
     fn elapsed(&self, stream: usize, push: usize, off: i64, now: i64) -> u32 {
-        let packets = self.offers.iter().zip(&self.history.packets).rev();
+        let seen: Vec<&Packet> = self.history.packets.iter().filter(|packet| !packet.lost).collect();
+        let packets = self.offers.iter().zip(seen).rev();
         let pushes = packets.filter(|(offer, packet)| {
             offer.stream == stream && packet.frames.iter().any(|sent| matches!(sent.body, Body::Push { .. }))
         });
@@ -482,9 +642,42 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_history_is_told_as_the_model_tells_it(history in history()) {
+    fn any_history_is_told_as_the_model_tells_it(history in history(vec(packet(), 1..30))) {
         Capture::new(&history).check()?;
     }
+
+    #[test]
+    fn any_dialogue_with_losses_delays_and_repeats_is_told_as_the_model_tells_it(
+        history in history(vec(turn(), 1..20).prop_map(|turns| packets_of(&turns)))
+    ) {
+        Capture::new(&history).check()?;
+    }
+}
+
+/// The model has room for any number of notices; the dissector forgets the oldest, not the newest.
+#[test]
+fn notices_that_nobody_fetches_hold_up_no_others() {
+    let packet = |from_server, op, seq, body| Packet {
+        stream: 0,
+        from_server,
+        gap: 60_000,
+        lost: false,
+        frames: vec![Sent { op, seq, body }],
+    };
+    let notice = |selector| packet(true, op::NOTIFY, seq::PUSH, Body::Selector(selector));
+    let mut packets = vec![notice(0x100); 600];
+    packets.push(notice(2));
+    packets.push(packet(false, op::NEW_SYNC, 1, Body::Filler));
+    packets.push(packet(true, op::NEW_SYNC + RESPONSE_OFFSET, 1, Body::Empty));
+    let history = History {
+        packets,
+        began: [true; STREAMS],
+        clients: [1; STREAMS],
+        ports_tell: true,
+        pause: 0,
+        seed: 0,
+    };
+    Capture::new(&history).check().expect("as the model tells it");
 }
 
 // ---- the model itself, on histories that a person has read ----
@@ -651,6 +844,18 @@ fn a_client_that_begins_again_repeats_nothing() {
 }
 
 #[test]
+fn a_seqid_that_comes_late_makes_one_gap() {
+    let mut hand = Hand::new();
+    let notes = [1, 2, 5, 3, 6, 4, 7, 9, 8, 10].map(|seq| {
+        let at = hand.ask(0, 121, seq);
+        hand.answer(0, 121, seq);
+        let facts = hand.facts(at);
+        facts.split(", ").find(|fact| fact.starts_with('!')).unwrap_or_default().to_owned()
+    });
+    assert_eq!(notes, ["", "", "!seq_gap", "!seq_back", "", "!seq_back", "", "!seq_gap", "!seq_back", ""]);
+}
+
+#[test]
 fn heartbeats_repeat_their_seqid_and_have_a_rhythm() {
     let mut hand = Hand::new();
     let beat = |hand: &mut Hand, at| hand.add(at, Kind::HeartbeatRequest, op::NOOP, seq::NOOP);
@@ -755,6 +960,20 @@ fn a_notice_leads_to_the_fetch_and_to_the_message() {
     assert_eq!(hand.facts(message), format!("{exchange}, sync.notice 1, sync.time 150 ms, {delivery}"));
     assert_eq!(hand.facts(fetch), "sync.notice 2, response_in 7");
     assert!(hand.facts(fetched).ends_with(&format!("sync.notice 2, sync.time 290 ms, {delivery}")));
+}
+
+#[test]
+fn a_fetch_that_is_sent_again_brings_what_the_first_was_to_bring() {
+    let mut hand = Hand::new();
+    let notice = hand.notice(0, Some(0x2));
+    hand.ask(100, 121, 1);
+    let late = hand.notice(200, Some(0x2));
+    let again = hand.ask(5100, 121, 1);
+    let message = hand.answer(5150, 121, 1);
+    assert_eq!(hand.facts(notice), "notice.sync_in 2, notice.message_in 5");
+    assert_eq!(hand.facts(late), "notice.sync_in 4, notice.message_in 5");
+    assert!(hand.facts(again).contains("sync.notice 3"));
+    assert!(hand.facts(message).contains("sync.notice 1, sync.notice 3, sync.time 5150 ms"));
 }
 
 #[test]

@@ -8,12 +8,18 @@ mod plugin;
 mod wireshark;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use plugin::plugin;
 use serde_json::{Map, Value};
 use wechat_dissector::fields::NOTES;
 use wechat_dissector::operation::Kind;
 use wechat_dissector::record::ROW_COUNT;
+use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
 use wechat_traffic::flow::Segmentation;
 use wechat_traffic::packet::{Control, Direction, Endpoints, Packet};
@@ -21,6 +27,7 @@ use wechat_traffic::pdu::{Pdu, op, seq};
 use wechat_traffic::script::Script;
 use wechat_traffic::{case, exchanges, sample};
 use wireshark::{Frame, Opened, assert_frames, example, open, open_packets, whole, with_whole_header};
+use xtask::sandbox::Sandbox;
 
 const SEED: u64 = 1;
 const PASSES: [&[&str]; 2] = [&[], &["-2"]];
@@ -260,6 +267,46 @@ fn no_packet_has_too_many_frames() {
     }
 }
 
+#[test]
+fn lines_come_while_packets_do() {
+    let capture = sample::capture(SEED);
+    let expected = statistic(&open(&capture), &[], "wechat,frames");
+    let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
+    let mut tshark = sandbox.tshark(["-q", "-z", "wechat,frames", "-r", "-"]);
+    let mut tshark = tshark.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("tshark starts");
+    let mut packets = tshark.stdin.take().expect("its input is piped");
+    capture.write_pcap(&mut packets).expect("tshark takes the packets");
+    let lines = BufReader::new(tshark.stdout.take().expect("its output is piped")).lines();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    for line in expected.lines() {
+        // More packets may follow: nothing has told tshark that these are all.
+        let shown = receiver.recv_timeout(Duration::from_secs(30));
+        assert_eq!(shown.as_deref(), Ok(line), "not before the capture ends");
+    }
+    drop(packets);
+    assert!(tshark.wait().expect("tshark ends").success());
+}
+
+/// The documentation says so: at least five times as fast as the whole tree in JSON.
+#[test]
+fn lines_are_much_faster_than_trees() {
+    let bench = Bench { frames: 20_000, connections: 20, seed: SEED, dress: Dress::LongLink };
+    let opened = wireshark::open_file(|file| bench::write(file, &bench).map(|_| ()));
+    let time = |options: &[&str]| {
+        let start = Instant::now();
+        let text = opened.text(options);
+        assert!(text.lines().count() > 10_000);
+        start.elapsed()
+    };
+    // Others use the machine too: of two runs the better one.
+    let better = |options: &[&str]| time(options).min(time(options));
+    for lines in ["wechat,frames", "wechat,frames,json"] {
+        let (lines, trees) = (better(&["-q", "-z", lines]), time(&["-T", "ek"]));
+        assert!(trees > 5 * lines, "{lines:?}, {trees:?} for the trees");
+    }
+}
+
 // ---- tables ----
 
 /// The lines of the tree of counters: depth, name, then count, average, least and most.
@@ -447,6 +494,80 @@ fn response_times_are_those_of_the_packet_tree() {
         for passes in PASSES {
             assert_eq!(srt_rows(&statistic(&opened, passes, "wechat,srt")), expected, "{name}");
         }
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_spoils_no_response_times() {
+    let ends = Endpoints::v4(40_700, 8080);
+    let request = |seq| Pdu::new(op::NEW_SEND_MSG, seq, vec![7; 20]);
+    let frames = [(5, request(1)), (2, request(1).response(Vec::new()))];
+    let frames = frames.into_iter().chain([(8, request(2)), (9, request(2).response(Vec::new()))]);
+    let mut next = [1u32; 2];
+    let packets = frames.map(|(second, pdu)| {
+        let direction = match pdu.op {
+            op::NEW_SEND_MSG => Direction::ClientToServer,
+            _ => Direction::ServerToClient,
+        };
+        let payload = pdu.encode();
+        let sequence = next[direction as usize];
+        next[direction as usize] += payload.len() as u32;
+        Packet {
+            time: Duration::from_secs(second),
+            flow: 0,
+            direction,
+            identification: 1,
+            sequence,
+            acknowledgement: next[direction.reverse() as usize],
+            control: Control::PshAck,
+            offset: 0,
+            payload,
+        }
+    });
+    let opened = open_packets(packets, &ends);
+    for passes in PASSES {
+        let rows = srt_rows(&statistic(&opened, passes, "wechat,srt"));
+        let second = 1_000_000;
+        assert_eq!(rows, BTreeMap::from([("newsendmsg (237)".to_owned(), [1, second, second, second])]));
+        let lines = frames_json(&opened, passes, "");
+        let times: Vec<f64> = lines.iter().filter_map(|line| line["response_time"].as_f64()).collect();
+        assert_eq!(times, [-3.0, 1.0]);
+    }
+}
+
+/// Packets of which the headers were captured, each with a frame of a mebibyte.
+fn mebibytes(count: u32) -> Opened {
+    const MEBIBYTE: u32 = 1 << 20;
+    wireshark::open_file(|mut file| {
+        for word in [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, 1 << 18, 1] {
+            file.write_all(&u32::to_le_bytes(word))?;
+        }
+        for number in 0..count {
+            let mut packet = [0; 70];
+            packet[12..24].copy_from_slice(&[8, 0, 0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6]);
+            packet[26..34].copy_from_slice(&[192, 168, 1, 23, 203, 0, 113, 80]);
+            packet[34..38].copy_from_slice(&[0x9c, 0x40, 8080u16.to_be_bytes()[0], 8080u16.to_be_bytes()[1]]);
+            packet[38..42].copy_from_slice(&(1 + number * MEBIBYTE).to_be_bytes());
+            packet[46..50].copy_from_slice(&[0x50, 0x18, 0xff, 0xff]);
+            let header = Pdu::new(op::NEW_SEND_MSG, number + 1, Vec::new()).encode();
+            packet[54..].copy_from_slice(&header);
+            packet[54..58].copy_from_slice(&MEBIBYTE.to_be_bytes());
+            for word in [number, 0, packet.len() as u32, 54 + MEBIBYTE] {
+                file.write_all(&u32::to_le_bytes(word))?;
+            }
+            file.write_all(&packet)?;
+        }
+        file.flush()
+    })
+}
+
+#[test]
+fn a_counter_that_is_full_stays_full() {
+    let opened = mebibytes(2100);
+    for passes in PASSES {
+        let counts = tree_counts(&statistic(&opened, passes, "wechat,tree"));
+        assert_eq!(counts[&path(&["Frames"])], 2100);
+        assert_eq!(counts[&path(&["Bytes of frames", "client to server"])], i32::MAX as u64);
     }
 }
 

@@ -7,7 +7,9 @@
  */
 #include "../../plugin/compat.h"
 
+#include <epan/expert.h>
 #include <epan/proto_data.h>
+#include <epan/dissectors/packet-tcp.h>
 
 #if !WS_AT_LEAST(4, 3)
 #define tvb_get_uint8 tvb_get_guint8
@@ -19,6 +21,7 @@
 #define OP_NOOP 6
 #define OP_HEARTBEAT 12
 #define OP_PUSH 122
+#define OP_SEND 237
 #define OP_PUSH_ACK_OLD 1000000122u
 #define OP_PUSH_ACK 1000000190u
 
@@ -29,6 +32,15 @@
 #define PUSH_WANTS_ACK 1u
 #define ACK_TOLERANCE 0.050
 
+/* Seconds within which a push is news of a send, and a link is another attempt. */
+#define NEWS_TIME 10
+#define ATTEMPT_TIME 10
+#define PATIENCE 5
+#define MOST_SENDS 64
+#define MOST_KEYS 64
+#define KEY_MESSAGES 2
+#define KEY_TIME 201
+
 #define ZLIB 1
 #define NOT_COMPRESSED 2
 #define AES_CBC 5
@@ -36,6 +48,10 @@
 
 static int proto = -1;
 static int hf_packet_len = -1, hf_head_len = -1, hf_version = -1, hf_op = -1, hf_seq = -1, hf_body = -1;
+static int hf_stream = -1, hf_body_len = -1, hf_unanswered = -1, hf_open_requests = -1, hf_heartbeat_interval = -1;
+static int hf_attempt = -1, hf_attempt_after = -1, hf_attempt_next = -1, hf_delivery = -1;
+static int hf_send_news_in = -1, hf_news_send = -1, hf_news_time = -1;
+static int hf_synckey_delta = -1, hf_synckey_previous = -1, hf_synckey_next = -1;
 static int hf_kind = -1, hf_op_base = -1, hf_op_name = -1, hf_direction = -1;
 static int hf_response_in = -1, hf_response_to = -1, hf_response_time = -1;
 static int hf_push_ack_in = -1, hf_ack_to = -1, hf_ack_time = -1, hf_ack_rule = -1;
@@ -48,6 +64,7 @@ static int hf_business_plain_len = -1, hf_business_packed_len = -1, hf_business_
 static int hf_encrypted = -1, hf_undecoded = -1;
 static int ett_frame = -1, ett_body = -1, ett_push_flags = -1, ett_synckey = -1, ett_synckey_entry = -1;
 static int ett_business = -1;
+static expert_field ei_no_response_yet = EI_INIT;
 static dissector_handle_t handle;
 
 static const value_string request_names[] = {
@@ -113,10 +130,38 @@ typedef struct {
     bool by_time;
 } pair_t;
 
+/* A key of a SyncKey, and how it grew since the SyncKey before. */
+typedef struct {
+    uint64_t key, value;
+    int64_t by;
+    bool is_new;
+} sync_key;
+
+/* What the first pass learned of a frame. */
+typedef struct {
+    pair_t *pair;
+    sync_key *keys;
+    nstime_t time;
+    nstime_t heartbeat_interval;
+    nstime_t news_time;
+    uint32_t number, stream, open_requests, key_count;
+    uint32_t attempt, attempt_after, attempt_next;
+    uint32_t news_send, send_news_in;
+    uint32_t synckey_previous, synckey_next;
+    bool has_interval;
+} frame_info;
+
 typedef struct {
     wmem_map_t *open_requests;
     wmem_list_t *open_pushes;
+    wmem_list_t *sends;
+    frame_info *last_heartbeat, *last_synckey, *last;
+    uint32_t stream, open, attempt;
 } conversation_info;
+
+/* By the client's address, the conversation that it began last. */
+static wmem_map_t *clients;
+static nstime_t last_seen;
 
 typedef struct {
     uint32_t packet_len, op, base, seq;
@@ -151,9 +196,11 @@ static conversation_info *get_conversation_info(packet_info *pinfo)
     conversation_info *info = (conversation_info *)conversation_get_proto_data(conversation, proto);
 
     if (info == NULL) {
-        info = wmem_new(wmem_file_scope(), conversation_info);
+        info = wmem_new0(wmem_file_scope(), conversation_info);
         info->open_requests = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         info->open_pushes = wmem_list_new(wmem_file_scope());
+        info->sends = wmem_list_new(wmem_file_scope());
+        info->stream = get_tcp_conversation_data(conversation, pinfo)->stream;
         conversation_add_proto_data(conversation, proto, info);
     }
     return info;
@@ -207,86 +254,242 @@ static pair_t *acknowledge(conversation_info *info, tvbuff_t *tvb, packet_info *
     return best;
 }
 
-/* Pairs are made on the first pass and kept with the packet. */
-static pair_t *find_pair(tvbuff_t *tvb, packet_info *pinfo, const header_t *header)
-{
-    conversation_info *info;
-    uint32_t key = (uint32_t)tvb_raw_offset(tvb);
-    pair_t *pair = NULL;
-
-    if (PINFO_FD_VISITED(pinfo))
-        return (pair_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto, key);
-    info = get_conversation_info(pinfo);
-    switch (header->kind) {
-    case KIND_REQUEST:
-    case KIND_HEARTBEAT_REQUEST:
-        pair = new_pair(pinfo);
-        wmem_map_insert(info->open_requests, GUINT_TO_POINTER(header->seq), pair);
-        break;
-    case KIND_RESPONSE:
-    case KIND_HEARTBEAT_RESPONSE:
-        pair = (pair_t *)wmem_map_remove(info->open_requests, GUINT_TO_POINTER(header->seq));
-        if (pair != NULL)
-            pair->second_frame = pinfo->num;
-        break;
-    case KIND_PUSH:
-        if (wants_ack(tvb)) {
-            pair = new_pair(pinfo);
-            wmem_list_append(info->open_pushes, pair);
-        }
-        break;
-    case KIND_PUSH_ACK:
-        pair = acknowledge(info, tvb, pinfo);
-        break;
-    case KIND_ONE_WAY:
-        break;
-    }
-    if (pair != NULL)
-        p_add_proto_data(wmem_file_scope(), pinfo, proto, key, pair);
-    return pair;
-}
-
-static void show_pair(proto_tree *tree, tvbuff_t *tvb, packet_info *pinfo, const header_t *header, const pair_t *pair)
-{
-    proto_item *item;
-    nstime_t delta;
-
-    if (pair == NULL)
-        return;
-    switch (header->kind) {
-    case KIND_RESPONSE:
-    case KIND_HEARTBEAT_RESPONSE:
-    case KIND_PUSH_ACK:
-        nstime_delta(&delta, &pinfo->abs_ts, &pair->first_time);
-        item = proto_tree_add_uint(tree, header->kind == KIND_PUSH_ACK ? hf_ack_to : hf_response_to, tvb, 12, 4,
-                                   pair->first_frame);
-        proto_item_set_generated(item);
-        item = proto_tree_add_time(tree, header->kind == KIND_PUSH_ACK ? hf_ack_time : hf_response_time, tvb, 12, 4,
-                                   &delta);
-        proto_item_set_generated(item);
-        if (header->kind == KIND_PUSH_ACK) {
-            item = proto_tree_add_string(tree, hf_ack_rule, tvb, 12, 4,
-                                         pair->by_time ? "elapsed time" : "oldest open push");
-            proto_item_set_generated(item);
-        }
-        break;
-    default:
-        if (pair->second_frame == 0 || !PINFO_FD_VISITED(pinfo))
-            break;
-        item = proto_tree_add_uint(tree, header->kind == KIND_PUSH ? hf_push_ack_in : hf_response_in, tvb, 12, 4,
-                                   pair->second_frame);
-        proto_item_set_generated(item);
-        break;
-    }
-}
-
-/* ---- bodies ---- */
-
 /* A number in steps of seven bits; its length, or 0. */
 static unsigned get_varint(tvbuff_t *tvb, unsigned offset, uint64_t *value)
 {
     return tvb_get_varint(tvb, (int)offset, 10, value, ENC_VARINT_PROTOBUF);
 }
+
+/* The keys of an acknowledgement, compared with those before. */
+static void follow_synckey(conversation_info *info, frame_info *frame, tvbuff_t *tvb)
+{
+    const unsigned end = tvb_captured_length(tvb);
+    const frame_info *before = info->last_synckey;
+    unsigned offset = HEADER + 8;
+    sync_key keys[MOST_KEYS];
+
+    while (offset < end && frame->key_count < MOST_KEYS) {
+        uint8_t tag = tvb_get_uint8(tvb, (int)offset);
+        uint64_t value;
+        unsigned length = get_varint(tvb, offset + 1, &value);
+
+        offset += 1 + length;
+        if (length == 0 || (tag == 0x12 && value > end - offset))
+            break;
+        if (tag == 0x12) {
+            sync_key *key = &keys[frame->key_count++];
+            unsigned at = offset + 1 + get_varint(tvb, offset + 1, &key->key);
+
+            get_varint(tvb, at + 1, &key->value);
+            key->is_new = true;
+            key->by = 0;
+            for (unsigned i = 0; before != NULL && i < before->key_count; i++)
+                if (before->keys[i].key == key->key) {
+                    key->is_new = false;
+                    key->by = (int64_t)(key->value - before->keys[i].value);
+                    break;
+                }
+            offset += (unsigned)value;
+        }
+    }
+    if (frame->key_count == 0)
+        return;
+    frame->keys = (sync_key *)wmem_memdup(wmem_file_scope(), keys, frame->key_count * sizeof *keys);
+    if (before != NULL) {
+        frame->synckey_previous = before->number;
+        info->last_synckey->synckey_next = frame->number;
+    }
+    info->last_synckey = frame;
+}
+
+/* A push that follows a send within seconds is probably news of it. */
+static void follow_news(conversation_info *info, frame_info *frame)
+{
+    wmem_list_frame_t *tail = wmem_list_tail(info->sends);
+    frame_info *send;
+    nstime_t since;
+
+    if (tail == NULL)
+        return;
+    send = (frame_info *)wmem_list_frame_data(tail);
+    wmem_list_remove_frame(info->sends, tail);
+    nstime_delta(&since, &frame->time, &send->time);
+    if (nstime_to_sec(&since) > NEWS_TIME)
+        return;
+    send->send_news_in = frame->number;
+    frame->news_send = send->number;
+    frame->news_time = since;
+}
+
+static void follow_attempts(conversation_info *info, frame_info *frame, const address *client)
+{
+    conversation_info *before = (conversation_info *)wmem_map_lookup(clients, client);
+    nstime_t since;
+
+    if (before == NULL) {
+        address *key = wmem_new(wmem_file_scope(), address);
+
+        copy_address_wmem(wmem_file_scope(), key, client);
+        wmem_map_insert(clients, key, info);
+        return;
+    }
+    wmem_map_insert(clients, client, info);
+    nstime_delta(&since, &frame->time, &before->last->time);
+    if (nstime_to_sec(&since) > ATTEMPT_TIME)
+        return;
+    info->attempt = before->attempt + 1;
+    frame->attempt = info->attempt + 1;
+    frame->attempt_after = before->last->number;
+    before->last->attempt_next = frame->number;
+}
+
+/* What belongs together is found on the first pass and kept with the packet. */
+static frame_info *find_frame(tvbuff_t *tvb, packet_info *pinfo, const header_t *header)
+{
+    uint32_t key = (uint32_t)tvb_raw_offset(tvb);
+    conversation_info *info;
+    frame_info *frame;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return (frame_info *)p_get_proto_data(wmem_file_scope(), pinfo, proto, key);
+    info = get_conversation_info(pinfo);
+    frame = wmem_new0(wmem_file_scope(), frame_info);
+    frame->number = pinfo->num;
+    frame->time = pinfo->abs_ts;
+    frame->stream = info->stream;
+    last_seen = pinfo->abs_ts;
+    switch (header->kind) {
+    case KIND_REQUEST:
+    case KIND_HEARTBEAT_REQUEST:
+        frame->pair = new_pair(pinfo);
+        if (wmem_map_insert(info->open_requests, GUINT_TO_POINTER(header->seq), frame->pair) == NULL)
+            info->open++;
+        if (header->kind == KIND_HEARTBEAT_REQUEST) {
+            if (info->last_heartbeat != NULL) {
+                nstime_delta(&frame->heartbeat_interval, &frame->time, &info->last_heartbeat->time);
+                frame->has_interval = true;
+            }
+            info->last_heartbeat = frame;
+        } else if (header->op == OP_SEND) {
+            if (wmem_list_count(info->sends) == MOST_SENDS)
+                wmem_list_remove_frame(info->sends, wmem_list_head(info->sends));
+            wmem_list_append(info->sends, frame);
+        }
+        break;
+    case KIND_RESPONSE:
+    case KIND_HEARTBEAT_RESPONSE:
+        frame->pair = (pair_t *)wmem_map_remove(info->open_requests, GUINT_TO_POINTER(header->seq));
+        if (frame->pair != NULL) {
+            frame->pair->second_frame = pinfo->num;
+            info->open--;
+        }
+        break;
+    case KIND_PUSH:
+        if (wants_ack(tvb)) {
+            frame->pair = new_pair(pinfo);
+            wmem_list_append(info->open_pushes, frame->pair);
+        }
+        if (header->op == OP_PUSH)
+            follow_news(info, frame);
+        break;
+    case KIND_PUSH_ACK:
+        frame->pair = acknowledge(info, tvb, pinfo);
+        follow_synckey(info, frame, tvb);
+        break;
+    case KIND_ONE_WAY:
+        break;
+    }
+    frame->open_requests = info->open;
+    if (info->last == NULL)
+        follow_attempts(info, frame, header->from_server ? &pinfo->dst : &pinfo->src);
+    info->last = frame;
+    p_add_proto_data(wmem_file_scope(), pinfo, proto, key, frame);
+    return frame;
+}
+
+static void add_generated_uint(proto_tree *tree, int field, tvbuff_t *tvb, int offset, uint32_t value)
+{
+    proto_item_set_generated(proto_tree_add_uint(tree, field, tvb, offset, 4, value));
+}
+
+static void add_generated_time(proto_tree *tree, int field, tvbuff_t *tvb, const nstime_t *value)
+{
+    proto_item_set_generated(proto_tree_add_time(tree, field, tvb, 12, 4, value));
+}
+
+static void add_inferred(proto_item *item)
+{
+    proto_item_set_generated(item);
+    proto_item_append_text(item, " (inference)");
+}
+
+static void show_unanswered(proto_tree *tree, tvbuff_t *tvb, packet_info *pinfo, const frame_info *frame)
+{
+    nstime_t until_end;
+
+    proto_item_set_generated(proto_tree_add_boolean(tree, hf_unanswered, tvb, 12, 4, true));
+    nstime_delta(&until_end, &last_seen, &frame->time);
+    if (until_end.secs < PATIENCE)
+        proto_tree_add_expert_format(tree, pinfo, &ei_no_response_yet, tvb, 12, 4,
+                                     "no response seen; the capture ends %d.%d s later", (int)until_end.secs,
+                                     until_end.nsecs / 100000000);
+}
+
+static void show_links(proto_tree *tree, tvbuff_t *tvb, packet_info *pinfo, const header_t *header,
+                       const frame_info *frame)
+{
+    const pair_t *pair = frame->pair;
+    const bool later = PINFO_FD_VISITED(pinfo);
+    nstime_t delta;
+
+    switch (header->kind) {
+    case KIND_RESPONSE:
+    case KIND_HEARTBEAT_RESPONSE:
+    case KIND_PUSH_ACK:
+        if (pair == NULL)
+            break;
+        nstime_delta(&delta, &pinfo->abs_ts, &pair->first_time);
+        add_generated_uint(tree, header->kind == KIND_PUSH_ACK ? hf_ack_to : hf_response_to, tvb, 12,
+                           pair->first_frame);
+        add_generated_time(tree, header->kind == KIND_PUSH_ACK ? hf_ack_time : hf_response_time, tvb, &delta);
+        if (header->kind == KIND_PUSH_ACK)
+            proto_item_set_generated(proto_tree_add_string(tree, hf_ack_rule, tvb, 12, 4,
+                                                           pair->by_time ? "elapsed time" : "oldest open push"));
+        break;
+    default:
+        if (pair != NULL && pair->second_frame != 0 && later)
+            add_generated_uint(tree, header->kind == KIND_PUSH ? hf_push_ack_in : hf_response_in, tvb, 12,
+                               pair->second_frame);
+        break;
+    }
+    if (header->kind == KIND_REQUEST || header->kind == KIND_HEARTBEAT_REQUEST || header->kind == KIND_RESPONSE ||
+        header->kind == KIND_HEARTBEAT_RESPONSE)
+        add_generated_uint(tree, hf_open_requests, tvb, 12, frame->open_requests);
+    if (frame->has_interval)
+        add_generated_time(tree, hf_heartbeat_interval, tvb, &frame->heartbeat_interval);
+    if (later && pair != NULL && pair->second_frame == 0 && header->kind != KIND_PUSH)
+        show_unanswered(tree, tvb, pinfo, frame);
+    if (frame->news_send != 0) {
+        add_inferred(proto_tree_add_uint(tree, hf_news_send, tvb, 12, 4, frame->news_send));
+        add_inferred(proto_tree_add_time(tree, hf_news_time, tvb, 12, 4, &frame->news_time));
+    }
+    if (frame->attempt != 0) {
+        add_generated_uint(tree, hf_attempt, tvb, 12, frame->attempt);
+        add_generated_uint(tree, hf_attempt_after, tvb, 12, frame->attempt_after);
+    }
+    if (frame->synckey_previous != 0)
+        add_generated_uint(tree, hf_synckey_previous, tvb, 12, frame->synckey_previous);
+    if (frame->attempt_next != 0 && later)
+        add_generated_uint(tree, hf_attempt_next, tvb, 12, frame->attempt_next);
+    if (frame->synckey_next != 0 && later)
+        add_generated_uint(tree, hf_synckey_next, tvb, 12, frame->synckey_next);
+    if (frame->send_news_in != 0 && later)
+        add_inferred(proto_tree_add_uint(tree, hf_send_news_in, tvb, 12, 4, frame->send_news_in));
+    if (header->op == OP_PUSH)
+        proto_item_set_generated(proto_tree_add_string(tree, hf_delivery, tvb, 8, 4, "push"));
+}
+
+/* ---- bodies ---- */
 
 /* The header of the business packet, claimed when everything in it agrees. */
 static bool dissect_business(tvbuff_t *tvb, unsigned offset, proto_tree *tree, const header_t *header)
@@ -369,7 +572,8 @@ static void dissect_push(tvbuff_t *tvb, proto_tree *tree, const header_t *header
         proto_tree_add_item(tree, hf_undecoded, tvb, HEADER + 8, -1, ENC_NA);
 }
 
-static void dissect_synckey_entry(tvbuff_t *tvb, unsigned start, unsigned at, unsigned end, proto_tree *tree)
+static void dissect_synckey_entry(tvbuff_t *tvb, unsigned start, unsigned at, unsigned end, proto_tree *tree,
+                                  const sync_key *growth)
 {
     uint64_t numbers[2] = { 0, 0 };
     unsigned places[2] = { 0, 0 }, lengths[2] = { 0, 0 };
@@ -385,17 +589,47 @@ static void dissect_synckey_entry(tvbuff_t *tvb, unsigned start, unsigned at, un
     }
     item = proto_tree_add_item(tree, hf_synckey_entry, tvb, (int)start, (int)(end - start), ENC_NA);
     proto_item_append_text(item, ": key %" PRIu64 " = %" PRIu64, numbers[0], numbers[1]);
+    if (growth != NULL && growth->is_new)
+        proto_item_append_text(item, " (new)");
+    else if (growth != NULL)
+        proto_item_append_text(item, " (%+" PRId64 "%s)", growth->by,
+                               growth->key == KEY_TIME && growth->by != 0 ? " s" : "");
     entry = proto_item_add_subtree(item, ett_synckey_entry);
     key = proto_tree_add_uint64(entry, hf_synckey_key, tvb, (int)places[0], (int)lengths[0], numbers[0]);
-    if (numbers[0] == 2 || numbers[0] == 201)
-        proto_item_append_text(key, numbers[0] == 2 ? " (messages)" : " (unix time)");
+    if (numbers[0] == KEY_MESSAGES || numbers[0] == KEY_TIME)
+        proto_item_append_text(key, numbers[0] == KEY_MESSAGES ? " (messages)" : " (unix time)");
     proto_tree_add_uint64(entry, hf_synckey_value, tvb, (int)places[1], (int)lengths[1], numbers[1]);
+    if (growth != NULL && !growth->is_new)
+        proto_item_set_generated(
+            proto_tree_add_int64(entry, hf_synckey_delta, tvb, (int)start, (int)(end - start), growth->by));
 }
 
-static void dissect_push_ack(tvbuff_t *tvb, proto_tree *tree)
+/* What a SyncKey says that the one before did not. */
+static void append_growth(proto_item *item, const frame_info *frame)
+{
+    const char *comma = ": ";
+
+    for (unsigned i = 0; i < frame->key_count; i++) {
+        const sync_key *key = &frame->keys[i];
+
+        if (key->is_new)
+            proto_item_append_text(item, "%skey %" PRIu64 " new", comma, key->key);
+        else if (key->by != 0)
+            proto_item_append_text(item, "%skey %" PRIu64 " %+" PRId64 "%s", comma, key->key, key->by,
+                                   key->key == KEY_TIME ? " s" : "");
+        else
+            continue;
+        comma = ", ";
+    }
+    if (comma[0] == ':')
+        proto_item_append_text(item, ": no key changed");
+}
+
+static void dissect_push_ack(tvbuff_t *tvb, proto_tree *tree, const frame_info *frame)
 {
     const unsigned end = tvb_captured_length(tvb);
-    unsigned offset = HEADER + 8;
+    const bool grows = frame->synckey_previous != 0;
+    unsigned offset = HEADER + 8, entry = 0;
     proto_item *item;
     proto_tree *synckey;
 
@@ -404,6 +638,8 @@ static void dissect_push_ack(tvbuff_t *tvb, proto_tree *tree)
     proto_tree_add_item(tree, hf_ack_len, tvb, HEADER + 4, 4, ENC_BIG_ENDIAN);
     item = proto_tree_add_bytes_format(tree, hf_synckey, tvb, (int)offset, (int)(end - offset), NULL,
                                        "SyncKey (%u bytes)", end - offset);
+    if (grows)
+        append_growth(item, frame);
     synckey = proto_item_add_subtree(item, ett_synckey);
     while (offset < end) {
         uint64_t value;
@@ -417,7 +653,9 @@ static void dissect_push_ack(tvbuff_t *tvb, proto_tree *tree)
         if (tag == 0x08) {
             proto_tree_add_uint64(synckey, hf_synckey_count, tvb, (int)start, (int)(1 + length), value);
         } else if (tag == 0x12 && value <= end - offset) {
-            dissect_synckey_entry(tvb, start, offset, offset + (unsigned)value, synckey);
+            dissect_synckey_entry(tvb, start, offset, offset + (unsigned)value, synckey,
+                                  grows && entry < frame->key_count ? &frame->keys[entry] : NULL);
+            entry++;
             offset += (unsigned)value;
         } else {
             return;
@@ -425,7 +663,7 @@ static void dissect_push_ack(tvbuff_t *tvb, proto_tree *tree)
     }
 }
 
-static void dissect_body(tvbuff_t *tvb, proto_tree *tree, const header_t *header)
+static void dissect_body(tvbuff_t *tvb, proto_tree *tree, const header_t *header, const frame_info *info)
 {
     unsigned length = tvb_reported_length(tvb) - HEADER;
     proto_item *item;
@@ -436,7 +674,7 @@ static void dissect_body(tvbuff_t *tvb, proto_tree *tree, const header_t *header
     item = proto_tree_add_bytes_format(tree, hf_body, tvb, HEADER, (int)length, NULL, "Body (%u bytes)", length);
     body = proto_item_add_subtree(item, ett_body);
     if (header->kind == KIND_PUSH_ACK && length >= 8)
-        dissect_push_ack(tvb, body);
+        dissect_push_ack(tvb, body, info);
     else if (header->op == OP_PUSH && length >= 8)
         dissect_push(tvb, body, header);
     else if (!dissect_business(tvb, HEADER, body, header))
@@ -479,7 +717,7 @@ static void sentence(const header_t *header, tvbuff_t *tvb, char *out, size_t si
         snprintf(out + used, size - used, " (acknowledgement wanted)");
 }
 
-static void show_header(proto_tree *tree, tvbuff_t *tvb, const header_t *header)
+static void show_header(proto_tree *tree, tvbuff_t *tvb, const header_t *header, const frame_info *frame)
 {
     const char *name = header->kind == KIND_PUSH ? try_val_to_str_ext(header->op, &push_names_ext)
                                                  : try_val_to_str_ext(header->base, &request_names_ext);
@@ -508,14 +746,15 @@ static void show_header(proto_tree *tree, tvbuff_t *tvb, const header_t *header)
         item = proto_tree_add_string(tree, hf_op_name, tvb, 8, 4, name);
         proto_item_set_generated(item);
     }
-    item = proto_tree_add_uint(tree, hf_direction, tvb, 8, 4, header->from_server ? 2 : 1);
-    proto_item_set_generated(item);
+    add_generated_uint(tree, hf_stream, tvb, 8, frame->stream);
+    add_generated_uint(tree, hf_body_len, tvb, 0, header->packet_len - HEADER);
+    add_generated_uint(tree, hf_direction, tvb, 8, header->from_server ? 2 : 1);
 }
 
 static int dissect_frame(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data G_GNUC_UNUSED)
 {
     header_t header;
-    pair_t *pair;
+    frame_info *info;
     char words[128];
 
     header.packet_len = tvb_get_ntohl(tvb, 0);
@@ -525,17 +764,17 @@ static int dissect_frame(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, vo
                          (header.op >= ANSWER || header.op == OP_PUSH || pinfo->match_uint == pinfo->srcport);
     header.kind = kind_of(header.op, header.seq, header.from_server);
     header.base = header.kind != KIND_PUSH_ACK && header.op >= ANSWER ? header.op - ANSWER : header.op;
-    pair = find_pair(tvb, pinfo, &header);
+    info = find_frame(tvb, pinfo, &header);
     sentence(&header, tvb, words, sizeof words);
     col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", words);
-    if (tree != NULL) {
+    if (tree != NULL && info != NULL) {
         proto_item *item = proto_tree_add_item(tree, proto, tvb, 0, -1, ENC_NA);
         proto_tree *frame = proto_item_add_subtree(item, ett_frame);
 
         proto_item_append_text(item, ", %s, %u bytes", words, header.packet_len);
-        show_header(frame, tvb, &header);
-        show_pair(frame, tvb, pinfo, &header, pair);
-        dissect_body(tvb, frame, &header);
+        show_header(frame, tvb, &header, info);
+        show_links(frame, tvb, pinfo, &header, info);
+        dissect_body(tvb, frame, &header, info);
     }
     return (int)tvb_captured_length(tvb);
 }
@@ -553,6 +792,16 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
     return (int)tvb_captured_length(tvb);
 }
 
+static unsigned hash_address(const void *key)
+{
+    return add_address_to_hash(0, (const address *)key);
+}
+
+static gboolean equal_addresses(const void *one, const void *other)
+{
+    return addresses_equal((const address *)one, (const address *)other);
+}
+
 static void register_protocol(void)
 {
     static hf_register_info fields[] = {
@@ -566,6 +815,18 @@ static void register_protocol(void)
         { &hf_op_base, { "Request operation", "wechat.op.base", FT_UINT32, BASE_DEC_HEX, NULL, 0, NULL, HFILL } },
         { &hf_op_name, { "Operation name", "wechat.op.name", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_direction, { "Direction", "wechat.direction", FT_UINT8, BASE_DEC, VALS(directions), 0, NULL, HFILL } },
+        { &hf_stream, { "Stream", "wechat.stream", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_body_len, { "Body length", "wechat.body_len", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_unanswered, { "Unanswered", "wechat.unanswered", FT_BOOLEAN, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_open_requests, { "Open requests", "wechat.open_requests", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_heartbeat_interval, { "Heartbeat interval", "wechat.heartbeat.interval", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_attempt, { "Attempt", "wechat.attempt", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_attempt_after, { "Attempt after", "wechat.attempt.after", FT_FRAMENUM, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_attempt_next, { "Next attempt in", "wechat.attempt.next_in", FT_FRAMENUM, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_delivery, { "Delivery", "wechat.delivery", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_send_news_in, { "Probably news in", "wechat.send.news_in", FT_FRAMENUM, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_news_send, { "Probably news of the send in", "wechat.news.send", FT_FRAMENUM, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_news_time, { "Time since the send", "wechat.news.time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_response_in, { "Response in", "wechat.response_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0, NULL, HFILL } },
         { &hf_response_to, { "Response to", "wechat.response_to", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL, HFILL } },
         { &hf_response_time, { "Response time", "wechat.response_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },
@@ -583,6 +844,9 @@ static void register_protocol(void)
         { &hf_synckey_entry, { "Key and value", "wechat.synckey.entry", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_synckey_key, { "Key", "wechat.synckey.key", FT_UINT64, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_synckey_value, { "Value", "wechat.synckey.value", FT_UINT64, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_synckey_delta, { "Growth", "wechat.synckey.delta", FT_INT64, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_synckey_previous, { "SyncKey before in", "wechat.synckey.previous", FT_FRAMENUM, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_synckey_next, { "Next SyncKey in", "wechat.synckey.next", FT_FRAMENUM, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_business, { "Business packet header", "wechat.business", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_business_head_len, { "Header length", "wechat.business.head_len", FT_UINT8, BASE_DEC, NULL, 0xfc, NULL, HFILL } },
         { &hf_business_compression, { "Compression", "wechat.business.compression", FT_UINT8, BASE_DEC, VALS(compressions), 0x03, NULL, HFILL } },
@@ -597,6 +861,9 @@ static void register_protocol(void)
         { &hf_encrypted, { "Encrypted data", "wechat.encrypted", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_undecoded, { "Undecoded data", "wechat.undecoded", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
     };
+    static ei_register_info notes[] = {
+        { &ei_no_response_yet, { "wechat.no_response_yet", PI_SEQUENCE, PI_CHAT, "No response seen, but the capture ends soon after", EXPFILL } },
+    };
     static int *trees[] = {
         &ett_frame, &ett_body, &ett_push_flags, &ett_synckey, &ett_synckey_entry, &ett_business,
     };
@@ -604,6 +871,8 @@ static void register_protocol(void)
     proto = proto_register_protocol("WeChat long link", "WeChat", "wechat");
     proto_register_field_array(proto, fields, array_length(fields));
     proto_register_subtree_array(trees, array_length(trees));
+    expert_register_field_array(expert_register_protocol(proto), notes, array_length(notes));
+    clients = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), hash_address, equal_addresses);
     handle = register_dissector("wechat", dissect, proto);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What is known of some events beyond their main partner, kept aside because most have none of it.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// What a remark says; the comment tells what its value is. "Packet" is the number of the packet that
 /// holds the other frame.
@@ -38,7 +38,7 @@ pub enum Fact {
     Inference,
     /// An acknowledgement of nothing that was seen. No value.
     NoPush,
-    /// The seqid before, where some were left out.
+    /// The seqid behind which some were left out.
     SeqGap,
     /// The seqid before, where the client counts from 1 again.
     SeqRestart,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! How SyncKeys grow from one to the next, on a link and from link to link of an account.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::EventId;
 

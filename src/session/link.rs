@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The pairing of one stream: a long link.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::HashMap;
 
 use super::event::{Event, Tags, grow};
 use super::fact::{Fact, Remarks};
@@ -21,7 +23,7 @@ const INFERRED_ACK: i64 = 5 * SECOND;
 /// News may be the echo of a send that is not older.
 const ECHO: i64 = 10 * SECOND;
 
-/// Notices that wait for their fetch; those beyond are not linked.
+/// Notices that wait for their fetch; older ones are not linked.
 const MOST_NOTICES: usize = 512;
 
 /// Sends that wait for their echo; older ones are not linked.
@@ -40,6 +42,8 @@ struct Fetch {
 struct Counted {
     first: u32,
     last: u32,
+    /// The highest since it began, or began at 1 again.
+    highest: u32,
     /// The event with which it began at 1 again.
     restart: u32,
 }
@@ -71,7 +75,7 @@ pub struct Link {
     /// Pushes and requests that may acknowledge them, both ways.
     inferred: HashMap<u32, u32>,
     /// Notices that nothing has fetched yet, with their selectors.
-    notices: Vec<(u32, u32)>,
+    notices: VecDeque<(u32, u32)>,
     fetches: HashMap<u32, Fetch>,
     /// Sends without an echo so far.
     sends: VecDeque<u32>,
@@ -251,6 +255,8 @@ impl Link {
             self.supersede(before, event);
             if !same {
                 self.remarks.add(event, Fact::SeqInUse, older.op);
+            } else if let Some(fetch) = self.fetches.remove(&before) {
+                self.fetches.insert(event, fetch);
             }
         }
         // A client that counts anew begins at 1; heartbeats and identify repeat their seqids.
@@ -332,22 +338,27 @@ impl Link {
     fn count(&mut self, event: u32, seq: u32, side: usize) {
         let Some(counted) = self.counted.get_mut(side) else { return };
         let Some(before) = *counted else {
-            *counted = Some(Counted { first: seq, last: seq, restart: 0 });
+            *counted = Some(Counted { first: seq, last: seq, highest: seq, restart: 0 });
             if seq != 1 {
                 self.remarks.add(event, Fact::LateStart, 0);
             }
             return;
         };
-        let last = before.last;
-        let restart = if seq == 1 { event } else { before.restart };
-        *counted = Some(Counted { last: seq, restart, ..before });
-        let fact = match seq {
-            1 => Fact::SeqRestart,
-            _ if seq == last || last.checked_add(1) == Some(seq) => return,
-            _ if seq > last => Fact::SeqGap,
-            _ => Fact::SeqBack,
+        let Counted { last, highest, .. } = before;
+        *counted = Some(match seq {
+            1 => Counted { last: 1, highest: 1, restart: event, ..before },
+            _ => Counted { last: seq, highest: highest.max(seq), ..before },
+        });
+        let follows = |other: u32| other.checked_add(1) == Some(seq);
+        let (fact, than) = match seq {
+            1 => (Fact::SeqRestart, last),
+            // What was left out may come late, and then the client goes on where it was.
+            _ if seq == last || follows(last) || follows(highest) => return,
+            _ if seq > highest => (Fact::SeqGap, highest),
+            _ if seq > last => (Fact::SeqGap, last),
+            _ => (Fact::SeqBack, last),
         };
-        self.remarks.add(event, fact, last);
+        self.remarks.add(event, fact, than);
     }
 
     fn acknowledge(&mut self, ack: u32, frame: &Observed<'_>) {
@@ -419,9 +430,10 @@ impl Link {
             (Sync::Notice, Kind::Push) => {
                 self.notice = Some(event);
                 self.news(event, frame.time);
-                if self.notices.len() < MOST_NOTICES {
-                    self.notices.push((event, frame.selector));
+                if self.notices.len() == MOST_NOTICES {
+                    self.notices.pop_front();
                 }
+                self.notices.push_back((event, frame.selector));
             }
             (Sync::Message, Kind::Push) => self.news(event, frame.time),
             (Sync::Send, Kind::Request) => {
@@ -449,15 +461,21 @@ impl Link {
     }
 
     fn fetch(&mut self, event: u32, news: u32) {
-        let (fetched, left): (Vec<_>, Vec<_>) =
-            self.notices.drain(..).partition(|(_, selector)| selector & news != 0);
-        self.notices = left;
-        let notices: Vec<u32> = fetched.into_iter().map(|(notice, _)| notice).collect();
+        let mut notices = Vec::new();
+        self.notices.retain(|(notice, selector)| {
+            let fetched = selector & news != 0;
+            if fetched {
+                notices.push(*notice);
+            }
+            !fetched
+        });
         let Some(first) = notices.first() else { return };
         let since = self.time(*first);
         for notice in &notices {
             self.relate(event, Fact::SyncNotice, *notice, Fact::NoticeSyncIn);
         }
-        self.fetches.insert(event, Fetch { since, notices });
+        // A fetch that is sent again fetches for the first one too.
+        let fetch = self.fetches.entry(event).or_insert(Fetch { since, notices: Vec::new() });
+        fetch.notices.append(&mut notices);
     }
 }

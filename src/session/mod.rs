@@ -19,7 +19,7 @@ mod keys;
 mod link;
 mod newest;
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::framing::Why;
 use crate::operation::{Kind, Meaning, Sync};

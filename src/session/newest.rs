@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The newest request of each seqid.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::NOBODY;
 use super::event::grow;

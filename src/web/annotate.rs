@@ -304,7 +304,12 @@ fn sync_key(report: &mut Report, facts: Facts<'_>, sort: Sort, text: &[u8], at: 
 fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Config) {
     let at = known.body_at();
     match known.form() {
-        Form::Nothing => {}
+        Form::Nothing => {
+            if !known.is_request() && known.call.answer != Answer::Other {
+                let words = format_args!("HTTP passed no body on: it is empty, or was not put together");
+                report.note(WN::NO_BODY, known.head.at.clone(), words);
+            }
+        }
         Form::Json => {
             let look = Look { show_account: config.show_account, facts };
             walk(known.body, at.start, &mut Gist::default(), Some((report, look)));

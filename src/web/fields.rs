@@ -241,6 +241,7 @@ rows! {
         NOT_SHOWN = note(Group::Undecoded, Severity::Note, c"wechat_web.not_shown", c"More members than are shown");
         BAD_POLL = note(Group::Malformed, Severity::Error, c"wechat_web.bad_poll_answer", c"Not the answer of a poll");
         UNDECODED = note(Group::Undecoded, Severity::Chat, c"wechat_web.undecoded", c"A body of another sort than JSON");
+        NO_BODY = note(Group::Undecoded, Severity::Chat, c"wechat_web.no_body", c"An answer without a body");
         WEB_FAILED = note(Group::Malformed, Severity::Error, c"wechat_web.internal_error", c"The dissector failed on this message");
     }
 }

@@ -319,16 +319,22 @@ impl Model {
         if !counts || !ordinary(seq) || from_server || self.rows[at].repeats.is_some() {
             return;
         }
-        let last = self.earlier_same_way(at).find(|(_, row)| row.in_sequence).map(|(_, row)| row.frame.seq);
-        self.rows[at].in_sequence = true;
-        self.rows[at].sequence_note = match last {
+        let before = || self.earlier_same_way(at).filter(|(_, row)| row.in_sequence);
+        let last = before().next().map(|(_, row)| row.frame.seq);
+        // A client that begins at 1 again begins to count anew.
+        let restart = before().find(|(_, row)| row.sequence_note == Some("wechat.seq_restart"));
+        let begin = restart.map_or(0, |(place, _)| place);
+        let highest = before().filter(|(place, _)| *place >= begin).map(|(_, row)| row.frame.seq).max();
+        let note = match last.zip(highest) {
             None if seq == 1 => None,
             None => Some("wechat.late_start"),
             Some(_) if seq == 1 => Some("wechat.seq_restart"),
-            Some(last) if seq == last || seq == last + 1 => None,
-            Some(last) if seq > last => Some("wechat.seq_gap"),
+            Some((last, highest)) if seq == last || seq == last + 1 || seq == highest + 1 => None,
+            Some((last, _)) if seq > last => Some("wechat.seq_gap"),
             Some(_) => Some("wechat.seq_back"),
         };
+        self.rows[at].in_sequence = true;
+        self.rows[at].sequence_note = note;
     }
 
     fn open_requests(&self, at: usize) -> usize {
@@ -443,6 +449,15 @@ impl Model {
         let mut open: Vec<usize> = open.map(|(notice, _)| notice).collect();
         open.reverse();
         open
+    }
+
+    /// The notices of a request and of those that it sends again.
+    fn fetched(&self, request: usize) -> Vec<usize> {
+        let Row { frame, supersedes, notices, .. } = &self.rows[request];
+        let first = supersedes.filter(|older| self.rows[*older].frame.op == frame.op);
+        let mut fetched = first.map_or_else(Vec::new, |older| self.fetched(older));
+        fetched.extend(notices);
+        fetched
     }
 
     fn send_behind(&self, at: usize) -> Option<usize> {
@@ -650,8 +665,8 @@ impl Model {
         for notice in &row.notices {
             facts.number("wechat.sync.notice", self.packet(*notice));
         }
-        let fetched = row.answers.map_or(&[][..], |request| &self.rows[request].notices);
-        for notice in fetched {
+        let fetched = row.answers.map_or_else(Vec::new, |request| self.fetched(request));
+        for notice in &fetched {
             facts.number("wechat.sync.notice", self.packet(*notice));
         }
         if let Some(first) = fetched.first() {
@@ -679,9 +694,9 @@ impl Model {
         for (later, row) in self.rows.iter().enumerate() {
             if row.notices.contains(&at) {
                 facts.number("wechat.notice.sync_in", self.packet(later));
-                if let Some(message) = self.response(later) {
-                    facts.number("wechat.notice.message_in", self.packet(message));
-                }
+            }
+            if row.answers.is_some_and(|request| self.fetched(request).contains(&at)) {
+                facts.number("wechat.notice.message_in", self.packet(later));
             }
             if row.send == Some(at) {
                 facts.number("wechat.send.news_in", self.packet(later));

@@ -16,13 +16,15 @@ pub fn demo() -> Result<()> {
     packages::ensure_installed(&[packages::BUILD])?;
     heading("The plugin");
     let plugin = cargo::build_plugin()?;
-    heading("A sample capture");
-    let capture = generate_sample()?;
+    heading("Sample captures");
+    let capture = generate("wechat.pcap", &["sample"])?;
+    let web_capture = generate("wechat-web.pcap", &["web", "article"])?;
 
     let sandbox = Sandbox::new(&plugin)?;
-    let tshark = Reader { capture: sandbox.add_file(&capture)?, sandbox };
+    let web_copy = sandbox.add_file(&web_capture)?;
+    let mut tshark = Reader { capture: sandbox.add_file(&capture)?, sandbox };
     heading("Every WeChat frame of the sample");
-    print!("{}", tshark.list()?);
+    print!("{}", tshark.list("wechat")?);
 
     let request = tshark.first(r#"wechat.kind == "request" && wechat.op == 237"#)?;
     tshark.show("A request", &request)?;
@@ -31,8 +33,14 @@ pub fn demo() -> Result<()> {
     let push = tshark.first(r#"wechat.kind == "push" && wechat.push.ack_in"#)?;
     tshark.show("A push that is acknowledged", &push)?;
 
+    tshark.capture = web_copy;
+    heading("Every message of the web client's sample");
+    print!("{}", tshark.list("wechat_web")?);
+    let sync = tshark.first("wechat_web.message")?;
+    tshark.show("A sync that brings a message", &sync)?;
+
     heading("Your turn");
-    println!("The sample is {}.", capture.display());
+    println!("The samples are {} and {}.", capture.display(), web_capture.display());
     stage::print_hint(&stage::stage(&plugin)?)
 }
 
@@ -40,13 +48,13 @@ fn heading(text: &str) {
     println!("\n== {text} ==");
 }
 
-fn generate_sample() -> Result<PathBuf> {
+fn generate(name: &str, command: &[&str]) -> Result<PathBuf> {
     let folder = cargo::target_dir()?.join("samples");
     fs::create_dir_all(&folder)?;
-    let capture = folder.join("wechat.pcap");
-    process::run(
-        cargo::cargo("run").args(["--quiet", "--package", "wechat-traffic", "--", "sample"]).arg(&capture),
-    )?;
+    let capture = folder.join(name);
+    let mut generator = cargo::cargo("run");
+    generator.args(["--quiet", "--package", "wechat-traffic", "--"]).args(command);
+    process::run(generator.arg(&capture))?;
     Ok(capture)
 }
 
@@ -57,12 +65,12 @@ struct Reader {
 }
 
 impl Reader {
-    /// One line for each packet that holds WeChat frames.
-    fn list(&self) -> Result<String> {
-        let output = process::output(&mut self.tshark("wechat", &[]))?;
+    /// One line for each packet of a protocol.
+    fn list(&self, protocol: &str) -> Result<String> {
+        let output = process::output(&mut self.tshark(protocol, &[]))?;
         ensure!(
             !output.stdout.is_empty(),
-            "tshark shows no WeChat frame in {}; it said: {}",
+            "tshark shows nothing of {protocol} in {}; it said: {}",
             self.capture.display(),
             String::from_utf8_lossy(&output.stderr).trim()
         );
@@ -80,7 +88,7 @@ impl Reader {
     fn show(&self, what: &str, number: &str) -> Result<()> {
         heading(&format!("{what}: packet {number} in full"));
         let filter = format!("frame.number == {number}");
-        println!("{}", process::stdout(&mut self.tshark(&filter, &["-O", "wechat"]))?.trim_end());
+        println!("{}", process::stdout(&mut self.tshark(&filter, &["-O", "wechat,wechat_web"]))?.trim_end());
         Ok(())
     }
 

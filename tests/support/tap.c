@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * tap.c - somebody else's plugin, which listens to the tap and prints each record. tests/tap.rs builds it.
+ */
+#include "compat.h"
+#include "wechat_dissector.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+extern const char plugin_version[];
+extern const int plugin_want_major, plugin_want_minor;
+void plugin_register(void);
+uint32_t plugin_describe(void);
+
+const char plugin_version[] = "1";
+const int plugin_want_major = WS_MAJOR;
+const int plugin_want_minor = WS_MINOR;
+
+static tap_packet_status print(void *data G_GNUC_UNUSED, packet_info *pinfo G_GNUC_UNUSED,
+                               epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
+{
+    for (const wechat_record *record = first; record != NULL; record = record->next) {
+        if (record->size != sizeof *record || record->version != WECHAT_RECORD_VERSION)
+            continue;
+        printf("record\t%u\t%u\t%s\t%u\t%u\t%" PRId64 "\n", record->packet, record->operation,
+               record->texts + record->name, record->seq, record->partner,
+               record->flags & WECHAT_RECORD_RESPONDS ? record->elapsed : -1);
+    }
+    return TAP_PACKET_DONT_REDRAW;
+}
+
+static void listen(void)
+{
+    static int listener;
+    GString *error = register_tap_listener("wechat", &listener, NULL, 0, NULL, print, NULL, NULL);
+
+    if (error != NULL)
+        g_error("%s", error->str);
+}
+
+void plugin_register(void)
+{
+    static proto_plugin plugin;
+
+    plugin.register_handoff = listen;
+    proto_register_plugin(&plugin);
+}
+
+uint32_t plugin_describe(void)
+{
+    return 1;
+}
