@@ -501,7 +501,7 @@ impl<'a> Capture<'a> {
             op: sent.op,
             seq: sent.seq,
             body_len: offer.lengths[offer.frames.len()] - 16,
-            known: operation::rows(sent.op).next().is_some(),
+            known: !operation::rows(sent.op).is_empty(),
             wants_ack: matches!(sent.body, Body::Push { flags } if flags & PUSH_WANTS_ACK != 0),
             elapsed_ms,
             selector: match sent.body {
@@ -712,7 +712,7 @@ impl Hand {
             op,
             seq,
             body_len: 0,
-            known: operation::rows(op).next().is_some(),
+            known: !operation::rows(op).is_empty(),
             wants_ack: false,
             elapsed_ms: None,
             selector: None,
