@@ -58,6 +58,14 @@ typedef bool ws_bool;
 typedef gboolean ws_bool;
 #endif
 
+/* Handles of one protocol got descriptions of their own, by which tables tell them apart. */
+#if WS_AT_LEAST(3, 5)
+#define described_handle(dissector, proto, description) \
+    create_dissector_handle_with_name_and_description(dissector, proto, NULL, description)
+#else
+#define described_handle(dissector, proto, description) create_dissector_handle(dissector, proto)
+#endif
+
 /* Tap callbacks got a last parameter, follow's filters a first one, its records a time; a group of
  * statistics another name. */
 #if WS_AT_LEAST(3, 5)

@@ -21,6 +21,7 @@
 static const wechat_tables *tables;
 static int proto_helper = -1;
 static int proto_http = -1;
+static int proto_data = -1;
 static dissector_handle_t http_tcp, http_tls, own, tcp_wrapper, tls_wrapper;
 static shared_ports tcp_ports, tls_ports;
 static dissector_table_t alpn_table, media_table;
@@ -143,51 +144,55 @@ static int dissect_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     return around_http(http_tls, tvb, pinfo, tree, data);
 }
 
-/* Whether a stream is ours, of which nobody said that it carries HTTP: from the first call on. */
-static bool is_ours(tvbuff_t *tvb, packet_info *pinfo, void *data)
+static bool begins_with_call(tvbuff_t *tvb)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
-    wechat_segment segment;
-    uint32_t first;
+    const unsigned captured = tvb_captured_length(tvb);
+    wechat_segment segment = { 0 };
 
-    if (!installed || pinfo->flags.in_error_pkt || conversation == NULL)
-        return false;
-    first = GPOINTER_TO_UINT(conversation_get_proto_data(conversation, proto_helper));
-    if (first != 0)
-        return pinfo->num >= first;
-    if (PINFO_FD_VISITED(pinfo))
-        return false;
-    segment = tcp_segment(tvb, pinfo, data);
-    if (!wechat_web_claim(&segment))
-        return false;
-    conversation_add_proto_data(conversation, proto_helper, GUINT_TO_POINTER(pinfo->num));
-    return true;
+    segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
+    segment.captured = captured;
+    return wechat_web_claim(&segment) != 0;
 }
 
+/* A stream that begins with a call is HTTP's, through us, for good. */
 static ws_bool try_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (!is_ours(tvb, pinfo, data))
+    if (!installed || pinfo->flags.in_error_pkt || PINFO_FD_VISITED(pinfo) || !begins_with_call(tvb))
         return false;
-    if (!PINFO_FD_VISITED(pinfo))
-        conversation_set_dissector_from_frame_number(find_conversation_pinfo(pinfo, 0), pinfo->num, tcp_wrapper);
+    conversation_set_dissector_from_frame_number(find_or_create_conversation(pinfo), pinfo->num, tcp_wrapper);
     return around_http(http_tcp, tvb, pinfo, tree, data) > 0;
 }
 
+/* TLS asks for each record anew: what a stream is is remembered from the first call on. */
 static ws_bool try_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    return is_ours(tvb, pinfo, data) && around_http(http_tls, tvb, pinfo, tree, data) > 0;
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    uint32_t first;
+
+    if (!installed || conversation == NULL)
+        return false;
+    first = GPOINTER_TO_UINT(conversation_get_proto_data(conversation, proto_helper));
+    if (first == 0 && !PINFO_FD_VISITED(pinfo) && begins_with_call(tvb)) {
+        first = pinfo->num;
+        conversation_add_proto_data(conversation, proto_helper, GUINT_TO_POINTER(first));
+    }
+    return first != 0 && pinfo->num >= first && around_http(http_tls, tvb, pinfo, tree, data) > 0;
 }
 
 /* ---- bodies ---- */
 
-/* Whether HTTP itself passes a body on: others look up media types too, for parts of a body. */
+/* Whether HTTP itself passes a body on: others look up media types too, for parts of a body. Older versions
+ * leave a layer for each chunk. */
 static bool is_from_http(packet_info *pinfo)
 {
-    wmem_list_frame_t *layer = wmem_list_tail(pinfo->layers);
-
-    while (layer != NULL && shim_is_own_layer(GPOINTER_TO_INT(wmem_list_frame_data(layer))))
-        layer = wmem_list_frame_prev(layer);
-    return layer != NULL && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_http;
+    for (wmem_list_frame_t *layer = wmem_list_tail(pinfo->layers); layer != NULL; layer = wmem_list_frame_prev(layer)) {
+        int proto = GPOINTER_TO_INT(wmem_list_frame_data(layer));
+        if (proto == proto_http)
+            return true;
+        if (proto != proto_data && !shim_is_own_layer(proto))
+            return false;
+    }
+    return false;
 }
 
 static void keep_body(tvbuff_t *tvb, packet_info *pinfo, const char *media)
@@ -329,6 +334,7 @@ void web_register(const wechat_tables *rows)
 
     tables = rows;
     proto_http = proto_get_id_by_filter_name("http");
+    proto_data = proto_get_id_by_filter_name("data");
     if (proto_http != -1)
         name = proto_get_protocol_long_name(find_protocol_by_id(proto_http));
     proto_helper = proto_register_protocol_in_name_only(name, g_strdup_printf("HTTP and %s", row->label),
@@ -338,7 +344,8 @@ void web_register(const wechat_tables *rows)
     tcp_wrapper = create_dissector_handle(dissect_tcp_port, proto_helper);
     tls_wrapper = create_dissector_handle(dissect_tls, proto_helper);
     for (size_t i = 0; i < media_count(); i++)
-        media_wrappers[i] = create_dissector_handle(media_dissectors[i], proto_helper);
+        media_wrappers[i] = described_handle(media_dissectors[i], proto_helper,
+                                             g_strdup_printf("%s and %s", rows->media_types[i], row->label));
     shared_begin(&tcp_ports, "tcp.port", tcp_wrapper);
     shared_begin(&tls_ports, "tls.port", tls_wrapper);
 }

@@ -121,15 +121,11 @@ impl Begun {
     }
 }
 
-/// What stands for an object and a list that are passed over.
-const OBJECT: &str = "{…}";
-const LIST: &str = "[…]";
-
-/// Something that nobody knows, and that is passed over as a whole.
+/// A list or an object that nobody knows, or knows as something else, and that is passed over as a whole.
 struct Unknown {
     start: usize,
     depth: usize,
-    words: &'static str,
+    kind: &'static str,
 }
 
 /// A walk.
@@ -199,11 +195,14 @@ impl<'a> Walk<'a, '_> {
                 Token::End => unknown.depth = unknown.depth.saturating_sub(1),
                 _ => {}
             }
-            let Unknown { depth, start, words } = *unknown;
+            let (depth, start) = (unknown.depth, unknown.start);
+            let kind = unknown.kind;
             if depth == 0 {
                 self.unknown = None;
                 let pending = self.pending.take();
-                self.stranger(pending.as_ref(), &Value::Other(words), start..at.end);
+                let whole = start..at.end;
+                self.member(pending.as_ref(), &Value::Other("{…}"), whole.clone());
+                self.note_type(pending.as_ref(), kind, whole);
             }
             return self.measure(depth, at);
         }
@@ -244,13 +243,12 @@ impl<'a> Walk<'a, '_> {
     /// What a value is a value of: the member whose name stands before it.
     fn open(&mut self, at: Range<usize>, object: bool) {
         self.measure(0, at.clone());
-        let words = if object { OBJECT } else { LIST };
-        let unknown = Unknown { start: at.start, depth: 1, words };
+        let kind = if object { "an object" } else { "a list" };
         let Some(top) = self.levels.last_mut() else {
             if object {
                 return self.push(Begun::object(ROOT, W::BODY), at.start);
             }
-            self.unknown = Some(unknown);
+            self.unknown = Some(Unknown { start: at.start, depth: 1, kind });
             return;
         };
         if let Some(entry) = top.entries {
@@ -281,7 +279,7 @@ impl<'a> Walk<'a, '_> {
                 return self.push(Begun { name, ..begun }, at.start);
             }
         }
-        self.unknown = Some(unknown);
+        self.unknown = Some(Unknown { start: at.start, depth: 1, kind });
     }
 
     fn push(&mut self, begun: Begun, start: usize) {
@@ -320,32 +318,32 @@ impl<'a> Walk<'a, '_> {
             top.count = top.count.saturating_add(1);
         }
         let Some(member) = pending.as_ref().and_then(|pending| pending.member) else {
-            return self.stranger(pending.as_ref(), &value, at);
+            self.member(pending.as_ref(), &value, at.clone());
+            return self.note_type(pending.as_ref(), kind_of(&value), at);
         };
         let inner = match value {
             // Without the quotes.
             Value::Text(_) => at.start.saturating_add(1)..at.end.saturating_sub(1).max(at.start),
             _ => at.clone(),
         };
-        if !self.known(member, &value, inner) {
-            self.stranger(pending.as_ref(), &value, at);
+        if !self.known(member, &value, inner.clone()) {
+            self.member(pending.as_ref(), &value, at);
+            // Nothing is no other type.
+            if !matches!(value, Value::Other("null")) {
+                self.note_type(pending.as_ref(), kind_of(&value), inner);
+            }
         }
     }
 
-    /// Shows a value that no member takes, and notes it where another sort of value is expected.
-    fn stranger(&mut self, pending: Option<&Pending<'a>>, value: &Value<'_>, at: Range<usize>) {
-        self.member(pending, value, at.clone());
-        let is = kind_of(value);
-        match (pending, pending.and_then(|pending| pending.member)) {
-            // Nothing is no other type.
-            _ if matches!(value, Value::Other("null")) && !self.levels.is_empty() => {}
-            (_, Some(member)) => {
-                let words = format_args!("{} is {is}, not {}", member.name, expected(member));
-                self.note(WN::WRONG_TYPE, at, words);
-            }
-            (None, None) => self.note(WN::WRONG_TYPE, at, format_args!("{is} stands where an object should")),
-            (Some(_), None) => {}
-        }
+    /// Notes a value of another type than expected: of a member, an entry of a list, or the whole body.
+    fn note_type(&mut self, pending: Option<&Pending<'a>>, kind: &str, at: Range<usize>) {
+        let (name, expected) = match pending {
+            Some(Pending { member: Some(member), .. }) => (member.name, expected(member)),
+            Some(_) => return,
+            None if self.levels.is_empty() => ("the body", "an object"),
+            None => ("an entry", "an object"),
+        };
+        self.note(WN::WRONG_TYPE, at, format_args!("{name} is {kind}, {expected} is expected"));
     }
 
     /// Shows a member that has no field, or whose value does not fit it.
@@ -356,7 +354,7 @@ impl<'a> Walk<'a, '_> {
         let whole = pending.map_or(at.start, |pending| pending.at.start)..at.end;
         let name = pending.map_or("", |pending| &pending.name);
         let colon = if pending.is_some() { ": " } else { "" };
-        let hides = !look.show_account && pending.is_some_and(Pending::is_secret);
+        let hides = !look.show_account && pending.is_some_and(|pending| pending.is_secret());
         let words = match value {
             Value::Text(text) | Value::Number(text) if hides => Cow::Owned(Secret::of(text).to_string()),
             _ => Cow::Borrowed(value.words()),
@@ -538,7 +536,7 @@ impl<'a> Walk<'a, '_> {
     fn close_all(&mut self, end: usize) {
         if let Some(unknown) = self.unknown.take() {
             let pending = self.pending.take();
-            self.member(pending.as_ref(), &Value::Other(unknown.words), unknown.start..end);
+            self.member(pending.as_ref(), &Value::Other("{…"), unknown.start..end);
         }
         while !self.levels.is_empty() {
             // A list that is cut short is not blamed for its count.
@@ -644,8 +642,6 @@ fn kind_of(value: &Value<'_>) -> &'static str {
     match value {
         Value::Text(_) => "a text",
         Value::Number(_) => "a number",
-        Value::Other(OBJECT) => "an object",
-        Value::Other(LIST) => "a list",
         Value::Other(words) => words,
     }
 }
@@ -656,7 +652,7 @@ fn expected(member: &Member) -> &'static str {
         Take::Object(..) | Take::SyncKey(_) => "an object",
         Take::List(..) => "a list",
         Take::Seconds(_) | Take::Milliseconds(_) => "a time",
-        _ => "a whole number in its range",
+        _ => "a whole number that fits",
     }
 }
 

@@ -151,17 +151,105 @@ pub const ATTACKS: &[Attack] = &[
             ]
         },
     },
+    Attack {
+        name: "json-nested",
+        about: "answers of syncs that are lists in lists, as deep as they are long",
+        connections: false,
+        turn: |maker| maker.sync("[".repeat(64 * 1024)),
+    },
+    Attack {
+        name: "json-members",
+        about: "answers of syncs with members that nobody knows",
+        connections: false,
+        turn: |maker| maker.sync(format!("{{{}}}", list(4096, |n| format!("\"x{n}\":{{\"y\":[{n}]}}")))),
+    },
+    Attack {
+        name: "json-messages",
+        about: "answers of syncs with messages that never come again",
+        connections: false,
+        turn: |maker| {
+            let first = maker.take_numbers(1024);
+            let message = |n| format!("{{\"MsgId\":\"{}\",\"MsgType\":{}}}", first + n, n % 64);
+            maker.sync(format!("{{\"AddMsgList\":[{}]}}", list(1024, message)))
+        },
+    },
+    Attack {
+        name: "json-texts",
+        about: "answers of syncs with texts that JSON does not allow",
+        connections: false,
+        turn: |maker| {
+            let text = "\\u00e9\\q\u{1}\\ud83d".repeat(8);
+            let message = |_| format!("{{\"Content\":\"{text}\"}}");
+            maker.sync(format!("{{\"AddMsgList\":[{}]}}", list(1024, message)))
+        },
+    },
+    Attack {
+        name: "json-synckeys",
+        about: "answers of syncs with SyncKeys of thousands of keys that all grow",
+        connections: false,
+        turn: |maker| {
+            let first = maker.take_numbers(4096);
+            let entry = |n| format!("{{\"Key\":{n},\"Val\":{}}}", first + n);
+            maker.sync(format!("{{\"SyncKey\":{{\"Count\":4096,\"List\":[{}]}}}}", list(4096, entry)))
+        },
+    },
+    Attack {
+        name: "polls",
+        about: "polls that announce what nobody fetches, with SyncKeys that grow",
+        connections: false,
+        turn: |maker| {
+            let value = maker.take_numbers(1);
+            let keys: Vec<String> = (1..250).map(|key| format!("{key}_{}", value + key)).collect();
+            let target = format!("synccheck?sid=x&synckey={}", keys.join("%7C"));
+            let answer = "window.synccheck={retcode:\"0\",selector:\"2\"}";
+            maker.call("GET", &target, "", answer)
+        },
+    },
 ];
+
+/// Entries of a list, apart by commas.
+fn list(count: u64, entry: impl Fn(u64) -> String) -> String {
+    (0..count).map(entry).collect::<Vec<_>>().join(",")
+}
 
 /// What attacks are made from.
 struct Maker {
     account: Account,
     rng: ChaCha8Rng,
+    /// Numbers that were given out.
+    numbers: u64,
 }
 
 impl Maker {
     fn frames(&mut self, count: usize, frame: impl Fn(&mut Self) -> Pdu) -> Vec<u8> {
         (0..count).flat_map(|_| frame(self).encode()).collect()
+    }
+
+    fn take_numbers(&mut self, count: u64) -> u64 {
+        self.numbers += count;
+        self.numbers - count
+    }
+
+    /// A sync of the web client with this answer.
+    fn sync(&mut self, answer: String) -> Vec<Burst> {
+        self.call("POST", "webwxsync?sid=x", "{\"BaseRequest\":{\"Sid\":\"x\"}}", &answer)
+    }
+
+    /// A call of the web client.
+    fn call(&mut self, method: &str, target: &str, body: &str, answer: &str) -> Vec<Burst> {
+        let request = format!(
+            "{method} /cgi-bin/mmwebwx-bin/{target} HTTP/1.1\r\nHost: wx.qq.com\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let response = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{answer}",
+            answer.len()
+        );
+        vec![
+            (ClientToServer, request.into_bytes(), Segmentation::Mss),
+            (ServerToClient, response.into_bytes(), Segmentation::Mss),
+        ]
     }
 
     fn headers(&mut self, count: usize) -> Vec<u8> {
@@ -175,7 +263,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Writes an attack with at least this many bytes of payload; returns how many there are.
 pub fn write(out: impl Write, attack: &Attack, bytes: u64, seed: u64) -> io::Result<u64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut maker = Maker { account: Account::new(&mut rng), rng };
+    let mut maker = Maker { account: Account::new(&mut rng), rng, numbers: 1 };
     let mut writer = Writer::new(out, None)?;
     let (mut now, mut written, mut port) = (Duration::ZERO, 0, 20_000);
     let mut flow = begin(port, &mut maker.rng, now);

@@ -20,8 +20,8 @@ const ALLOWED: f64 = 2.0;
 /// A time below this says nothing: tshark's own start varies as much.
 const SMALLEST: f64 = 0.01;
 
-/// In two passes, so that later visits are in it; the filter asks for values.
-const MODE: [&str; 3] = ["-2", "-Y", "wechat.seq == 4711"];
+/// In two passes, so that later visits are in it; the filter asks for values of both protocols.
+const MODE: [&str; 3] = ["-2", "-Y", "wechat.seq == 4711 || wechat_web.session == 4711"];
 
 pub fn run(arguments: &[String]) -> Result<()> {
     let (most, names) = match arguments {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
-use wechat_traffic::{adversarial, case, fault, sample};
+use wechat_traffic::{adversarial, case, fault, sample, web};
 use xtask::sandbox::Sandbox;
 use xtask::{cargo, process};
 
@@ -39,11 +39,15 @@ const POLL: Duration = Duration::from_millis(5);
 /// Bytes of each adversarial capture.
 const ATTACK: u64 = 50_000;
 
+/// Of the web client's cases that may be of any size: entries, levels or cuts.
+const WEB_SIZE: usize = 100;
+
 /// What a dissector's bug looks like in what tshark prints.
-const BUGS: [&str; 6] = [
+const BUGS: [&str; 7] = [
     "Dissector bug",
     "[Malformed Packet: WeChat",
     "the dissector failed on this frame",
+    "the dissector failed on this message",
     "panicked at",
     "AddressSanitizer",
     "runtime error:",
@@ -262,7 +266,8 @@ impl std::fmt::Display for Mutation<'_> {
     }
 }
 
-/// The sample, every case, fault and attack of the generator, and a piece of the large capture.
+/// The sample, every case, fault and attack of the generator, the web client's cases, and a piece of the large
+/// capture.
 fn originals(sandbox: &Sandbox) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     let mut add = |name: &str, capture: &Capture| -> Result<()> {
@@ -281,6 +286,13 @@ fn originals(sandbox: &Sandbox) -> Result<Vec<PathBuf>> {
     for attack in adversarial::ATTACKS {
         let path = sandbox.path().join(format!("attack-{}.pcap", attack.name));
         adversarial::write(BufWriter::new(File::create(&path)?), attack, ATTACK, 1)?;
+        paths.push(path);
+    }
+    for case in web::case::cases() {
+        let (dialogue, mut rng) = case.dialogue(1, Some(WEB_SIZE));
+        let carried = web::carrier::carry(&dialogue, case.carrier, web::carrier::HTTP, None, &mut rng)?;
+        let path = sandbox.path().join(format!("web-{}.pcap", case.name));
+        carried.capture.write_pcap(BufWriter::new(File::create(&path)?))?;
         paths.push(path);
     }
     let path = sandbox.path().join("bench.pcap");
