@@ -11,12 +11,16 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
+use wechat_dissector::fields::Type;
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::query::decoded;
 use wechat_traffic::capture::BASE_TIME;
+use wechat_traffic::sample;
 use wechat_traffic::web::carrier::{HTTP, carry};
 use wechat_traffic::web::case;
 use wechat_traffic::web::dialogue::{Call, Dialogue};
@@ -52,11 +56,12 @@ struct Way {
     port: u16,
     tls: Option<Version>,
     size: Option<usize>,
+    options: &'static [&'static str],
 }
 
-const PLAIN: Way = Way { port: HTTP, tls: None, size: None };
-const TLS13: Way = Way { port: HTTPS, tls: Some(Version::Tls13), size: None };
-const TLS12: Way = Way { port: HTTPS, tls: Some(Version::Tls12), size: None };
+const PLAIN: Way = Way { port: HTTP, tls: None, size: None, options: &[] };
+const TLS13: Way = Way { port: HTTPS, tls: Some(Version::Tls13), ..PLAIN };
+const TLS12: Way = Way { port: HTTPS, tls: Some(Version::Tls12), ..PLAIN };
 
 fn show(name: &str, way: Way) -> Shown {
     let case = case::find(name).unwrap_or_else(|| panic!("no case {name}"));
@@ -64,7 +69,7 @@ fn show(name: &str, way: Way) -> Shown {
     let tls = way.tls.map(|version| Tls::new(version, &mut rng).expect("TLS"));
     let carried = carry(&dialogue, case.carrier, way.port, tls.as_ref(), &mut rng).expect("a capture");
     let rows = truth::rows(&dialogue, &carried).expect("the truth");
-    let mut opened = open(&carried.capture);
+    let mut opened = open(&carried.capture).with(way.options);
     let keys = tls.map(|tls| {
         let file = NamedTempFile::new().expect("a file for the keys");
         fs::write(file.path(), tls.key_log()).expect("the keys are written");
@@ -719,15 +724,18 @@ fn assert_truth(name: &str, way: Way) {
                 assert_eq!(words("message.id"), facts.messages, "{name}, packet {packet}");
             }
             assert_eq!(link("poll.fetch_in"), facts.fetch);
-            let announces = facts.retcode == Some(0) && facts.selector.is_some_and(|selector| selector != 0);
-            assert_eq!(
-                one("poll.unfetched").is_some(),
-                announces && facts.fetch.is_none(),
-                "packet {packet}"
-            );
-            let missing = words("no_fetch").len() + words("no_fetch_yet").len();
-            assert_eq!(missing, usize::from(announces && facts.fetch.is_none()));
-            if facts.bad.is_none() && !name.starts_with("bad-") {
+            if facts.bad.is_none() {
+                let announces =
+                    facts.retcode == Some(0) && facts.selector.is_some_and(|selector| selector != 0);
+                assert_eq!(
+                    one("poll.unfetched").is_some(),
+                    announces && facts.fetch.is_none(),
+                    "packet {packet}"
+                );
+                let missing = words("no_fetch").len() + words("no_fetch_yet").len();
+                assert_eq!(missing, usize::from(announces && facts.fetch.is_none()));
+            }
+            if !name.starts_with("bad-") {
                 assert_eq!(words("message.again_of").len(), facts.again.len(), "{name}, packet {packet}");
             }
             if facts.sent.is_some() {
@@ -739,7 +747,8 @@ fn assert_truth(name: &str, way: Way) {
             assert!(words("send.local_id").iter().all(|id| Some(id) == facts.local_id.as_ref()));
             assert!(!words("send.local_id").is_empty());
         }
-        if let (Some(uin), None) = (facts.uin, &facts.bad) {
+        // What is wrong of the others' SyncKeys nobody has written down.
+        if let (Some(uin), false) = (facts.uin, name.starts_with("bad-")) {
             let newest = newest.entry(uin).or_default();
             let compared: [(usize, &[usize], &str, &Vec<(u32, u32)>); 3] = match is_request {
                 true if poll => [(0, &[0, 2, 1], "synckey", &facts.asked_key); 3],
@@ -789,4 +798,382 @@ fn what_is_shown_of_every_session_is_what_was_said() {
     for (name, way) in [("session", TLS13), ("session-mixed", TLS12), ("two-sessions", TLS13)] {
         assert_truth(name, way);
     }
+}
+
+// ---- ways to HTTP ----
+
+#[test]
+fn every_way_to_http_leads_to_the_web_client() {
+    let on = |port, options| Way { port, options, ..PLAIN };
+    let inside = |port, options| Way { port, options, ..TLS13 };
+    for way in [
+        // Nobody owns these ports: heuristics.
+        on(8000, &[]),
+        inside(8443, &[]),
+        on(8000, &["-d", "tcp.port==8000,http"]),
+        on(8000, &["-o", "http.tcp.port:8000"]),
+        inside(8443, &["-o", "http.tls.port:8443"]),
+        inside(8443, &["-d", "tls.port==8443,http"]),
+        // The long link's ports.
+        on(8080, &[]),
+        on(443, &[]),
+        on(8080, &["-o", "wechat.tcp.port:"]),
+        on(80, &["--disable-protocol", "wechat"]),
+        inside(443, &["--disable-protocol", "wechat"]),
+        on(80, &["-o", "http.tcp.port:80,8000"]),
+        on(80, &["-o", "tcp.try_heuristic_first:TRUE"]),
+        on(80, &["-o", "wechat.try_any_port:TRUE"]),
+    ] {
+        assert_truth("two-sessions", way);
+    }
+}
+
+#[test]
+fn without_keys_and_without_http_there_is_nothing_to_see() {
+    let shown = show("article", TLS13);
+    let without = |options: &[&str]| shown.opened.with(options).packets("wechat_web").len();
+    assert_eq!(without(&[]), 6);
+    assert_eq!(without(&["-o", "tls.keylog_file:"]), 0);
+    assert_eq!(without(&["--disable-protocol", "http"]), 0);
+    assert_eq!(without(&["--disable-protocol", "wechat_web"]), 0);
+    assert_eq!(
+        show("article", PLAIN).opened.with(&["-d", "tcp.port==80,data"]).packets("wechat_web").len(),
+        0
+    );
+}
+
+#[test]
+fn without_the_web_client_the_long_link_is_as_it_was() {
+    let opened = open(&sample::capture(1));
+    let frames = opened.frames();
+    assert!(frames.len() > 50);
+    assert_eq!(opened.with(&["--disable-protocol", "wechat_web"]).frames(), frames);
+}
+
+#[test]
+fn http_that_is_somebody_elses_is_not_claimed() {
+    for way in [PLAIN, TLS13, Way { port: 8000, ..PLAIN }, Way { port: 8443, ..TLS12 }] {
+        let shown = show("foreign", way);
+        assert!(shown.opened.packets("http").len() >= 20);
+        for passes in [&[][..], TWO_PASSES] {
+            assert!(shown.layers(passes).is_empty());
+        }
+    }
+}
+
+#[test]
+fn calls_in_other_words_are_known() {
+    for way in [PLAIN, TLS13] {
+        let shown = show("spellings", way);
+        let layers = shown.layers(TWO_PASSES);
+        assert!(
+            shown.ours().all(|row| layers.contains_key(&row.request) && layers.contains_key(&row.response))
+        );
+        // Another host is known, and said to be another.
+        let sync = shown.calls().find(|(_, row)| row.facts.call == "webwxsync").expect("a sync");
+        assert_eq!(value(&layers[&sync.1.request], "host.known").as_deref(), Some("0"));
+    }
+}
+
+// ---- one pass, two passes, links ----
+
+/// Fields that lie ahead of a message.
+const AHEAD: [&str; 9] = [
+    "response_in",
+    "poll.fetch_in",
+    "poll.unfetched",
+    "message.again_in",
+    "message.send",
+    "send.sync_in",
+    "synckey.next",
+    "no_fetch",
+    "no_fetch_yet",
+];
+
+/// All fields of a layer and their values, without words that stand for secrets: those differ between runs.
+fn all_values(part: &Value, found: &mut Vec<(String, String)>) {
+    let Value::Object(members) = part else { return };
+    for (name, value) in members {
+        for value in value.as_array().unwrap_or(&vec![value.clone()]) {
+            match value {
+                Value::String(text) if text.starts_with('#') => found.push((name.clone(), "#".to_owned())),
+                Value::String(text) => found.push((name.clone(), text.clone())),
+                part => all_values(part, found),
+            }
+        }
+    }
+}
+
+#[test]
+fn two_passes_add_what_lies_ahead_and_change_nothing_else() {
+    for (name, way) in
+        [("session", PLAIN), ("two-sessions", PLAIN), ("session", TLS13), ("bad-duplicates", PLAIN)]
+    {
+        let shown = show(name, way);
+        let [first, second] = [&[], TWO_PASSES].map(|passes| {
+            let layers = shown.layers(passes);
+            layers
+                .into_iter()
+                .map(|(packet, layer)| {
+                    let mut found = Vec::new();
+                    all_values(&Value::Object(layer), &mut found);
+                    (packet, found)
+                })
+                .collect::<BTreeMap<_, _>>()
+        });
+        let is_ahead = |name: &str| {
+            let name = name.trim_start_matches("wechat_web.");
+            AHEAD.contains(&name) || name.starts_with("_ws.expert")
+        };
+        let mut added = 0;
+        for (packet, later) in second {
+            let mut rest = first[&packet].clone();
+            for (field, value) in later {
+                match rest.iter().position(|known| *known == (field.clone(), value.clone())) {
+                    Some(place) => drop(rest.remove(place)),
+                    None => {
+                        assert!(is_ahead(&field), "{name}, packet {packet}: {field} = {value}");
+                        added += 1;
+                    }
+                }
+            }
+            rest.retain(|(field, _)| !is_ahead(field));
+            assert!(rest.is_empty(), "{name}, packet {packet}: {rest:?} only in the first pass");
+        }
+        assert!(added > 10, "{name}");
+    }
+}
+
+#[test]
+fn every_link_has_its_counterpart() {
+    const PAIRS: [(&str, &str); 5] = [
+        ("response_in", "response_to"),
+        ("poll.fetch_in", "fetch.poll"),
+        ("send.sync_in", "message.send"),
+        ("message.again_in", "message.again_of"),
+        ("synckey.next", "synckey.previous"),
+    ];
+    let named: BTreeSet<&str> = PAIRS.iter().flat_map(|(ahead, behind)| [*ahead, *behind]).collect();
+    let is_link = |ty| matches!(ty, Type::Packet | Type::RequestPacket | Type::ResponsePacket);
+    let links = WEB_FIELDS.iter().filter(|row| is_link(row.ty)).map(|row| row.filter.to_str().unwrap());
+    assert!(links.map(|name| name.trim_start_matches("wechat_web.")).collect::<BTreeSet<_>>() == named);
+
+    for (name, way) in [("session", PLAIN), ("two-sessions", TLS13), ("bad-counts", PLAIN)] {
+        let layers = show(name, way).layers(TWO_PASSES);
+        let links = |field: &str| -> BTreeSet<(usize, usize)> {
+            let of = |(packet, layer): (&usize, &Map<String, Value>)| {
+                let found = values(&Value::Object(layer.clone()), field);
+                found.into_iter().map(|to| (*packet, number(&to))).collect::<Vec<_>>()
+            };
+            layers.iter().flat_map(of).collect()
+        };
+        for (ahead, behind) in PAIRS {
+            let (forward, backward) = (links(ahead), links(behind));
+            assert!(!forward.is_empty() || name != "session", "{name}: no {ahead}");
+            let back: BTreeSet<(usize, usize)> = backward.iter().map(|(from, to)| (*to, *from)).collect();
+            if ahead == "message.again_in" {
+                // From one to the next; back always to the first.
+                assert_eq!(forward.len(), backward.len(), "{name}");
+                let first = back.iter().map(|(first, _)| first).collect::<BTreeSet<_>>();
+                assert!(first.iter().all(|first| forward.iter().any(|(from, _)| from == *first)), "{name}");
+            } else {
+                assert_eq!(forward, back, "{name}: {ahead} and {behind}");
+            }
+        }
+    }
+}
+
+// ---- secrets ----
+
+/// Everything in a dialogue that is secret, as it is and as the wire has it.
+fn secrets(dialogue: &Dialogue) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for call in &dialogue.calls {
+        let query = call.request.target.split_once('?').map_or("", |(_, query)| query);
+        for (name, value) in query.split('&').filter_map(|parameter| parameter.split_once('=')) {
+            if ["sid", "skey", "pass_ticket", "uin", "ticket", "uuid"].contains(&name) {
+                found.insert(value.to_owned());
+                found.insert(decoded(value.as_bytes()).into_owned());
+            }
+        }
+        for body in [&call.request.body, &call.response.body] {
+            let Ok(body) = serde_json::from_slice::<Value>(body) else { continue };
+            let base = &body["BaseRequest"];
+            for value in [&base["Uin"], &base["Sid"], &base["Skey"], &body["SKey"], &body["User"]["Uin"]] {
+                match value {
+                    Value::String(text) => found.insert(text.clone()),
+                    Value::Number(number) => found.insert(number.to_string()),
+                    _ => false,
+                };
+            }
+        }
+    }
+    found.remove("");
+    assert!(found.len() >= 6, "{found:?}");
+    found
+}
+
+/// Every text and every value of ours in a capture.
+fn own_words(opened: &Opened) -> String {
+    let fields = WEB_FIELDS.iter().map(|row| row.filter).chain(WEB_NOTES.iter().map(|row| row.filter));
+    let fields: Vec<&str> = fields.map(|filter| filter.to_str().unwrap()).collect();
+    let mut words = opened.values("wechat_web", &fields).join("\n");
+    for (_, info) in infos(opened) {
+        words.push_str(info.split(" | ").next().unwrap_or_default());
+        words.push('\n');
+    }
+    let mut ours = false;
+    for line in opened.text(&["-2", "-V", "-Y", "wechat_web"]).lines() {
+        if !line.starts_with(' ') {
+            ours = line.starts_with("WeChat web client");
+        }
+        if ours {
+            words.push_str(line);
+            words.push('\n');
+        }
+    }
+    words
+}
+
+#[test]
+fn secrets_are_in_no_word_of_ours_unless_asked_for() {
+    for (name, way) in
+        [("session", PLAIN), ("session", TLS13), ("spellings", PLAIN), ("article-gzip-chunked", PLAIN)]
+    {
+        let shown = show(name, way);
+        let hidden = own_words(&shown.opened);
+        assert!(hidden.contains("WeChat web client, webwxsync response"));
+        let open = own_words(&shown.opened.with(&["-o", "wechat.show_account:TRUE"]));
+        let mut seen = 0;
+        for secret in secrets(&shown.dialogue) {
+            assert!(!hidden.contains(&secret), "{name} shows {secret}");
+            seen += usize::from(open.contains(&secret));
+        }
+        assert!(seen >= 3, "{name}: show_account shows {seen} secrets");
+    }
+}
+
+/// Equal secrets have equal words, and different ones have different words.
+#[test]
+fn words_for_secrets_tell_them_apart() {
+    let shown = show("two-sessions", PLAIN);
+    let layers = shown.layers(&[]);
+    for (parameter, field) in [("sid", "sid"), ("skey", "skey"), ("uin", "account")] {
+        let mut words: HashMap<String, String> = HashMap::new();
+        for (call, row) in shown.calls().filter(|(_, row)| row.facts.call == "synccheck") {
+            let given = call
+                .request
+                .target
+                .split(['?', '&'])
+                .find_map(|part| part.strip_prefix(parameter)?.strip_prefix('='));
+            let given = given.expect("a parameter").to_owned();
+            let word = value(&layers[&row.request], field).expect("a word");
+            assert_eq!(words.entry(given).or_insert_with(|| word.clone()), &word);
+        }
+        let distinct: HashSet<&String> = words.values().collect();
+        assert_eq!((words.len(), distinct.len()), (2, 2), "{parameter}");
+    }
+}
+
+#[test]
+fn filters_find_secrets_only_by_their_words() {
+    let shown = show("article", PLAIN);
+    let secrets = secrets(&shown.dialogue);
+    for field in ["sid", "skey", "pass_ticket", "account"] {
+        for secret in &secrets {
+            let filter = format!("wechat_web.{field} == \"{secret}\"");
+            assert!(shown.opened.packets(&filter).is_empty(), "{filter}");
+        }
+    }
+    let open = shown.opened.with(&["-o", "wechat.show_account:TRUE"]);
+    let uin = shown.rows[0].facts.uin.expect("an account");
+    assert_eq!(open.packets(&format!("wechat_web.uin == {uin}")).len(), 3);
+    assert!(shown.opened.packets("wechat_web.uin").is_empty());
+}
+
+// ---- bad input ----
+
+/// How often each note of ours stands in a golden file.
+fn golden_notes(name: &str) -> BTreeMap<String, usize> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));
+    let mut notes = BTreeMap::new();
+    for line in fs::read_to_string(file).expect("a golden file").lines() {
+        if let Some((_, note)) = line.split_once(" ! ") {
+            let name = note.split(':').next().expect("a name").to_owned();
+            *notes.entry(name).or_default() += 1;
+        }
+    }
+    assert!(!notes.is_empty(), "{name}");
+    notes
+}
+
+/// The golden files name the bytes to blame; tshark shows the same notes, and what is good around them.
+#[test]
+fn bad_input_is_noted_and_the_rest_stays_visible() {
+    for (name, size) in [
+        ("bad-cut", Some(12)),
+        ("bad-types", None),
+        ("bad-deep", None),
+        ("bad-duplicates", None),
+        ("bad-utf8", None),
+        ("bad-synckey", Some(300)),
+        ("bad-counts", None),
+        ("bad-no-json", None),
+        ("bad-synccheck", None),
+        ("bad-huge-text", None),
+    ] {
+        let way = Way { size, ..PLAIN };
+        assert_truth(name, way);
+        let shown = show(name, way);
+        let layers = shown.layers(TWO_PASSES);
+        let mut notes: BTreeMap<String, usize> = BTreeMap::new();
+        for row in WEB_NOTES {
+            let filter = row.filter.to_str().unwrap();
+            let field = filter.trim_start_matches("wechat_web.");
+            let count = layers.values().map(|layer| values(&Value::Object(layer.clone()), field).len()).sum();
+            if count > 0 {
+                notes.insert(filter.to_owned(), count);
+            }
+        }
+        if name != "bad-huge-text" {
+            assert_eq!(notes, golden_notes(&format!("web_{}", name.replace('-', "_"))), "{name}");
+        }
+        // The poll and the sync behind all that are whole.
+        let rows: Vec<&Row> = shown.rows.iter().filter(|row| row.facts.bad.is_none()).collect();
+        let [.., poll, sync, last] = &rows[..] else { panic!("{name}: too few calls") };
+        assert_eq!(poll.facts.fetch, Some(sync.request));
+        let message = value(&layers[&sync.response], "message.content");
+        assert_eq!(message.as_deref(), Some("All is well again."), "{name}");
+        assert_eq!(value(&layers[&last.response], "selector").as_deref(), Some("0x00000000"));
+
+        let text = shown.opened.text(&["-2", "-V"]);
+        assert!(!text.contains("Dissector bug") && !text.contains("Malformed Packet"), "{name}");
+    }
+}
+
+/// Lists that are twice as long are shown no longer, and cost no more items.
+#[test]
+fn huge_lists_are_shown_in_part() {
+    let items = |size| {
+        let shown = show("bad-huge-list", Way { size: Some(size), ..PLAIN });
+        let text = shown.opened.text(&["-V", "-Y", "wechat_web.not_shown"]);
+        let mut counts = Vec::new();
+        let mut ours = false;
+        for line in text.lines() {
+            if !line.starts_with(' ') {
+                ours = line.starts_with("WeChat web client");
+                if ours {
+                    counts.push(0);
+                }
+            }
+            if ours {
+                *counts.last_mut().expect("a layer") += 1;
+            }
+        }
+        counts
+    };
+    let (some, twice) = (items(30_000), items(60_000));
+    // Bits and notes of members come on top.
+    assert!(some.iter().all(|count| (20_000..30_000).contains(count)), "{some:?}");
+    assert!(some.len() >= 3 && some == twice, "{some:?}, {twice:?}");
 }
