@@ -28,7 +28,7 @@ fn main() {
         report(&format!("state {name}"), &stream, |stream| dissect(stream, nothing));
         let info = Wanted { columns: true, ..nothing };
         report(&format!("info {name}"), &stream, |stream| dissect(stream, info));
-        let all = Wanted { columns: true, items: true, labels: true, record: true };
+        let all = Wanted::ALL;
         report(&format!("items {name}"), &stream, |stream| dissect(stream, all));
     }
 }

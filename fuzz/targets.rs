@@ -10,7 +10,7 @@ use std::ptr;
 use wechat_dissector::config::Config;
 use wechat_dissector::dissector::{Dissector, Segment, Step};
 use wechat_dissector::ffi;
-use wechat_dissector::fields::{FIELDS, NOTES, P, PREFERENCES};
+use wechat_dissector::fields::{FIELDS, FieldSet, NOTES, P, PREFERENCES};
 use wechat_dissector::framing::{Lane, Verdict, View};
 use wechat_dissector::report::{Item, ItemKind, Report, Wanted};
 use wechat_dissector::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS};
@@ -50,7 +50,7 @@ pub const OPERATIONS: [u32; 18] = [
     4711,
 ];
 
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
+const ALL: Wanted = Wanted::ALL;
 
 /// A segment of the client's, with no bytes yet.
 const SEGMENT: Segment<'_> = Segment {
@@ -545,6 +545,9 @@ fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
 
 const ADDRESSES: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
+/// Every other field.
+static SOME_FIELDS: [u64; FieldSet::WORDS] = [0x5555_5555_5555_5555; FieldSet::WORDS];
+
 /// A segment whose bytes are those of the input, so that reading beyond them is seen.
 fn segment(input: &mut Input<'_>) -> ffi::wechat_segment {
     let (flags, wanted) = (u32::from(input.u8()), u32::from(input.u8()));
@@ -571,6 +574,7 @@ fn segment(input: &mut Input<'_>) -> ffi::wechat_segment {
         dst_port: if flags & ffi::WECHAT_SIDE != 0 { 50_000 } else { 8080 },
         flags,
         wanted,
+        fields: if flags & 0x80 != 0 { &raw const SOME_FIELDS as *const u64 } else { ptr::null() },
     }
 }
 

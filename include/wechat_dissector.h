@@ -305,6 +305,12 @@ enum wechat_tick_kind
 typedef uint8_t wechat_tick_kind;
 #endif // __cplusplus
 
+// Some of the fields of both protocols.
+typedef struct FieldSet FieldSet;
+
+// What of a report is asked for. What is not wanted is not computed.
+typedef struct Wanted Wanted;
+
 // What the user has set. Made by `wechat_config_new`, freed by `wechat_config_free`.
 typedef struct wechat_config wechat_config;
 
@@ -511,6 +517,9 @@ typedef struct wechat_segment {
   uint32_t flags;
   // Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.
   uint32_t wanted;
+  // The fields whose items are wanted: a bit for each, that of field 0 the lowest of the first word, in as
+  // many words as `field_count` needs. NULL for all of them. Field 0 and notes are there in any case.
+  const uint64_t *fields;
 } wechat_segment;
 
 // One line of the packet tree.
@@ -699,6 +708,8 @@ typedef struct wechat_sample {
   uint8_t delayed;
 } wechat_sample;
 
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -762,7 +773,8 @@ void wechat_dissector_free(struct wechat_dissector *dissector);
 //
 // # Safety
 // `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
-// says, or that is 0. `report` may be uninitialised.
+// says, or that is 0; `segment.fields` is NULL or points to as many words as it says. `report` may be
+// uninitialised.
 enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
                                   const struct wechat_segment *segment,
                                   struct wechat_report *report);

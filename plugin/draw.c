@@ -7,55 +7,92 @@
 /* Deeper items stay at this depth; the Rust side nests less. */
 #define DEEPEST 32
 
+/* What drawing needs of a field's row. */
+typedef struct {
+    const header_field_info *info;
+    int id;
+    int subtree;
+    unsigned encoding;
+    unsigned width;
+    wechat_type kind;
+    /* Of a subtree, whether its name is all that epan would say. */
+    bool is_bare;
+} drawable;
+
 static const wechat_tables *tables;
+static drawable *drawables;
 static dissector_table_t body_table;
 static heur_dissector_list_t body_heuristics;
+static bool has_heuristics;
 static int tap_expert;
+static const header_field_info **note_infos;
+static uint64_t *referenced;
+static size_t referenced_size;
 static int tap_records;
 static int tap_web_records;
 
-uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree, int proto)
+/* A field that nobody looks up has no place in a tree that nobody sees. */
+static void set_referenced(wechat_segment *segment)
 {
-    int tap = proto == shim_web_proto ? tap_web_records : tap_records;
-    uint32_t wanted = have_tap_listener(tap) ? WECHAT_WANT_RECORD : 0;
-
-    if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
-        wanted |= WECHAT_WANT_INFO;
-    if (tree == NULL)
-        return wanted;
-    if (PTREE_DATA(tree)->visible)
-        return wanted | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS;
-    /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. */
-    if (proto_field_is_referenced(tree, proto) || proto_field_is_referenced(tree, proto_expert) ||
-        have_tap_listener(tap_expert))
-        wanted |= WECHAT_WANT_ITEMS;
-    return wanted;
+    memset(referenced, 0, referenced_size);
+    for (size_t i = 0; i < tables->field_count; i++)
+        referenced[i / 64] |= (uint64_t)(drawables[i].info->ref_type != HF_REF_TYPE_NONE) << (i % 64);
+    segment->fields = referenced;
 }
 
-static proto_item *draw_value(proto_tree *tree, const wechat_item *item, tvbuff_t *tvb, int start)
+static bool notes_are_referenced(void)
 {
-    int id = shim_field_ids[item->field];
+    for (size_t i = 0; i < tables->note_count; i++)
+        if (note_infos[i]->ref_type != HF_REF_TYPE_NONE)
+            return true;
+    return false;
+}
+
+void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, int proto)
+{
+    if (have_tap_listener(proto == shim_web_proto ? tap_web_records : tap_records))
+        segment->wanted |= WECHAT_WANT_RECORD;
+    if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
+        segment->wanted |= WECHAT_WANT_INFO;
+    if (tree == NULL)
+        return;
+    if (PTREE_DATA(tree)->visible) {
+        segment->wanted |= WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS;
+        return;
+    }
+    /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. */
+    if (proto_field_is_referenced(tree, proto_expert) || have_tap_listener(tap_expert) || notes_are_referenced()) {
+        segment->wanted |= WECHAT_WANT_ITEMS;
+    } else if (proto_field_is_referenced(tree, proto)) {
+        segment->wanted |= WECHAT_WANT_ITEMS;
+        set_referenced(segment);
+    }
+}
+
+static proto_item *draw_value(proto_tree *tree, const drawable *field, const wechat_item *item, tvbuff_t *tvb,
+                              int start)
+{
     int length = (int)item->length;
 
-    switch (tables->fields[item->field].kind) {
+    switch (field->kind) {
     case WECHAT_TYPE_DURATION: {
         int64_t nanoseconds = (int64_t)item->value;
         nstime_t time = { (time_t)(nanoseconds / 1000000000), (int)(nanoseconds % 1000000000) };
-        return proto_tree_add_time(tree, id, tvb, start, length, &time);
+        return proto_tree_add_time(tree, field->id, tvb, start, length, &time);
     }
     case WECHAT_TYPE_TIME: {
         nstime_t time = { (time_t)(item->value / 1000000000), (int)(item->value % 1000000000) };
-        return proto_tree_add_time(tree, id, tvb, start, length, &time);
+        return proto_tree_add_time(tree, field->id, tvb, start, length, &time);
     }
     case WECHAT_TYPE_BOOLEAN:
         /* Of a masked one its mask takes the bit. */
-        return proto_tree_add_boolean(tree, id, tvb, start, length, (uint32_t)item->value);
+        return proto_tree_add_boolean(tree, field->id, tvb, start, length, (uint32_t)item->value);
     case WECHAT_TYPE_I32:
-        return proto_tree_add_int(tree, id, tvb, start, length, (int32_t)(uint32_t)item->value);
+        return proto_tree_add_int(tree, field->id, tvb, start, length, (int32_t)(uint32_t)item->value);
     case WECHAT_TYPE_I64:
-        return proto_tree_add_int64(tree, id, tvb, start, length, (int64_t)item->value);
+        return proto_tree_add_int64(tree, field->id, tvb, start, length, (int64_t)item->value);
     case WECHAT_TYPE_U64:
-        return proto_tree_add_uint64(tree, id, tvb, start, length, item->value);
+        return proto_tree_add_uint64(tree, field->id, tvb, start, length, item->value);
     case WECHAT_TYPE_U8:
     case WECHAT_TYPE_U16:
     case WECHAT_TYPE_U32:
@@ -63,9 +100,24 @@ static proto_item *draw_value(proto_tree *tree, const wechat_item *item, tvbuff_
     case WECHAT_TYPE_REQUEST_PACKET:
     case WECHAT_TYPE_RESPONSE_PACKET:
     case WECHAT_TYPE_ACK_PACKET:
-        return proto_tree_add_uint(tree, id, tvb, start, length, (uint32_t)item->value);
+        return proto_tree_add_uint(tree, field->id, tvb, start, length, (uint32_t)item->value);
     default:
         return NULL;
+    }
+}
+
+/* Bytes of a number on the wire; of all else, more than any item has. */
+static unsigned field_width(wechat_type type)
+{
+    switch (type) {
+    case WECHAT_TYPE_U8:
+        return 1;
+    case WECHAT_TYPE_U16:
+        return 2;
+    case WECHAT_TYPE_U32:
+        return 4;
+    default:
+        return UINT_MAX;
     }
 }
 
@@ -84,6 +136,25 @@ static unsigned field_encoding(wechat_type type)
     }
 }
 
+/* Numbers are read here: epan takes three quarters more time over them. */
+static proto_item *draw_wire(proto_tree *tree, const drawable *field, const wechat_item *item, tvbuff_t *tvb, int at,
+                             const uint8_t *bytes)
+{
+    int length = (int)item->length;
+
+    if (item->length == field->width) {
+        const uint8_t *number = bytes + item->offset;
+        uint32_t value = number[0];
+
+        if (length == 2)
+            value = value << 8 | number[1];
+        else if (length == 4)
+            value = value << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3];
+        return proto_tree_add_uint(tree, field->id, tvb, at, length, value);
+    }
+    return proto_tree_add_item(tree, field->id, tvb, at, length, field->encoding);
+}
+
 /* A note on the very bytes of the subtree it is in belongs to that subtree's item; any other gets an
  * item of its own. */
 static void draw_note(const wechat_item *note, const wechat_item *above, const char *text, tvbuff_t *tvb, int at,
@@ -97,15 +168,16 @@ static void draw_note(const wechat_item *note, const wechat_item *above, const c
         proto_tree_add_expert_format(tree, pinfo, id, tvb, at, (int)note->length, "%s", text);
 }
 
-/* Where a report's bytes lie: from `start` of `tvb`, and those behind the first `captured` in `body`. */
+/* Where a report's bytes lie: `bytes`, from `start` of `tvb`, and those behind the first `captured` in `body`. */
 typedef struct {
     tvbuff_t *tvb;
     unsigned start;
+    const uint8_t *bytes;
     unsigned captured;
     tvbuff_t *body;
 } drawn_bytes;
 
-static void draw_items(const wechat_item *items, size_t count, const char *texts, const drawn_bytes *bytes,
+static void draw_items(const wechat_item *items, size_t count, const char *texts, const drawn_bytes *from,
                        packet_info *pinfo, proto_tree *tree)
 {
     proto_tree *trees[DEEPEST + 1] = { tree };
@@ -113,58 +185,75 @@ static void draw_items(const wechat_item *items, size_t count, const char *texts
 
     for (size_t i = 0; i < count; i++) {
         const wechat_item *item = &items[i];
+        const drawable *field = item->kind == WECHAT_ITEM_KIND_NOTE ? NULL : &drawables[item->field];
         unsigned depth = MIN(item->depth, DEEPEST - 1);
         proto_tree *parent = trees[depth];
-        bool behind = bytes->body != NULL && item->offset >= bytes->captured;
-        tvbuff_t *tvb = behind ? bytes->body : bytes->tvb;
-        int at = (int)(behind ? item->offset - bytes->captured : bytes->start + item->offset);
+        bool behind = from->body != NULL && item->offset >= from->captured;
+        tvbuff_t *tvb = behind ? from->body : from->tvb;
+        int at = (int)(behind ? item->offset - from->captured : from->start + item->offset);
         int length = (int)item->length;
         const char *text = texts + item->text;
-        proto_item *drawn = NULL;
+        proto_item *drawn;
 
         switch (item->kind) {
         case WECHAT_ITEM_KIND_WIRE:
+            drawn = draw_wire(parent, field, item, tvb, at, from->bytes);
+            break;
         case WECHAT_ITEM_KIND_SUBTREE:
-            drawn = proto_tree_add_item(parent, shim_field_ids[item->field], tvb, at, length,
-                                        field_encoding(tables->fields[item->field].kind));
+            drawn = draw_wire(parent, field, item, tvb, at, from->bytes);
+            trees[depth + 1] = proto_item_add_subtree(drawn, field->subtree);
+            blamed[depth + 1] = item;
+            if (field->is_bare) {
+                /* It has no value, or its children show the bytes or have a reason not to. */
+                proto_item_set_text(drawn, "%s%s", field->info->name, text);
+                continue;
+            }
             break;
         case WECHAT_ITEM_KIND_GENERATED:
+            drawn = draw_value(parent, field, item, tvb, at);
+            proto_item_set_generated(drawn);
+            break;
         case WECHAT_ITEM_KIND_DECODED:
-            drawn = draw_value(parent, item, tvb, at);
+            drawn = draw_value(parent, field, item, tvb, at);
+            if (i + 1 < count && items[i + 1].depth > item->depth) {
+                trees[depth + 1] = proto_item_add_subtree(drawn, field->subtree);
+                blamed[depth + 1] = item;
+            }
             break;
         case WECHAT_ITEM_KIND_TEXT:
+            drawn = proto_tree_add_string(parent, field->id, tvb, at, length, text);
+            proto_item_set_generated(drawn);
+            continue;
         case WECHAT_ITEM_KIND_DECODED_TEXT:
-            drawn = proto_tree_add_string(parent, shim_field_ids[item->field], tvb, at, length, text);
-            break;
+            proto_tree_add_string(parent, field->id, tvb, at, length, text);
+            continue;
         case WECHAT_ITEM_KIND_NOTE:
             draw_note(item, blamed[depth], text, tvb, at, pinfo, parent);
             continue;
         default:
             continue;
         }
-        if (item->kind == WECHAT_ITEM_KIND_GENERATED || item->kind == WECHAT_ITEM_KIND_TEXT)
-            proto_item_set_generated(drawn);
-        if (item->kind == WECHAT_ITEM_KIND_SUBTREE && tables->fields[item->field].kind == WECHAT_TYPE_BYTES)
-            /* Its children show the bytes, or have a reason not to. */
-            proto_item_set_text(drawn, "%s%s", tables->fields[item->field].label, text);
-        else if (item->text != 0 && item->kind != WECHAT_ITEM_KIND_TEXT && item->kind != WECHAT_ITEM_KIND_DECODED_TEXT)
+        if (item->text != 0)
             proto_item_append_text(drawn, "%s", text);
-        if (item->kind == WECHAT_ITEM_KIND_SUBTREE || (i + 1 < count && items[i + 1].depth > item->depth)) {
-            trees[depth + 1] = proto_item_add_subtree(drawn, shim_subtree_ids[item->field]);
-            blamed[depth + 1] = item;
-        }
     }
 }
 
-static void draw_body(uint32_t operation, tvbuff_t *body, packet_info *pinfo, proto_tree *tree)
+static void draw_body(uint32_t operation, tvbuff_t *tvb, int at, int captured, int length, packet_info *pinfo,
+                      proto_tree *tree)
 {
     heur_dtbl_entry_t *entry;
+    tvbuff_t *body;
 
+    /* Mostly nobody wants any. */
+    if (!has_heuristics && dissector_get_uint_handle(body_table, operation) == NULL)
+        return;
+    body = tvb_new_subset_length_caplen(tvb, at, captured, length);
     if (dissector_try_uint(body_table, operation, body, pinfo, tree) == 0)
         dissector_try_heuristic(body_heuristics, body, pinfo, tree, &entry, NULL);
 }
 
-void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree)
+void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, const uint8_t *bytes, packet_info *pinfo,
+                 proto_tree *tree)
 {
     /* A body dissector may call us again, which takes the report away. */
     uint32_t operation = report->body_operation;
@@ -179,10 +268,12 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, pac
          * there in any case. */
         proto_tree_add_item(tree, shim_proto, tvb, (int)start,
                             (int)MIN(report->length, tvb_captured_length(tvb) - start), ENC_NA);
-    drawn_bytes bytes = { tvb, start, 0, NULL };
-    draw_items(report->items, report->item_count, report->texts, &bytes, pinfo, tree);
+    if (report->item_count > 0) {
+        drawn_bytes from = { tvb, start, bytes, 0, NULL };
+        draw_items(report->items, report->item_count, report->texts, &from, pinfo, tree);
+    }
     if (captured != 0)
-        draw_body(operation, tvb_new_subset_length_caplen(tvb, at, captured, length), pinfo, tree);
+        draw_body(operation, tvb, at, captured, length, pinfo, tree);
 }
 
 wechat_record *draw_record(const wechat_report *report, wechat_record *last, packet_info *pinfo)
@@ -203,7 +294,7 @@ wechat_record *draw_record(const wechat_report *report, wechat_record *last, pac
 void draw_web_report(const wechat_web_report *report, tvbuff_t *tvb, unsigned captured, tvbuff_t *body,
                      packet_info *pinfo, proto_tree *tree)
 {
-    drawn_bytes bytes = { tvb, 0, captured, body };
+    drawn_bytes from = { tvb, 0, NULL, captured, body };
 
     col_set_str(pinfo->cinfo, COL_PROTOCOL, tables->fields[tables->web_protocol].label);
     /* HTTP has put a fence behind its own words. */
@@ -211,7 +302,7 @@ void draw_web_report(const wechat_web_report *report, tvbuff_t *tvb, unsigned ca
         col_prepend_fstr(pinfo->cinfo, COL_INFO, "%s | ", report->texts + report->info);
     if (tree != NULL && (report->item_count == 0 || report->items[0].kind == WECHAT_ITEM_KIND_NOTE))
         proto_tree_add_item(tree, shim_web_proto, tvb, (int)report->offset, (int)report->length, ENC_NA);
-    draw_items(report->items, report->item_count, report->texts, &bytes, pinfo, tree);
+    draw_items(report->items, report->item_count, report->texts, &from, pinfo, tree);
 }
 
 wechat_web_record *draw_web_record(const wechat_web_report *report, wechat_web_record *last, packet_info *pinfo)
@@ -228,6 +319,18 @@ wechat_web_record *draw_web_record(const wechat_web_report *report, wechat_web_r
     return record;
 }
 
+static void note_heuristic(const char *table G_GNUC_UNUSED, heur_dtbl_entry_t *entry G_GNUC_UNUSED,
+                           void *unused G_GNUC_UNUSED)
+{
+    has_heuristics = true;
+}
+
+void draw_begin(void)
+{
+    has_heuristics = false;
+    heur_dissector_table_foreach(tables->fields[0].filter, note_heuristic, NULL);
+}
+
 void draw_register(const wechat_tables *rows)
 {
     tables = rows;
@@ -240,4 +343,21 @@ void draw_register(const wechat_tables *rows)
 void draw_handoff(void)
 {
     tap_expert = find_tap_id("expert");
+    drawables = g_new(drawable, tables->field_count);
+    for (size_t i = 0; i < tables->field_count; i++) {
+        wechat_type kind = tables->fields[i].kind;
+
+        drawables[i].info = proto_registrar_get_nth((unsigned)shim_field_ids[i]);
+        drawables[i].id = shim_field_ids[i];
+        drawables[i].subtree = shim_subtree_ids[i];
+        drawables[i].encoding = field_encoding(kind);
+        drawables[i].width = field_width(kind);
+        drawables[i].kind = kind;
+        drawables[i].is_bare = kind == WECHAT_TYPE_PROTOCOL || kind == WECHAT_TYPE_NONE || kind == WECHAT_TYPE_BYTES;
+    }
+    note_infos = g_new(const header_field_info *, tables->note_count);
+    for (size_t i = 0; i < tables->note_count; i++)
+        note_infos[i] = proto_registrar_get_nth((unsigned)shim_note_ids[i].hf);
+    referenced_size = (tables->field_count + 63) / 64 * sizeof *referenced;
+    referenced = (uint64_t *)g_malloc(referenced_size);
 }

@@ -345,6 +345,7 @@ static void begin_capture(void)
         configure(config, (uint16_t)i);
     dissector = wechat_dissector_new(config);
     wechat_config_free(config);
+    draw_begin();
     if (proto_is_protocol_enabled(find_protocol_by_id(shim_proto)))
         ports_install();
     if (proto_is_protocol_enabled(find_protocol_by_id(shim_web_proto)))
@@ -355,6 +356,7 @@ static void end_capture(void)
 {
     web_remove();
     ports_remove();
+    tcp_forget();
     wechat_dissector_free(dissector);
     dissector = NULL;
 }

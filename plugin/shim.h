@@ -41,12 +41,13 @@ const range_t *shim_ports(void);
 
 /* ---- draw.c ---- */
 
-/* What the host will look at of a protocol of ours, as bits of WECHAT_WANT_INFO and the ones behind it. */
-uint32_t draw_wanted(packet_info *pinfo, proto_tree *tree, int proto);
+/* Says in the segment what the host will look at of a protocol of ours; good until the next call. */
+void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, int proto);
 
-/* Puts a report on a PDU that begins at `start` of `tvb` into columns and tree, and offers its body
- * to other dissectors. May throw. */
-void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, packet_info *pinfo, proto_tree *tree);
+/* Puts a report on a PDU that begins at `start` of `tvb`, where `bytes` are, into columns and tree, and offers
+ * its body to other dissectors. May throw. */
+void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, const uint8_t *bytes, packet_info *pinfo,
+                 proto_tree *tree);
 
 /* Hands the record of a report, if it has one, to the tap: as the first of a dissection, or behind the
  * `last` of it. (The tap's queue has room for few thousand entries, a packet for more frames.) Returns
@@ -64,12 +65,18 @@ wechat_web_record *draw_web_record(const wechat_web_report *report, wechat_web_r
 void draw_register(const wechat_tables *tables);
 void draw_handoff(void);
 
+/* Call it at the beginning of a capture. */
+void draw_begin(void);
+
 /* ---- tcp.c ---- */
 
 extern dissector_handle_t tcp_handle;
 
 void tcp_register(void);
 void tcp_handoff(void);
+
+/* Call it at the end of a capture. */
+void tcp_forget(void);
 
 /* Whether the segment belongs to WeChat, where others may want it too. `flags` are added. */
 bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags);

@@ -34,6 +34,52 @@ static const struct tcp_analysis *tcp_stream(const conversation_t *conversation)
     return (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
 }
 
+/* The conversation of a direction that was looked up last. Looking it up costs as much as the rest of a segment
+ * that is not ours. */
+typedef struct {
+    conversation_t *conversation;
+    uint8_t src[16], dst[16];
+    int src_len, dst_len;
+    uint32_t src_port, dst_port, vlan, interface, streams;
+} recent;
+
+static recent recents[2];
+
+void tcp_forget(void)
+{
+    memset(recents, 0, sizeof recents);
+}
+
+static bool same_address(const address *address, const uint8_t *bytes, int length)
+{
+    return address->len == length && memcmp(address->data, bytes, (size_t)length) == 0;
+}
+
+/* The conversation of a packet, or NULL: none is made for a packet that may not be ours. On the first pass, which
+ * comes by in order, it is that of the packet before from the same end as long as no stream has begun since. */
+static conversation_t *tcp_conversation(packet_info *pinfo, const struct tcpinfo *tcp)
+{
+    recent *last = &recents[pinfo->srcport > pinfo->destport];
+    uint32_t interface = pinfo->rec->rec_header.packet_header.interface_id;
+    bool remembers = tcp != NULL && !PINFO_FD_VISITED(pinfo) && pinfo->src.len <= 16 && pinfo->dst.len <= 16;
+
+    if (remembers && last->conversation != NULL && last->streams == get_tcp_stream_count() &&
+        last->src_port == pinfo->srcport && last->dst_port == pinfo->destport && last->vlan == pinfo->vlan_id &&
+        last->interface == interface && same_address(&pinfo->src, last->src, last->src_len) &&
+        same_address(&pinfo->dst, last->dst, last->dst_len))
+        return last->conversation;
+
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    if (remembers) {
+        *last = (recent){ .conversation = conversation, .src_len = pinfo->src.len, .dst_len = pinfo->dst.len,
+                          .src_port = pinfo->srcport, .dst_port = pinfo->destport, .vlan = pinfo->vlan_id,
+                          .interface = interface, .streams = get_tcp_stream_count() };
+        memcpy(last->src, pinfo->src.data, (size_t)pinfo->src.len);
+        memcpy(last->dst, pinfo->dst.data, (size_t)pinfo->dst.len);
+    }
+    return conversation;
+}
+
 /* Everything about a segment but its bytes. Of a stream without conversation nothing is remembered. */
 static wechat_segment describe(packet_info *pinfo, conversation_t *conversation, const struct tcpinfo *tcp)
 {
@@ -92,14 +138,17 @@ static wechat_segment with_bytes(wechat_segment segment, tvbuff_t *tvb)
 
 wechat_segment tcp_segment(tvbuff_t *tvb, packet_info *pinfo, void *data)
 {
-    /* Never made for a packet that may not be ours. */
-    return with_bytes(describe(pinfo, find_conversation_pinfo(pinfo, 0), tcp_info(pinfo, data)), tvb);
+    const struct tcpinfo *tcp = tcp_info(pinfo, data);
+
+    return with_bytes(describe(pinfo, tcp_conversation(pinfo, tcp), tcp), tvb);
 }
 
 static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const struct tcpinfo *tcp = tcp_info(pinfo, data);
-    wechat_segment segment = describe(pinfo, find_or_create_conversation(pinfo), tcp);
+    conversation_t *conversation = tcp_conversation(pinfo, tcp);
+    wechat_segment segment =
+        describe(pinfo, conversation != NULL ? conversation : find_or_create_conversation(pinfo), tcp);
     const unsigned captured = tvb_captured_length(tvb);
     const unsigned reported = tvb_reported_length(tvb);
     const uint8_t *bytes = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
@@ -112,7 +161,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
 
     if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
         return 0;
-    segment.wanted = draw_wanted(pinfo, tree, shim_proto);
+    draw_wanted(&segment, pinfo, tree, shim_proto);
     /* Behind a FIN nothing more can come. */
     if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
         segment.flags |= WECHAT_MORE;
@@ -147,7 +196,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         pinfo->can_desegment = 0;
         last = draw_record(&report, last, pinfo);
         TRY {
-            draw_report(&report, tvb, here, pinfo, tree);
+            draw_report(&report, tvb, here, segment.data, pinfo, tree);
         }
         CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
             show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
@@ -167,15 +216,13 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
 bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
 {
     const struct tcpinfo *tcp = tcp_info(pinfo, data);
-    conversation_t *conversation;
-    wechat_segment segment;
+    conversation_t *conversation = tcp_conversation(pinfo, tcp);
+    wechat_segment segment = describe(pinfo, conversation, tcp);
 
     /* An ICMP error quotes the start of a segment: it is none of the stream. */
     if (pinfo->flags.in_error_pkt)
         return false;
-    /* Never made for a packet that may not be ours. */
-    conversation = find_conversation_pinfo(pinfo, 0);
-    segment = with_bytes(describe(pinfo, conversation, tcp), tvb);
+    segment = with_bytes(segment, tvb);
     segment.flags |= flags;
     if (wechat_claim(shim_dissector(), &segment) == 0)
         return false;

@@ -79,7 +79,7 @@ static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, si
     own_call call = { around, 0, NULL };
     size_t count = wechat_web_take(shim_dissector(), &around->segment, taken);
 
-    around->segment.wanted = draw_wanted(pinfo, tree, shim_web_proto);
+    draw_wanted(&around->segment, pinfo, tree, shim_web_proto);
     for (; call.message < count; call.message++)
         call_dissector_only(own, around->tvb, pinfo, tree, &call);
 }

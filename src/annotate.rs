@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::fields::{F, N};
 use crate::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
 use crate::framing::Why;
-use crate::operation::{self, Kind, Layout, Meaning, Sender, Sync};
-use crate::report::Report;
+use crate::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
+use crate::report::{Report, Words};
 use crate::session::{AckRule, Fact, Facts, Interval, Missing, Partner};
 
 /// A frame and everything that is known of it.
@@ -47,9 +47,8 @@ impl Known<'_> {
 pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
     let name = Name::of(known, config);
     let sentence = Sentence { known, name: &name };
-    report.set_info(format_args!("{sentence}"));
-    let words = format_args!(", {sentence}, {} bytes", known.extent);
-    report.subtree(F::WECHAT, 0..known.extent, words, |report| {
+    report.set_info(sentence);
+    report.subtree(F::WECHAT, 0..known.extent, Line(sentence), |report| {
         header(report, known, &name, config);
         generated(report, known, &name);
         links(report, known);
@@ -57,9 +56,7 @@ pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
         remarks(report, known);
         sync(report, known);
         let body = known.header.body(known.end());
-        // Its notes are in a record too.
-        let wanted = report.wanted();
-        if (wanted.items || wanted.record) && !body.is_empty() {
+        if !body.is_empty() {
             show_body(report, known, config, body);
         }
     });
@@ -70,10 +67,11 @@ pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
 }
 
 fn show_body(report: &mut Report, known: &Known<'_>, config: &Config, body: Range<usize>) {
-    let words = format_args!(" ({} bytes)", body.len());
+    let mut length = itoa::Buffer::new();
+    let words = [" (", length.format(body.len()), " bytes)"];
     report.subtree(F::BODY, body.clone(), words, |report| {
         // A body whose end is not known has no layout to be held to.
-        if !known.wrong_length {
+        if !known.wrong_length && report.wanted().wants_bodies() {
             let context = body::Context {
                 meaning: known.meaning,
                 growth: known.facts.growth,
@@ -116,7 +114,9 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Conf
     }
 
     match name.exact() {
-        "" => report.wire(F::OP, at::OP),
+        exact if !name.several => {
+            report.wire_labelled(F::OP, at::OP, [if exact.is_empty() { "" } else { ", " }, exact]);
+        }
         _ => report.wire_labelled(F::OP, at::OP, format_args!(", {name}")),
     }
     if let Some(back) = known.facts.back
@@ -133,7 +133,7 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Conf
         SEQ_HEARTBEAT => " (heartbeat)",
         _ => "",
     };
-    report.wire_labelled(F::SEQ, at::SEQ, format_args!("{special}"));
+    report.wire_labelled(F::SEQ, at::SEQ, special);
     if known.meaning.kind == Kind::Push && seq != SEQ_PUSH {
         report.note(N::PUSH_WITH_SEQ, at::SEQ, format_args!("a push with seqid {seq}, where 0 is known"));
     }
@@ -154,12 +154,14 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Conf
 
 /// What follows from header and direction.
 fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
-    report.text_value(F::KIND, at::OP, format_args!("{}", known.meaning.kind.label()));
+    report.text_value(F::KIND, at::OP, known.meaning.kind.label());
     if known.meaning.kind.answers() {
         report.generated(F::OP_BASE, at::OP, known.meaning.base.into());
     }
-    if !name.exact().is_empty() {
-        report.text_value(F::OP_NAME, at::OP, format_args!("{name}"));
+    match name.exact() {
+        "" => {}
+        exact if !name.several => report.text_value(F::OP_NAME, at::OP, exact),
+        _ => report.text_value(F::OP_NAME, at::OP, format_args!("{name}")),
     }
     report.generated(F::STREAM, at::OP, known.stream.into());
     report.generated(F::BODY_LEN, at::PACKET_LEN, known.header.body(known.end()).len() as u64);
@@ -185,7 +187,7 @@ fn links(report: &mut Report, known: &Known<'_>) {
             AckRule::ElapsedTime => "elapsed time",
             AckRule::OldestOpen => "oldest open push",
         };
-        report.text_value(F::ACK_RULE, at::SEQ, format_args!("{words}"));
+        report.text_value(F::ACK_RULE, at::SEQ, words);
     }
     if let Some(Partner { packet, .. }) = ahead {
         report.generated(if is_push { F::PUSH_ACK_IN } else { F::RESPONSE_IN }, at::SEQ, packet.into());
@@ -354,7 +356,7 @@ pub fn delivery(known: &Known<'_>) -> Option<Delivery> {
 
 fn sync(report: &mut Report, known: &Known<'_>) {
     if let Some(way) = delivery(known) {
-        report.text_value(F::DELIVERY, at::OP, format_args!("{}", way.label()));
+        report.text_value(F::DELIVERY, at::OP, way.label());
     }
 }
 
@@ -409,39 +411,48 @@ pub struct Name<'a> {
     user: Option<&'a str>,
     meaning: Meaning,
     cgi: Option<u32>,
+    /// The first row of the table that fits, and whether others do and no name of the user's decides.
+    row: Option<&'static Operation>,
+    several: bool,
 }
 
 impl<'a> Name<'a> {
     /// What the operation of a frame is called.
     pub fn of(known: &Known<'_>, config: &'a Config) -> Self {
         let meaning = known.meaning;
-        let user = config.operation_name(meaning);
+        let name = Self::by_call(config.operation_name(meaning), meaning, None);
         // Only a number with several calls needs a look into the body.
-        let ambiguous = user.is_none() && operation::candidates(meaning, None).nth(1).is_some();
-        let cgi = match ambiguous && operation::layout(meaning) == Layout::Business {
-            true => body::cgi(known.data, known.header.body(known.end()), meaning),
-            false => None,
-        };
-        Self { user, meaning, cgi }
+        if !name.several || operation::layout(meaning) != Layout::Business {
+            return name;
+        }
+        match body::cgi(known.data, known.header.body(known.end()), meaning) {
+            None => name,
+            cgi => Self::by_call(name.user, meaning, cgi),
+        }
+    }
+
+    fn by_call(user: Option<&'a str>, meaning: Meaning, cgi: Option<u32>) -> Self {
+        let mut rows = operation::candidates(meaning, cgi);
+        let row = rows.next();
+        Self { user, meaning, cgi, row, several: user.is_none() && rows.next().is_some() }
     }
 
     /// What all frames of the operation are called, whatever call their bodies name.
     pub fn without_call(&self) -> Self {
-        Self { cgi: None, ..*self }
+        Self::by_call(self.user, self.meaning, None)
     }
 
     /// The name, or "" when there is none; of several only the first.
     pub fn exact(&self) -> &str {
-        let row = || operation::candidates(self.meaning, self.cgi).next().map(|row| row.name);
-        self.user.or_else(row).unwrap_or_default()
+        self.user.or(self.row.map(|row| row.name)).unwrap_or_default()
     }
 }
 
 /// The user's name, or every name that the table has for the number.
 impl Display for Name<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(user) = self.user {
-            return out.write_str(user);
+        if !self.several {
+            return out.write_str(self.exact());
         }
         operation::candidates(self.meaning, self.cgi)
             .enumerate()
@@ -449,7 +460,20 @@ impl Display for Name<'_> {
     }
 }
 
+/// What the tree says of a frame behind the protocol's name.
+#[derive(Clone, Copy)]
+struct Line<'a>(Sentence<'a>);
+
+impl Words for Line<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str(", ")?;
+        self.0.write(out)?;
+        [", ", itoa::Buffer::new().format(self.0.known.extent), " bytes"].write(out)
+    }
+}
+
 /// What the Info column says of a frame.
+#[derive(Clone, Copy)]
 pub struct Sentence<'a> {
     /// The frame.
     pub known: &'a Known<'a>,
@@ -457,16 +481,14 @@ pub struct Sentence<'a> {
     pub name: &'a Name<'a>,
 }
 
-impl Display for Sentence<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Words for Sentence<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         let Known { header, meaning, .. } = self.known;
-        let row = operation::candidates(*meaning, self.name.cgi).next();
+        let row = self.name.row;
         match (self.name.user, row) {
             (None, None) => write!(out, "Operation {}", meaning.base)?,
             // A title that is one of several would claim too much.
-            (None, Some(row)) if operation::candidates(*meaning, self.name.cgi).nth(1).is_none() => {
-                out.write_str(row.title)?;
-            }
+            (None, Some(row)) if !self.name.several => out.write_str(row.title)?,
             _ => write!(out, "{}", self.name)?,
         }
         match meaning.kind {
@@ -481,7 +503,7 @@ impl Display for Sentence<'_> {
             SEQ_PUSH => Ok(()),
             SEQ_IDENTIFY => out.write_str(" seq=identify"),
             SEQ_HEARTBEAT => out.write_str(" seq=heartbeat"),
-            seq => write!(out, " seq={seq}"),
+            seq => [" seq=", itoa::Buffer::new().format(seq)].write(out),
         }?;
         if self.known.wrong_length {
             return write!(out, " [packet length {} is wrong]", header.packet_len);

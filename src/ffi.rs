@@ -15,7 +15,9 @@ use once_cell::sync::Lazy;
 use crate::claim::Offer;
 use crate::config::Config;
 use crate::dissector::{Dissector, Segment, Step};
-use crate::fields::{self, Base, F, FIELDS, Group, NOTES, Note, PREFERENCES, PrefType, Severity, Type};
+use crate::fields::{
+    self, Base, F, FIELDS, FieldSet, Group, NOTES, Note, PREFERENCES, PrefType, Severity, Type,
+};
 use crate::framing::More;
 use crate::lines::{self, Format, Frame};
 use crate::navigation::{self, PACKET_FILTERS, Packet};
@@ -267,6 +269,9 @@ pub struct wechat_segment {
     pub flags: u32,
     /// Bits of `WECHAT_WANT_INFO` and the ones behind it; what is not wanted is not computed.
     pub wanted: u32,
+    /// The fields whose items are wanted: a bit for each, that of field 0 the lowest of the first word, in as
+    /// many words as `field_count` needs. NULL for all of them. Field 0 and notes are there in any case.
+    pub fields: *const u64,
 }
 
 impl wechat_segment {
@@ -275,18 +280,25 @@ impl wechat_segment {
         self.seconds.saturating_mul(1_000_000_000).saturating_add(self.nanoseconds.into())
     }
 
-    fn wanted(&self) -> Wanted {
+    /// What is wanted.
+    ///
+    /// # Safety
+    /// `fields` is NULL or points to as many words as it says.
+    unsafe fn wanted(&self) -> Wanted {
         let wanted = |bit| self.wanted & bit != 0;
+        // SAFETY: the caller's promise.
+        let fields = unsafe { self.fields.cast::<[u64; FieldSet::WORDS]>().as_ref() };
         Wanted {
             columns: wanted(WECHAT_WANT_INFO),
             items: wanted(WECHAT_WANT_ITEMS),
             labels: wanted(WECHAT_WANT_LABELS),
             record: wanted(WECHAT_WANT_RECORD),
+            fields: fields.map_or(FieldSet::ALL, |words| FieldSet::from_words(*words)),
         }
     }
 
     /// The same as HTTP's dissector has it, of which `data` are the bytes.
-    fn of_http<'a>(&self, data: &'a [u8]) -> Bytes<'a> {
+    fn of_http<'a>(&self, data: &'a [u8], wanted: Wanted) -> Bytes<'a> {
         Bytes {
             data,
             stream: self.stream,
@@ -295,7 +307,7 @@ impl wechat_segment {
             packet: self.packet,
             time: self.time(),
             first_visit: self.flags & WECHAT_FIRST_VISIT != 0,
-            wanted: self.wanted(),
+            wanted,
         }
     }
 }
@@ -667,7 +679,8 @@ pub extern "C" fn wechat_dissector_free(dissector: Option<Box<wechat_dissector>>
 ///
 /// # Safety
 /// `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
-/// says, or that is 0. `report` may be uninitialised.
+/// says, or that is 0; `segment.fields` is NULL or points to as many words as it says. `report` may be
+/// uninitialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_dissect(
     dissector: Option<&mut wechat_dissector>,
@@ -694,6 +707,8 @@ pub unsafe extern "C" fn wechat_dissect(
     if reported == 0 || u32::try_from(reported).is_err() || !flag(WECHAT_STREAM) {
         return wechat_result::Invalid;
     }
+    // SAFETY: the caller's promise.
+    let wanted = unsafe { segment.wanted() };
     let segment = Segment {
         data,
         reported,
@@ -712,7 +727,7 @@ pub unsafe extern "C" fn wechat_dissect(
         server_port: segment.server_port,
         first_visit: flag(WECHAT_FIRST_VISIT),
         more: flag(WECHAT_MORE),
-        wanted: segment.wanted(),
+        wanted,
     };
     let step = guard(None, || {
         #[cfg(feature = "provoke-panic")]
@@ -834,7 +849,7 @@ pub unsafe extern "C" fn wechat_web_begin(
     if segment.flags & WECHAT_STREAM == 0 {
         return 0;
     }
-    guard(0, || handle.web.begin(&segment.of_http(data)))
+    guard(0, || handle.web.begin(&segment.of_http(data, Wanted::default())))
 }
 
 /// HTTP's dissector, which was given bytes of the stream and side of `segment`, passes on a body of the
@@ -871,7 +886,7 @@ pub unsafe extern "C" fn wechat_web_take(
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
     let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
-    guard(0, || handle.web.take(&segment.of_http(data), taken))
+    guard(0, || handle.web.take(&segment.of_http(data, Wanted::default()), taken))
 }
 
 /// Deals with message `index` of `segment`, whose body HTTP's dissector has passed on as `captured` bytes at
@@ -897,7 +912,8 @@ pub unsafe extern "C" fn wechat_web_message(
         (Ok(data), Ok(body)) => (data, body),
         (Err(result), _) | (_, Err(result)) => return result,
     };
-    let message = segment.of_http(data);
+    // SAFETY: the caller's promise.
+    let message = segment.of_http(data, unsafe { segment.wanted() });
     let done = guard(None, || {
         #[cfg(feature = "provoke-panic")]
         provoked(handle);

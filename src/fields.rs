@@ -5,6 +5,9 @@
 //! shim registers the rows as they stand. Filter names are public API: once shipped they stay.
 
 use std::ffi::CStr;
+use std::ops::Range;
+
+use crate::web::fields::WEB_FIELDS;
 
 /// Type of a field's value; what it is called in Wireshark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,6 +389,37 @@ rows! {
         // Bytes that are no frame.
         SKIPPED = field(Bytes, c"wechat.skipped", c"Skipped bytes", c"Bytes in which no frame begins");
         CONTINUATION = field(Bytes, c"wechat.continuation", c"Continuation", c"More of a frame whose header is in an earlier packet");
+    }
+}
+
+/// The fields that only bodies have.
+pub const IN_BODIES: Range<u16> = F::PUSH_FLAGS..F::SKIPPED;
+
+/// Some of the fields of both protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldSet([u64; FieldSet::WORDS]);
+
+impl FieldSet {
+    /// How many words hold a bit for each field.
+    pub const WORDS: usize = (FIELDS.len() + WEB_FIELDS.len()).div_ceil(64);
+
+    /// Every field.
+    pub const ALL: Self = Self([u64::MAX; Self::WORDS]);
+
+    /// From bits, that of field 0 the lowest of the first word.
+    pub fn from_words(words: [u64; Self::WORDS]) -> Self {
+        Self(words)
+    }
+
+    /// Whether a field is one of them.
+    pub fn has(&self, field: u16) -> bool {
+        self.0.get(usize::from(field / 64)).is_some_and(|word| word >> (field % 64) & 1 != 0)
+    }
+}
+
+impl Default for FieldSet {
+    fn default() -> Self {
+        Self::ALL
     }
 }
 

@@ -5,6 +5,8 @@
 //! (12, 39, 241) or by the cgi type in the business header (157, 176, 189). An answer carries
 //! its request's number plus [`ANSWER`].
 
+use std::ops::Range;
+
 use crate::frame::SEQ_PUSH;
 
 /// What an answer adds to its request's operation.
@@ -311,26 +313,27 @@ static STARTS: [u16; INDEXED + 1] = {
     starts
 };
 
+/// Where the rows of a number stand in the table.
+fn span(number: u32) -> Range<usize> {
+    let small = number as usize;
+    if let Some([start, end]) = STARTS.get(small..small.saturating_add(2)) {
+        return usize::from(*start)..usize::from(*end);
+    }
+    let above = STARTS.last().map_or(0, |start| usize::from(*start));
+    let behind = |count: usize| count.saturating_add(above);
+    let rows = OPERATIONS.get(above..).unwrap_or_default();
+    behind(rows.partition_point(|row| row.number < number))
+        ..behind(rows.partition_point(|row| row.number <= number))
+}
+
 /// Where the first row of a number stands in the table.
 pub fn place(number: u32) -> Option<usize> {
-    let start = match STARTS.get(number as usize) {
-        Some(start) => usize::from(*start),
-        None => OPERATIONS.partition_point(|row| row.number < number),
-    };
-    OPERATIONS.get(start).is_some_and(|row| row.number == number).then_some(start)
+    Some(span(number)).filter(|span| !span.is_empty()).map(|span| span.start)
 }
 
 /// The rows of one number.
 pub fn rows(number: u32) -> &'static [Operation] {
-    let start = number as usize;
-    let (start, end) = match STARTS.get(start..start.saturating_add(2)) {
-        Some([start, end]) => (usize::from(*start), usize::from(*end)),
-        _ => {
-            let behind = |row: &Operation| row.number <= number;
-            (OPERATIONS.partition_point(|row| row.number < number), OPERATIONS.partition_point(behind))
-        }
-    };
-    OPERATIONS.get(start..end).unwrap_or_default()
+    OPERATIONS.get(span(number)).unwrap_or_default()
 }
 
 /// The rows that a frame may be: those whose role fits, narrowed by the cgi type when there is one.

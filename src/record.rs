@@ -196,11 +196,12 @@ pub fn make(report: &mut Report, known: &Known<'_>, config: &Config, row: u32, f
     let start = report.texts().len().saturating_sub(1);
     let here = |at: Text| u32::try_from((at as usize).saturating_sub(start)).unwrap_or(0);
     let notes = here(report.put_notes());
+    let info = here(report.put(Sentence { known, name: &name }));
     let mut put = |words: fmt::Arguments<'_>| here(report.put(words));
     let record = Record {
         name: if name.exact().is_empty() { 0 } else { put(format_args!("{name}")) },
         row_name: put(format_args!("{}", RowName { row, base: known.meaning.base, name: &row_name })),
-        info: put(format_args!("{}", Sentence { known, name: &name })),
+        info,
         notes,
         ..of(known, row, first_visit)
     };

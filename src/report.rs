@@ -7,10 +7,9 @@
 use std::fmt::{self, Arguments, Display, Write};
 use std::ops::Range;
 
-use bytes::{BufMut, BytesMut};
-
-use crate::fields::NOTES;
+use crate::fields::{F, FieldSet, IN_BODIES, NOTES};
 use crate::record::Record;
+use crate::web::fields::W;
 
 /// What an item is. The set is closed; 6 is reserved for bytes that the dissector made itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,24 +59,68 @@ pub struct Item {
 pub struct Wanted {
     /// The words for the Info column.
     pub columns: bool,
-    /// The items.
+    /// Items of [`Self::fields`].
     pub items: bool,
     /// The items' texts; without them only values and notes are there.
     pub labels: bool,
     /// The record for taps.
     pub record: bool,
+    /// The fields whose items are wanted; a protocol's own always is.
+    pub fields: FieldSet,
+}
+
+impl Wanted {
+    /// Everything.
+    pub const ALL: Self =
+        Self { columns: true, items: true, labels: true, record: true, fields: FieldSet::ALL };
+
+    /// Whether there is to be an item of this field.
+    pub fn wants(&self, field: u16) -> bool {
+        self.items && (field == F::WECHAT || field == W::WEB || self.fields.has(field))
+    }
+
+    /// Whether there is to be anything of what is in bodies.
+    pub fn wants_bodies(&self) -> bool {
+        // A note on a body is told in the record too.
+        self.record || self.items && IN_BODIES.into_iter().any(|field| self.wants(field))
+    }
 }
 
 /// A subtree that has begun.
 #[derive(Clone, Copy, Debug)]
 pub struct Open {
-    item: usize,
+    /// Where its item is, if it is wanted.
+    item: Option<usize>,
     start: usize,
     depth: u8,
 }
 
 /// Where a text is in the report's texts; 0 is none.
 pub type Text = u32;
+
+/// What a text is made of: words that stand as they are, or `format_args!`, which takes longer.
+pub trait Words: Copy {
+    /// Writes them; may be called again.
+    fn write(self, out: &mut impl Write) -> fmt::Result;
+}
+
+impl Words for &str {
+    fn write(self, out: &mut impl Write) -> fmt::Result {
+        out.write_str(self)
+    }
+}
+
+impl<const COUNT: usize> Words for [&str; COUNT] {
+    fn write(self, out: &mut impl Write) -> fmt::Result {
+        self.into_iter().try_for_each(|word| out.write_str(word))
+    }
+}
+
+impl Words for Arguments<'_> {
+    fn write(self, out: &mut impl Write) -> fmt::Result {
+        out.write_fmt(self)
+    }
+}
 
 /// How deep items may be nested; deeper ones stay at this depth.
 const DEEPEST: u8 = 16;
@@ -86,11 +129,11 @@ const DEEPEST: u8 = 16;
 #[derive(Debug)]
 pub struct Report {
     items: Vec<Item>,
-    texts: BytesMut,
+    texts: Vec<u8>,
     info: Text,
     wanted: Wanted,
     /// Captured bytes of the PDU: no item reaches beyond.
-    captured: usize,
+    captured: u32,
     depth: u8,
     /// What the body is called in the table of body dissectors, and where it lies, captured or not.
     body: Option<(u32, Range<usize>)>,
@@ -101,7 +144,7 @@ impl Default for Report {
     fn default() -> Self {
         let mut report = Self {
             items: Vec::new(),
-            texts: BytesMut::new(),
+            texts: Vec::new(),
             info: 0,
             wanted: Wanted::default(),
             captured: 0,
@@ -119,10 +162,10 @@ impl Report {
     pub fn begin(&mut self, wanted: Wanted, captured: usize) {
         self.items.clear();
         self.texts.clear();
-        self.texts.put_u8(0);
+        self.texts.push(0);
         self.info = 0;
         self.wanted = wanted;
-        self.captured = captured;
+        self.captured = u32::try_from(captured).unwrap_or(u32::MAX);
         self.depth = 0;
         self.body = None;
         self.record = None;
@@ -176,7 +219,7 @@ impl Report {
     }
 
     /// Says what the Info column shows.
-    pub fn set_info(&mut self, words: Arguments<'_>) {
+    pub fn set_info(&mut self, words: impl Words) {
         if self.wanted.columns {
             self.info = self.put(words);
         }
@@ -184,27 +227,27 @@ impl Report {
 
     /// A field that the host reads from `range`.
     pub fn wire(&mut self, field: u16, range: Range<usize>) {
-        self.add(ItemKind::Wire, field, range, 0, None);
+        self.add(ItemKind::Wire, field, range, 0, "");
     }
 
     /// A field that the host reads from `range`, with words behind its value.
-    pub fn wire_labelled(&mut self, field: u16, range: Range<usize>, words: Arguments<'_>) {
-        self.add(ItemKind::Wire, field, range, 0, Some(words));
+    pub fn wire_labelled(&mut self, field: u16, range: Range<usize>, words: impl Words) {
+        self.add(ItemKind::Wire, field, range, 0, words);
     }
 
     /// A value that follows from others, not from bytes of its own.
     pub fn generated(&mut self, field: u16, range: Range<usize>, value: u64) {
-        self.add(ItemKind::Generated, field, range, value, None);
+        self.add(ItemKind::Generated, field, range, value, "");
     }
 
     /// As [`Self::generated`], and labelled as what probably, not certainly, is so.
     pub fn inferred(&mut self, field: u16, range: Range<usize>, value: u64) {
-        self.add(ItemKind::Generated, field, range, value, Some(format_args!(" (inference)")));
+        self.add(ItemKind::Generated, field, range, value, " (inference)");
     }
 
     /// A value read from `range`, with words behind it.
-    pub fn decoded(&mut self, field: u16, range: Range<usize>, value: u64, words: Arguments<'_>) {
-        self.add(ItemKind::Decoded, field, range, value, Some(words));
+    pub fn decoded(&mut self, field: u16, range: Range<usize>, value: u64, words: impl Words) {
+        self.add(ItemKind::Decoded, field, range, value, words);
     }
 
     /// As [`Self::decoded`], with children, which `children` adds.
@@ -213,27 +256,34 @@ impl Report {
         field: u16,
         range: Range<usize>,
         value: u64,
-        words: Arguments<'_>,
+        words: impl Words,
         children: impl FnOnce(&mut Self),
     ) {
         self.decoded(field, range, value, words);
+        self.inside(field, children);
+    }
+
+    /// Lets `children` add what is below the item of a field that was added last.
+    fn inside(&mut self, field: u16, children: impl FnOnce(&mut Self)) {
         let depth = self.depth;
-        self.depth = depth.saturating_add(1).min(DEEPEST);
+        if self.wanted.wants(field) {
+            self.depth = depth.saturating_add(1).min(DEEPEST);
+        }
         children(self);
         self.depth = depth;
     }
 
     /// A text value that the dissector made; a value is computed even when labels are not wanted.
-    pub fn text_value(&mut self, field: u16, range: Range<usize>, words: Arguments<'_>) {
-        if self.wanted.items {
+    pub fn text_value(&mut self, field: u16, range: Range<usize>, words: impl Words) {
+        if self.wanted.wants(field) {
             let text = self.put(words);
             self.push(ItemKind::Text, field, range, 0, text);
         }
     }
 
     /// A text read from `range`, as the dissector understands it.
-    pub fn decoded_text(&mut self, field: u16, range: Range<usize>, words: Arguments<'_>) {
-        if self.wanted.items {
+    pub fn decoded_text(&mut self, field: u16, range: Range<usize>, words: impl Words) {
+        if self.wanted.wants(field) {
             let text = self.put(words);
             self.push(ItemKind::DecodedText, field, range, 0, text);
         }
@@ -242,17 +292,21 @@ impl Report {
     /// Begins a subtree whose end is not known yet; all that is added before [`Self::close`] is its child.
     pub fn open(&mut self, field: u16, start: usize) -> Open {
         let depth = self.depth;
-        self.add(ItemKind::Subtree, field, start..start, 0, None);
-        self.depth = depth.saturating_add(1).min(DEEPEST);
-        Open { item: self.items.len().saturating_sub(1), start, depth }
+        let item = self.wanted.wants(field).then_some(self.items.len());
+        self.add(ItemKind::Subtree, field, start..start, 0, "");
+        if item.is_some() {
+            self.depth = depth.saturating_add(1).min(DEEPEST);
+        }
+        Open { item, start, depth }
     }
 
     /// Ends a subtree, which is when its words are known.
-    pub fn close(&mut self, open: Open, end: usize, words: Arguments<'_>) {
+    pub fn close(&mut self, open: Open, end: usize, words: impl Words) {
         self.depth = open.depth;
-        let text = if self.wanted.items && self.wanted.labels { self.put(words) } else { 0 };
+        let Some(place) = open.item else { return };
+        let text = if self.wanted.labels { self.put(words) } else { 0 };
         let length = self.clamp(end).saturating_sub(self.clamp(open.start));
-        if let Some(item) = self.items.get_mut(open.item).filter(|_| self.wanted.items) {
+        if let Some(item) = self.items.get_mut(place) {
             (item.length, item.text) = (length, text);
         }
     }
@@ -262,14 +316,11 @@ impl Report {
         &mut self,
         field: u16,
         range: Range<usize>,
-        words: Arguments<'_>,
+        words: impl Words,
         children: impl FnOnce(&mut Self),
     ) {
-        self.add(ItemKind::Subtree, field, range, 0, Some(words));
-        let depth = self.depth;
-        self.depth = depth.saturating_add(1).min(DEEPEST);
-        children(self);
-        self.depth = depth;
+        self.add(ItemKind::Subtree, field, range, 0, words);
+        self.inside(field, children);
     }
 
     /// A note on the bytes to blame. Right behind the field on the same bytes it becomes its child.
@@ -292,19 +343,9 @@ impl Report {
         }
     }
 
-    fn add(
-        &mut self,
-        kind: ItemKind,
-        field: u16,
-        range: Range<usize>,
-        value: u64,
-        words: Option<Arguments<'_>>,
-    ) {
-        if self.wanted.items {
-            let text = match words {
-                Some(words) if self.wanted.labels => self.put(words),
-                _ => 0,
-            };
+    fn add(&mut self, kind: ItemKind, field: u16, range: Range<usize>, value: u64, words: impl Words) {
+        if self.wanted.wants(field) {
+            let text = if self.wanted.labels { self.put(words) } else { 0 };
             self.push(kind, field, range, value, text);
         }
     }
@@ -323,11 +364,11 @@ impl Report {
     }
 
     fn clamp(&self, place: usize) -> u32 {
-        u32::try_from(place.min(self.captured)).unwrap_or(u32::MAX)
+        place.min(self.captured as usize) as u32
     }
 
     /// Adds a text, if it says anything, and returns where it is.
-    pub fn put(&mut self, words: Arguments<'_>) -> Text {
+    pub fn put(&mut self, words: impl Words) -> Text {
         put(&mut self.texts, words)
     }
 
@@ -337,24 +378,49 @@ impl Report {
     }
 }
 
-fn put(texts: &mut BytesMut, words: Arguments<'_>) -> Text {
-    if words.as_str() == Some("") {
-        return 0;
-    }
+fn put(texts: &mut Vec<u8>, words: impl Words) -> Text {
     let start = texts.len();
     // Writing to a growing buffer does not fail.
-    let _ = texts.write_fmt(words);
-    if texts.len() == start {
+    let _ = words.write(&mut Plain(texts));
+    let text = texts.get(start..).unwrap_or_default();
+    if text.is_empty() {
         return 0;
     }
-    // Almost all texts are such; others are looked at character by character.
-    let plain = |byte: &u8| (b' '..=b'~').contains(byte);
-    if !texts.get(start..).is_some_and(|text| text.iter().all(plain)) {
+    // Almost all texts are plain; others are looked at character by character.
+    if !is_plain(text) {
         texts.truncate(start);
-        let _ = Printable(texts).write_fmt(words);
+        let _ = words.write(&mut Printable(texts));
     }
-    texts.put_u8(0);
+    texts.push(0);
     u32::try_from(start).unwrap_or(0)
+}
+
+/// Whether all of a text is printable ASCII. Eight bytes at a time: the top bit of a byte shows that it is above
+/// `0x7f`, or else below a space, or `0x7f`.
+fn is_plain(text: &[u8]) -> bool {
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    const SPACE: u64 = 0x2020_2020_2020_2020;
+    const ONE: u64 = 0x0101_0101_0101_0101;
+    let odd = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        word | word.wrapping_sub(SPACE) | word.wrapping_add(ONE)
+    };
+    // The last eight bytes may overlap those before.
+    let Some(last) = text.last_chunk() else {
+        return text.iter().all(|byte| (b' '..=b'~').contains(byte));
+    };
+    let (words, _) = text.as_chunks();
+    words.iter().fold(odd(last), |all, word| all | odd(word)) & TOP == 0
+}
+
+/// Takes any text.
+struct Plain<'a>(&'a mut Vec<u8>);
+
+impl Write for Plain<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
 }
 
 /// The filter names of the notes among items, each once, apart by commas.
@@ -378,16 +444,14 @@ impl Display for NoteNames<'_> {
 }
 
 /// Keeps control characters, and with them NUL, out of texts that hold captured bytes.
-struct Printable<'a>(&'a mut BytesMut);
+struct Printable<'a>(&'a mut Vec<u8>);
 
 impl Write for Printable<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        if !text.chars().any(char::is_control) {
-            return self.0.write_str(text);
-        }
+        let mut out = Plain(self.0);
         text.chars().try_for_each(|c| match c.is_control() {
-            true => write!(self.0, "\\x{:02x}", u32::from(c)),
-            false => self.0.write_char(c),
+            true => write!(out, "\\x{:02x}", u32::from(c)),
+            false => out.write_char(c),
         })
     }
 }
@@ -396,12 +460,19 @@ impl Write for Printable<'_> {
 mod tests {
     use super::*;
 
-    const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
-
     #[test]
     fn texts_hold_no_control_characters() {
+        for byte in 0..=u8::MAX {
+            for place in 0..20 {
+                let mut text = [b' '; 20];
+                text[place] = byte;
+                assert_eq!(is_plain(&text), (b' '..=b'~').contains(&byte), "{byte} at {place}");
+                let short = &text[..=place % 8];
+                assert_eq!(is_plain(short), place >= 8 || (b' '..=b'~').contains(&byte), "{short:?}");
+            }
+        }
         let mut report = Report::default();
-        report.begin(ALL, 4);
+        report.begin(Wanted::ALL, 4);
         report.set_info(format_args!("a{}b", "\0\n"));
         assert_eq!(report.text(report.info()), "a\\x00\\x0ab");
     }
@@ -414,6 +485,15 @@ mod tests {
         report.subtree(0, 0..4, format_args!("label"), |report| report.wire(1, 1..3));
         let items = report.items();
         assert_eq!((items.len(), items[0].text, items[1].depth, report.info()), (2, 0, 1, 0));
+        let mut words = [0; FieldSet::WORDS];
+        words[0] = 1 << F::SEQ;
+        report.begin(Wanted { fields: FieldSet::from_words(words), ..Wanted::ALL }, 4);
+        report.subtree(F::WECHAT, 0..4, format_args!("always"), |report| {
+            report.wire(F::OP, 0..1);
+            report.subtree(F::BODY, 0..4, format_args!("no"), |report| report.wire(F::SEQ, 1..3));
+        });
+        let shown: Vec<_> = report.items().iter().map(|item| (item.field, item.depth)).collect();
+        assert_eq!(shown, [(F::WECHAT, 0), (F::SEQ, 1)]);
         report.begin(Wanted::default(), 4);
         report.wire(1, 0..4);
         report.note(1, 0..4, format_args!("notes are always there"));

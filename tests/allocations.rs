@@ -12,7 +12,7 @@ use wechat_dissector::report::Wanted;
 use wechat_traffic::account::Account;
 use wechat_traffic::pdu::Pdu;
 
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
+const ALL: Wanted = Wanted::ALL;
 
 /// Frames before it counts, and while it counts.
 const WARM_UP: usize = 5000;

@@ -30,7 +30,7 @@ use wechat_traffic::body::sync_key::SyncKey;
 use wechat_traffic::body::{self, PUSH_WANTS_ACK};
 use wechat_traffic::pdu::{Pdu, RESPONSE_OFFSET, op, seq};
 
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
+const ALL: Wanted = Wanted::ALL;
 const MILLISECOND: i64 = 1_000_000;
 const STREAMS: usize = 3;
 const SERVER: &[u8] = &[203, 0, 113, 80];

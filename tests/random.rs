@@ -10,7 +10,7 @@ use wechat_dissector::fields::{F, FIELDS, NOTES, P};
 use wechat_dissector::report::{ItemKind, Report, Wanted};
 use wechat_traffic::pdu::Pdu;
 
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
+const ALL: Wanted = Wanted::ALL;
 
 fn segment(data: &[u8], packet: u32) -> Segment<'_> {
     Segment {

@@ -78,7 +78,7 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) 
     let algorithm = ALGORITHMS.iter().find(|(value, _)| *value == header.algorithm.0);
     let algorithm = algorithm.and_then(|(_, name)| name.to_str().ok()).unwrap_or_default();
     let call = operation::cgi_name(header.cgi.0);
-    let words = format_args!(": {}, {algorithm}", call.unwrap_or("cgi type unknown"));
+    let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
     report.subtree(F::BUSINESS, header.all.clone(), words, |report| {
         if let Some(magic) = header.magic {
             report.wire(F::BUSINESS_MAGIC, magic);
@@ -99,20 +99,15 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) 
             false => report.wire(F::ACCOUNT_HIDDEN, header.uin.start..header.cookie.end),
         }
         let (open, name, close) = call.map_or(("", "", ""), |name| (" (", name, ")"));
-        report.decoded(
-            F::BUSINESS_CGI,
-            header.cgi.1,
-            header.cgi.0.into(),
-            format_args!("{open}{name}{close}"),
-        );
-        report.decoded(F::BUSINESS_PLAIN_LEN, header.plain.1, header.plain.0.into(), format_args!(""));
-        report.decoded(F::BUSINESS_PACKED_LEN, header.packed.1, header.packed.0.into(), format_args!(""));
+        report.decoded(F::BUSINESS_CGI, header.cgi.1, header.cgi.0.into(), [open, name, close]);
+        report.decoded(F::BUSINESS_PLAIN_LEN, header.plain.1, header.plain.0.into(), "");
+        report.decoded(F::BUSINESS_PACKED_LEN, header.packed.1, header.packed.0.into(), "");
         if !header.rest.is_empty() {
             report.wire(F::BUSINESS_REST, header.rest);
         }
     });
     if !header.payload.is_empty() {
-        report.wire_labelled(F::ENCRYPTED, header.payload, format_args!(" ({algorithm})"));
+        report.wire_labelled(F::ENCRYPTED, header.payload, [" (", algorithm, ")"]);
     }
 }
 

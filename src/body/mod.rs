@@ -76,12 +76,7 @@ pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layou
 }
 
 /// What a body adds to the sentence in the Info column.
-pub fn summarise(
-    out: &mut fmt::Formatter<'_>,
-    data: &[u8],
-    range: Range<usize>,
-    layout: Layout,
-) -> fmt::Result {
+pub fn summarise(out: &mut impl fmt::Write, data: &[u8], range: Range<usize>, layout: Layout) -> fmt::Result {
     match layout {
         Layout::Push if wants_ack(data, range.clone()) => out.write_str(" (acknowledgement wanted)"),
         Layout::Selector => notices::summarise_selector(out, Reader::new(data, range)),

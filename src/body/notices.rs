@@ -28,11 +28,11 @@ impl fmt::Display for News {
     }
 }
 
-pub fn summarise_selector(out: &mut fmt::Formatter<'_>, mut reader: Reader<'_>) -> fmt::Result {
+pub fn summarise_selector(out: &mut impl fmt::Write, mut reader: Reader<'_>) -> fmt::Result {
     reader.u32().map_or(Ok(()), |(selector, _)| write!(out, "{}", News(selector)))
 }
 
-pub fn summarise_redirect(out: &mut fmt::Formatter<'_>, mut reader: Reader<'_>) -> fmt::Result {
+pub fn summarise_redirect(out: &mut impl fmt::Write, mut reader: Reader<'_>) -> fmt::Result {
     reader.u32().map_or(Ok(()), |(address, _)| write!(out, " to {}", Ipv4Addr::from(address)))
 }
 

@@ -32,7 +32,7 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) 
         return show_unknown(report, whole, Some((length, length_at)));
     }
     let words = if flags & ACK_WANTED != 0 { ": acknowledgement wanted" } else { "" };
-    report.subtree(F::PUSH_FLAGS, flags_at.clone(), format_args!("{words}"), |report| {
+    report.subtree(F::PUSH_FLAGS, flags_at.clone(), words, |report| {
         report.wire(F::PUSH_ACK_WANTED, flags_at);
     });
     report.wire(F::PUSH_LEN, length_at);
@@ -72,7 +72,7 @@ pub fn show_ack(report: &mut Report, reader: &mut Reader<'_>, context: Context<'
     let Some((_, elapsed_at)) = reader.u32() else {
         return reader.short(report, "the elapsed time", 4);
     };
-    report.wire_labelled(F::ACK_ELAPSED, elapsed_at, format_args!(" ms"));
+    report.wire_labelled(F::ACK_ELAPSED, elapsed_at, " ms");
     let Some((length, length_at)) = reader.u32() else {
         return reader.short(report, "the length of the SyncKey", 4);
     };

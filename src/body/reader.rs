@@ -82,14 +82,15 @@ impl<'a> Reader<'a> {
 
     /// A protobuf varint, and where it lies.
     pub fn varint(&mut self) -> Result<(u64, Range<usize>), VarintError> {
-        let mut value = 0u64;
-        for ((length, shift), byte) in (1..=LONGEST_VARINT).zip((0..u64::BITS).step_by(7)).zip(self.bytes()) {
-            let bits = u64::from(byte & 0x7f);
+        let (mut value, mut shift, mut length) = (0u64, 0u32, 0usize);
+        for byte in self.bytes().iter().take(LONGEST_VARINT) {
+            length = length.saturating_add(1);
             // The tenth byte has room for one bit.
             if length == LONGEST_VARINT && *byte > 1 {
                 return Err(VarintError::Unending);
             }
-            value |= bits << shift;
+            value |= u64::from(byte & 0x7f) << shift;
+            shift = shift.saturating_add(7);
             if byte & 0x80 == 0 {
                 return self.take(length).map(|range| (value, range)).ok_or(VarintError::Short);
             }

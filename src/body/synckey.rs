@@ -168,7 +168,7 @@ fn member(
     let (number, wire, at) = next(reader)?;
     match (number, wire) {
         (1, Wire::Varint(value)) => {
-            report.decoded(F::SYNCKEY_COUNT, at.clone(), value, format_args!(""));
+            report.decoded(F::SYNCKEY_COUNT, at.clone(), value, "");
             *count = Some((value, at));
         }
         (2, Wire::Bytes(length)) => {
@@ -209,10 +209,8 @@ fn show_entry(report: &mut Report, entry: Reader<'_>, start: usize, growth: Opti
                 Err(fault) => return complain(report, &entry, fault),
             };
             match (number, wire) {
-                (1, Wire::Varint(key)) => {
-                    report.decoded(F::SYNCKEY_KEY, at, key, format_args!("{}", meaning(key)))
-                }
-                (2, Wire::Varint(value)) => report.decoded(F::SYNCKEY_VALUE, at, value, format_args!("")),
+                (1, Wire::Varint(key)) => report.decoded(F::SYNCKEY_KEY, at, key, meaning(key)),
+                (2, Wire::Varint(value)) => report.decoded(F::SYNCKEY_VALUE, at, value, ""),
                 (_, Wire::Varint(_)) => report.wire(F::SYNCKEY_OTHER, at),
                 (_, Wire::Bytes(length) | Wire::Fixed(length)) => match entry.take(length) {
                     Some(body) => report.wire(F::SYNCKEY_OTHER, at.start..body.end),
@@ -222,7 +220,7 @@ fn show_entry(report: &mut Report, entry: Reader<'_>, start: usize, growth: Opti
         }
     };
     let (Some(key), Some(value)) = found else {
-        return report.subtree(F::SYNCKEY_ENTRY, all, format_args!(""), children);
+        return report.subtree(F::SYNCKEY_ENTRY, all, "", children);
     };
     let Some(change) = change else {
         return report.subtree(F::SYNCKEY_ENTRY, all, format_args!(": key {key} = {value}"), children);

@@ -16,7 +16,7 @@ use crate::facts::FACTS;
 use crate::render::{line, name};
 
 /// Everything a report can hold.
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
+const ALL: Wanted = Wanted::ALL;
 
 /// A packet with payload.
 struct Packet {

@@ -16,7 +16,7 @@ use wechat_traffic::web::dialogue::Dialogue;
 use crate::render::line;
 
 /// Everything a report can hold.
-const ALL: Wanted = Wanted { columns: true, items: true, labels: true, record: true };
+const ALL: Wanted = Wanted::ALL;
 
 /// A message: its bytes on the wire, and its body as HTTP's dissector passes it on.
 #[derive(Clone, Debug)]
