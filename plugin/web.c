@@ -90,10 +90,12 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
 {
     pass around = { 0 };
     volatile int result = 0;
+    size_t taken;
 
     if (!installed || pinfo->flags.in_error_pkt)
         return call_dissector_only(http, tvb, pinfo, tree, data);
     around.segment = tcp_segment(tvb, pinfo, data);
+    taken = around.segment.captured;
     around.count = wechat_web_begin(shim_dissector(), &around.segment);
     /* HTTP in a tunnel through HTTP has bodies of its own. */
     if (around.count == 0 && current == NULL)
@@ -113,8 +115,12 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     }
     ENDTRY;
     current = around.outer;
-    draw_messages(&around, pinfo, tree,
-                  pinfo->desegment_len != 0 ? (size_t)MAX(pinfo->desegment_offset, 0) : around.segment.captured);
+    /* HTTP that takes nothing is disabled. */
+    if (result == 0)
+        taken = 0;
+    else if (pinfo->desegment_len != 0)
+        taken = (size_t)MAX(pinfo->desegment_offset, 0);
+    draw_messages(&around, pinfo, tree, taken);
     return result;
 }
 

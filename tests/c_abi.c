@@ -6,6 +6,8 @@
  *   c_abi misuse            checks what the header says of NULL and nonsense
  *   c_abi panic             checks that a panic inside comes out as a note
  *   c_abi sample FILE       feeds the segments of FILE and prints each frame's operation and seqid
+ *   c_abi web-panic         checks that a panic there comes out as a note
+ *   c_abi web               has calls of the web client dissected, and misuses their functions
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -106,6 +108,9 @@ static void print_layout(void)
     SIZE(wechat_tick);
     SIZE(wechat_sample);
     SIZE(wechat_node);
+    SIZE(wechat_web_report);
+    SIZE(wechat_web_record);
+    SIZE(wechat_web_tick);
     SIZE(wechat_result);
     SIZE(wechat_verdict);
     OFFSET(wechat_field, kind);
@@ -133,6 +138,15 @@ static void print_layout(void)
     OFFSET(wechat_record, delivery);
     OFFSET(wechat_tick, named);
     OFFSET(wechat_sample, row);
+    OFFSET(wechat_tables, web_protocol);
+    OFFSET(wechat_tables, web_nodes);
+    OFFSET(wechat_tables, web_tree_title);
+    OFFSET(wechat_web_report, items);
+    OFFSET(wechat_web_report, info);
+    OFFSET(wechat_web_report, record);
+    OFFSET(wechat_web_record, count);
+    OFFSET(wechat_web_record, ticks);
+    OFFSET(wechat_web_tick, node);
 }
 
 static void check_misuse(void)
@@ -280,6 +294,158 @@ static void check_panic(void)
     wechat_dissector_free(dissector);
 }
 
+/* ---- the web client ---- */
+
+#define POLL_TARGET "/cgi-bin/mmwebwx-bin/synccheck?sid=secret&synckey=1_2%7C2_3"
+static const char poll[] = "GET " POLL_TARGET " HTTP/1.1\r\nHost: wx.example\r\n\r\n";
+static const char answer_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/javascript\r\nContent-Length: 44\r\n\r\n";
+static const char answer_body[] = "window.synccheck={retcode:\"0\",selector:\"2\"} ";
+
+static wechat_segment http_of(const char *bytes, size_t length, uint32_t packet, uint32_t side)
+{
+    wechat_segment segment = segment_of((const uint8_t *)bytes, length);
+
+    segment.packet = packet;
+    segment.flags |= side;
+    segment.seconds = packet;
+    return segment;
+}
+
+/* Every item within the head's bytes or the body's, and within the tables. */
+static void check_web_report(const wechat_web_report *report, const wechat_segment *segment, size_t body)
+{
+    const wechat_tables *tables = wechat_tables_get();
+    unsigned depth = 0;
+
+    CHECK(report->texts[0] == '\0' && report->info != 0 && strlen(report->texts + report->info) > 0);
+    CHECK(report->offset + report->length <= segment->captured && report->item_count > 0);
+    for (size_t i = 0; i < report->item_count; i++) {
+        const wechat_item *item = &report->items[i];
+        bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
+        CHECK(item->field < (is_note ? tables->note_count : tables->field_count));
+        CHECK(item->depth <= depth + 1);
+        CHECK(item->offset + item->length <= segment->captured + body);
+        CHECK(strlen(report->texts + item->text) < 4096);
+        depth = item->depth;
+    }
+    CHECK(report->items[0].field == tables->web_protocol);
+    CHECK(report->record != NULL && report->record->next == NULL);
+    CHECK(report->record->count > 0 && report->record->count <= WECHAT_MOST_WEB_TICKS);
+    for (size_t i = 0; i < report->record->count; i++)
+        CHECK(report->record->ticks[i].node < tables->web_node_count);
+}
+
+static const wechat_item *find_item(const wechat_web_report *report, const char *filter)
+{
+    const wechat_tables *tables = wechat_tables_get();
+
+    for (size_t i = 0; i < report->item_count; i++) {
+        const wechat_item *item = &report->items[i];
+        bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
+        if (strcmp(is_note ? tables->notes[item->field].filter : tables->fields[item->field].filter, filter) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+static void check_web_misuse(wechat_dissector *dissector)
+{
+    wechat_segment segment = http_of(poll, sizeof poll - 1, 1, 0);
+    wechat_segment nothing = segment;
+    wechat_web_report report;
+
+    nothing.data = NULL;
+    CHECK(wechat_web_claim(NULL) == 0 && wechat_web_claim(&nothing) == 0);
+    CHECK(wechat_web_begin(NULL, &segment) == 0 && wechat_web_begin(dissector, NULL) == 0);
+    CHECK(wechat_web_begin(dissector, &nothing) == 0);
+    CHECK(wechat_web_place(NULL, &segment, NULL) == -1 && wechat_web_place(dissector, NULL, NULL) == -1);
+    CHECK(wechat_web_place(dissector, &segment, "text/plain") == -1);
+    CHECK(wechat_web_place(dissector, &segment, "\xff") == -1);
+    CHECK(wechat_web_take(NULL, &segment, 9) == 0 && wechat_web_take(dissector, NULL, 9) == 0);
+    CHECK(wechat_web_take(dissector, &nothing, 9) == 0 && wechat_web_take(dissector, &segment, SIZE_MAX) == 0);
+    CHECK(wechat_web_message(NULL, &segment, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_web_message(dissector, NULL, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_web_message(dissector, &segment, 0, NULL, 0, NULL) == WECHAT_RESULT_NULL);
+    CHECK(wechat_web_message(dissector, &segment, 0, NULL, 5, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_web_message(dissector, &nothing, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
+    nothing.captured = SIZE_MAX;
+    CHECK(wechat_web_claim(&nothing) == 0 && wechat_web_begin(dissector, &nothing) == 0);
+    /* Nothing was begun, and no message has such a number: nothing of ours. */
+    memset(&report, 0xa5, sizeof report);
+    CHECK(wechat_web_message(dissector, &segment, SIZE_MAX, NULL, 0, &report) == WECHAT_RESULT_OK);
+    CHECK(report.length == 0 && report.item_count == 0 && report.record == NULL);
+    /* Without a stream nothing is remembered. */
+    nothing = segment;
+    nothing.flags &= ~(uint32_t)WECHAT_STREAM;
+    CHECK(wechat_web_begin(dissector, &nothing) == 0);
+    CHECK(wechat_web_claim(&segment) == 1);
+    segment = http_of(answer_head, sizeof answer_head - 1, 1, WECHAT_SIDE);
+    CHECK(wechat_web_claim(&segment) == 0);
+}
+
+static void check_web(void)
+{
+    wechat_dissector *dissector = wechat_dissector_new(NULL);
+    wechat_segment asked = http_of(poll, sizeof poll - 1, 1, 0);
+    wechat_segment answered = http_of(answer_head, sizeof answer_head - 1, 2, WECHAT_SIDE);
+    const uint8_t *body = (const uint8_t *)answer_body;
+    const size_t length = sizeof answer_body - 1;
+    wechat_web_report report;
+    const wechat_item *item;
+
+    CHECK(dissector != NULL && length == 44);
+    check_web_misuse(dissector);
+
+    CHECK(wechat_web_begin(dissector, &asked) == 1);
+    CHECK(wechat_web_take(dissector, &asked, asked.captured) == 1);
+    memset(&report, 0xa5, sizeof report);
+    CHECK(wechat_web_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_OK);
+    CHECK(report.offset == 0 && report.length == asked.captured);
+    check_web_report(&report, &asked, 0);
+    item = find_item(&report, "wechat_web.sid");
+    CHECK(item != NULL && item->length == 6 && memcmp(poll + item->offset, "secret", 6) == 0);
+    CHECK(report.texts[item->text] == '#' && strstr(report.texts + item->text, "secret") == NULL);
+
+    CHECK(wechat_web_begin(dissector, &answered) == 1);
+    CHECK(wechat_web_place(dissector, &answered, "text/javascript") == 0);
+    CHECK(wechat_web_place(dissector, &answered, "text/javascript") == -1);
+    CHECK(wechat_web_take(dissector, &answered, answered.captured) == 1);
+    CHECK(wechat_web_message(dissector, &answered, 1, NULL, 0, &report) == WECHAT_RESULT_OK && report.length == 0);
+    CHECK(wechat_web_message(dissector, &answered, 0, body, length, &report) == WECHAT_RESULT_OK);
+    check_web_report(&report, &answered, length);
+    item = find_item(&report, "wechat_web.response_to");
+    CHECK(item != NULL && item->value == 1);
+    item = find_item(&report, "wechat_web.selector");
+    CHECK(item != NULL && item->value == 2 && item->offset >= answered.captured);
+    CHECK(answer_body[item->offset - answered.captured] == '2' && item->length == 1);
+
+    /* What HTTP wants to see again is not taken. */
+    answered.packet = 3;
+    CHECK(wechat_web_begin(dissector, &answered) == 1 && wechat_web_take(dissector, &answered, 0) == 0);
+    wechat_dissector_free(dissector);
+}
+
+static void check_web_panic(void)
+{
+    wechat_dissector *dissector = wechat_dissector_new(NULL);
+    wechat_segment asked = http_of(poll, sizeof poll - 1, 1, 0);
+    wechat_web_report report;
+
+    CHECK(wechat_web_begin(dissector, &asked) == 1);
+    CHECK(wechat_web_take(dissector, &asked, asked.captured) == 1);
+    wechat_provoke_panic(dissector);
+    CHECK(wechat_web_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_FAILED);
+    CHECK(report.offset == 0 && report.length == asked.captured && report.item_count == 1);
+    CHECK(report.items[0].kind == WECHAT_ITEM_KIND_NOTE && report.record == NULL);
+    CHECK(find_item(&report, "wechat_web.internal_error") == report.items);
+    CHECK(report.items[0].offset == 0 && report.items[0].length == asked.captured);
+
+    /* The handle is good for more. */
+    CHECK(wechat_web_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_OK);
+    check_web_report(&report, &asked, 0);
+    wechat_dissector_free(dissector);
+}
+
 static uint32_t read_u32(FILE *file)
 {
     uint8_t bytes[4];
@@ -383,6 +549,10 @@ int main(int argc, char **argv)
         check_misuse();
     else if (argc == 2 && strcmp(argv[1], "panic") == 0)
         check_panic();
+    else if (argc == 2 && strcmp(argv[1], "web") == 0)
+        check_web();
+    else if (argc == 2 && strcmp(argv[1], "web-panic") == 0)
+        check_web_panic();
     else if (argc == 3 && strcmp(argv[1], "sample") == 0)
         feed_sample(argv[2]);
     else

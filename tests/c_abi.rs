@@ -9,11 +9,12 @@ use std::{env, fs};
 
 use ::wechat_dissector::ffi::{
     wechat_field, wechat_node, wechat_note, wechat_part, wechat_preference, wechat_report, wechat_result,
-    wechat_segment, wechat_tables, wechat_value, wechat_verdict,
+    wechat_segment, wechat_tables, wechat_value, wechat_verdict, wechat_web_report,
 };
 use ::wechat_dissector::record::Record;
 use ::wechat_dissector::report::Item;
 use ::wechat_dissector::statistics::{Sample, Tick};
+use ::wechat_dissector::web::statistics::{WebRecord, WebTick};
 use wechat_traffic::packet::Direction;
 use wechat_traffic::sample;
 use wechat_traffic::truth;
@@ -75,7 +76,8 @@ fn the_header_describes_the_rust_layout() {
         wechat_value wechat_value, wechat_field wechat_field, wechat_note wechat_note, wechat_part wechat_part,
         wechat_preference wechat_preference, wechat_tables wechat_tables, wechat_segment wechat_segment,
         wechat_item Item, wechat_report wechat_report, wechat_record Record, wechat_tick Tick, wechat_sample Sample,
-        wechat_node wechat_node, wechat_result wechat_result, wechat_verdict wechat_verdict
+        wechat_node wechat_node, wechat_web_report wechat_web_report, wechat_web_record WebRecord,
+        wechat_web_tick WebTick, wechat_result wechat_result, wechat_verdict wechat_verdict
     );
     offset!(
         wechat_field wechat_field kind, wechat_field wechat_field bits, wechat_preference wechat_preference kind,
@@ -86,7 +88,11 @@ fn the_header_describes_the_rust_layout() {
         wechat_record Record texts, wechat_record Record time, wechat_record Record news_time,
         wechat_record Record text_length, wechat_record Record partner, wechat_record Record flags,
         wechat_record Record notes, wechat_record Record head_len, wechat_record Record delivery,
-        wechat_tick Tick named, wechat_sample Sample row
+        wechat_tick Tick named, wechat_sample Sample row, wechat_tables wechat_tables web_protocol,
+        wechat_tables wechat_tables web_nodes, wechat_tables wechat_tables web_tree_title,
+        wechat_web_report wechat_web_report items, wechat_web_report wechat_web_report info,
+        wechat_web_report wechat_web_report record, wechat_web_record WebRecord count,
+        wechat_web_record WebRecord ticks, wechat_web_tick WebTick node
     );
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
@@ -100,6 +106,13 @@ fn null_and_nonsense_are_answered() {
 fn a_panic_comes_out_as_a_note() {
     let output = run(Command::new(program()).arg("panic"));
     assert!(String::from_utf8_lossy(&output.stderr).contains("provoked"), "the panic was real");
+    let output = run(Command::new(program()).arg("web-panic"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("provoked"), "the panic was real");
+}
+
+#[test]
+fn calls_of_the_web_client_come_out() {
+    run(Command::new(program()).arg("web"));
 }
 
 #[test]

@@ -71,7 +71,12 @@ fn what_the_readme_names_exists() {
     for name in ["README.md", "CONTRIBUTING.md"] {
         let text = fs::read_to_string(root.join(name)).expect(name);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
-            assert!(root.join(link).exists(), "{name} links to {link}");
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            assert!(root.join(file).exists(), "{name} links to {link}");
+            let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
+            let mut headings =
+                headings.map(|line| line.trim_matches(['#', ' ']).to_lowercase().replace(' ', "-"));
+            assert!(heading.is_empty() || headings.any(|found| found == heading), "{name} links to {link}");
         }
     }
     let readme = fs::read_to_string(root.join("README.md")).expect("README.md");

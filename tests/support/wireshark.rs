@@ -203,16 +203,21 @@ impl Opened {
         frames
     }
 
-    /// Every layer of the protocol as JSON, with the number of its packet.
+    /// Every layer of the long link as JSON, with the number of its packet.
     pub fn layers(&self) -> Vec<(usize, Map<String, Value>)> {
-        let text = self.text(&["-Y", "wechat", "-T", "json", "--no-duplicate-keys"]);
+        self.layers_of("wechat")
+    }
+
+    /// Every layer of a protocol as JSON, with the number of its packet.
+    pub fn layers_of(&self, protocol: &str) -> Vec<(usize, Map<String, Value>)> {
+        let text = self.text(&["-Y", protocol, "-T", "json", "--no-duplicate-keys"]);
         let packets: Vec<Value> = serde_json::from_str(&text).expect("tshark writes JSON");
         let mut layers = Vec::new();
         for packet in &packets {
             let all = &packet["_source"]["layers"];
             let number = all["frame"]["frame.number"].as_str().expect("a number");
             let number: usize = number.parse().expect("a number");
-            let ours = match &all["wechat"] {
+            let ours = match &all[protocol] {
                 Value::Array(several) => several.clone(),
                 one => vec![one.clone()],
             };

@@ -1,0 +1,1179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The web client in a real tshark, on generated captures: what it shows is what was said.
+
+#[path = "support/plugin.rs"]
+mod plugin;
+#[path = "support/wireshark.rs"]
+#[allow(dead_code)]
+mod wireshark;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tempfile::NamedTempFile;
+use wechat_dissector::fields::Type;
+use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::query::decoded;
+use wechat_traffic::capture::BASE_TIME;
+use wechat_traffic::sample;
+use wechat_traffic::web::carrier::{HTTP, carry};
+use wechat_traffic::web::case;
+use wechat_traffic::web::dialogue::{Call, Dialogue};
+use wechat_traffic::web::tls::{HTTPS, Tls, Version};
+use wechat_traffic::web::truth::{self, Row};
+use wireshark::{Opened, open};
+
+const TWO_PASSES: &[&str] = &["-2"];
+/// All ways to carry the same calls.
+const ARTICLES: [&str; 8] = [
+    "article",
+    "article-chunked",
+    "article-gzip",
+    "article-gzip-chunked",
+    "article-cut",
+    "article-per-call",
+    "article-until-close",
+    "article-one-connection",
+];
+
+/// A capture of the web client's, and what is in it.
+struct Shown {
+    dialogue: Dialogue,
+    rows: Vec<Row>,
+    opened: Opened,
+    /// Keys of TLS: the file goes with this value.
+    _keys: Option<NamedTempFile>,
+}
+
+/// How a case is written.
+#[derive(Clone, Copy)]
+struct Way {
+    port: u16,
+    tls: Option<Version>,
+    size: Option<usize>,
+    options: &'static [&'static str],
+}
+
+const PLAIN: Way = Way { port: HTTP, tls: None, size: None, options: &[] };
+const TLS13: Way = Way { port: HTTPS, tls: Some(Version::Tls13), ..PLAIN };
+const TLS12: Way = Way { port: HTTPS, tls: Some(Version::Tls12), ..PLAIN };
+
+fn show(name: &str, way: Way) -> Shown {
+    let case = case::find(name).unwrap_or_else(|| panic!("no case {name}"));
+    let (dialogue, mut rng) = case.dialogue(1, way.size);
+    let tls = way.tls.map(|version| Tls::new(version, &mut rng).expect("TLS"));
+    let carried = carry(&dialogue, case.carrier, way.port, tls.as_ref(), &mut rng).expect("a capture");
+    let rows = truth::rows(&dialogue, &carried).expect("the truth");
+    let mut opened = open(&carried.capture).with(way.options);
+    let keys = tls.map(|tls| {
+        let file = NamedTempFile::new().expect("a file for the keys");
+        fs::write(file.path(), tls.key_log()).expect("the keys are written");
+        fs::set_permissions(file.path(), Permissions::from_mode(0o644)).expect("readable for tshark");
+        file
+    });
+    if let Some(file) = &keys {
+        opened = opened.with(&["-o", &format!("tls.keylog_file:{}", file.path().display())]);
+    }
+    Shown { dialogue, rows, opened, _keys: keys }
+}
+
+impl Shown {
+    /// The layers of ours, by packet; no packet here has two.
+    fn layers(&self, options: &[&str]) -> BTreeMap<usize, Map<String, Value>> {
+        let layers = self.opened.with(options).layers_of("wechat_web");
+        let count = layers.len();
+        let layers: BTreeMap<_, _> = layers.into_iter().collect();
+        assert_eq!(layers.len(), count, "two messages end in one packet");
+        layers
+    }
+
+    /// The rows of the web client's calls.
+    fn ours(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| !row.facts.call.is_empty())
+    }
+
+    /// Calls with their rows.
+    fn calls(&self) -> impl Iterator<Item = (&Call, &Row)> {
+        self.dialogue.calls.iter().zip(&self.rows)
+    }
+}
+
+/// All values of a field in a part of a layer.
+fn values(part: &Value, field: &str) -> Vec<String> {
+    fn find(part: &Value, field: &str, found: &mut Vec<String>) {
+        match part {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        Value::String(text) if name == field => found.push(text.clone()),
+                        Value::Array(texts) if name == field && texts.iter().all(Value::is_string) => {
+                            found.extend(texts.iter().filter_map(Value::as_str).map(str::to_owned));
+                        }
+                        _ => find(value, field, found),
+                    }
+                }
+            }
+            Value::Array(parts) => parts.iter().for_each(|part| find(part, field, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    find(part, &format!("wechat_web.{field}"), &mut found);
+    found
+}
+
+fn value(layer: &Map<String, Value>, field: &str) -> Option<String> {
+    let mut found = values(&Value::Object(layer.clone()), field);
+    assert!(found.len() < 2, "{field} is {found:?}");
+    found.pop()
+}
+
+/// A part of a layer, wherever it is.
+fn part<'a>(layer: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+    let name = format!("wechat_web.{field}");
+    layer
+        .get(&name)
+        .or_else(|| layer.values().filter_map(Value::as_object).find_map(|inner| part(inner, field)))
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no number"))
+}
+
+/// Seconds with nine decimals as microseconds.
+fn microseconds(text: &str) -> u64 {
+    number::<u64>(&text.replace('.', "")) / 1000
+}
+
+/// Key, value and growth of the entries of a SyncKey.
+fn keys(synckey: Option<&Value>) -> Vec<(u32, u32, Option<i64>)> {
+    let Some(Value::Object(synckey)) = synckey else { return Vec::new() };
+    let entries = match part(synckey, "synckey.entry") {
+        Some(Value::Array(entries)) => entries.clone(),
+        Some(entry) => vec![entry.clone()],
+        None => Vec::new(),
+    };
+    let entry = |entry: &Value| {
+        let one = |field: &str| value(entry.as_object().expect("an entry"), field);
+        let [key, value] =
+            ["synckey.key", "synckey.value"].map(|field| number(&one(field).expect("a number")));
+        (key, value, one("synckey.delta").map(|delta| number(&delta)))
+    };
+    entries.iter().map(entry).collect()
+}
+
+fn grown(keys: &[(u32, u32, Option<i64>)]) -> Vec<(u32, i64)> {
+    keys.iter().filter_map(|(key, _, delta)| Some((*key, delta.filter(|delta| *delta != 0)?))).collect()
+}
+
+fn plain(keys: &[(u32, u32, Option<i64>)]) -> Vec<(u32, u32)> {
+    keys.iter().map(|(key, value, _)| (*key, *value)).collect()
+}
+
+/// The words for the Info column that are ours: HTTP's stand behind them.
+fn infos(opened: &Opened) -> Vec<(usize, String)> {
+    let lines = opened.values("wechat_web", &["frame.number", "_ws.col.Protocol", "_ws.col.Info"]);
+    lines
+        .iter()
+        .map(|line| {
+            let (packet, rest) = line.split_once(' ').expect("a number");
+            let (protocol, info) = rest.split_once(' ').expect("a protocol");
+            // TLS names itself where it put records together, whatever is in them.
+            assert!(protocol == "WeChat-Web" || protocol.starts_with("TLSv1."), "{line}");
+            (number(packet), info.replace("[TLS segment of a reassembled PDU]", ""))
+        })
+        .collect()
+}
+
+// ---- the article ----
+
+#[test]
+fn the_articles_message_moves_key_2_by_one_and_key_201_by_27_seconds() {
+    let expected = [
+        "synccheck request | GET ",
+        "synccheck response, retcode 0, fine, selector 2 | HTTP/1.1 200 OK ",
+        "webwxsync request | POST ",
+        "webwxsync response, a message, SyncKey: key 2 +1, key 201 +27 s | HTTP/1.1 200 OK ",
+        "synccheck request, SyncKey: key 2 +1, key 201 +27 s | GET ",
+        "synccheck response, retcode 0, fine, selector 0 | HTTP/1.1 200 OK ",
+    ];
+    let ways = ARTICLES.map(|name| (name, PLAIN)).into_iter().chain([
+        ("article", TLS13),
+        ("article", TLS12),
+        ("article-gzip-chunked", TLS13),
+        ("article-cut", TLS12),
+    ]);
+    for (name, way) in ways {
+        let shown = show(name, way);
+        let infos = infos(&shown.opened);
+        let packets: Vec<usize> = shown.rows.iter().flat_map(|row| [row.request, row.response]).collect();
+        assert_eq!(infos.iter().map(|(packet, _)| *packet).collect::<Vec<_>>(), packets, "{name}");
+        for ((_, info), expected) in infos.iter().zip(expected) {
+            assert!(info.starts_with(expected), "{name}: {info}");
+        }
+
+        let layers = shown.layers(TWO_PASSES);
+        let [first, second, third] = &shown.rows[..] else { panic!("three calls") };
+        let one = |packet: usize, field: &str| value(&layers[&packet], field);
+        let link = |packet: usize, field: &str| one(packet, field).map(|to| number(&to));
+        // The poll is held for 25 seconds, and fetched.
+        assert_eq!(one(first.response, "poll.hold").map(|hold| microseconds(&hold)), Some(first.time_us));
+        assert_eq!((first.time_us + 50_000) / 100_000, 250, "{name}");
+        assert_eq!(link(first.response, "poll.fetch_in"), Some(second.request), "{name}");
+        assert_eq!(link(second.request, "fetch.poll"), Some(first.response));
+        let message = [(2, 1), (201, 27)];
+        // In JSON, compared with the request's; in the polls' strings.
+        let synckey = |packet: usize| keys(part(&layers[&packet], "synckey"));
+        assert_eq!(plain(&synckey(second.request)), second.facts.asked_key);
+        assert_eq!(plain(&synckey(second.response)), second.facts.synckey);
+        assert_eq!(plain(&synckey(third.request)), third.facts.asked_key);
+        assert_eq!(grown(&synckey(second.response)), message);
+        assert_eq!(grown(&synckey(third.request)), message);
+        // Keys that stayed say so.
+        assert!(synckey(third.request).iter().all(|(.., delta)| delta.is_some()));
+        for (before, after) in [(second.request, second.response), (first.request, third.request)] {
+            assert_eq!(link(after, "synckey.previous"), Some(before));
+            assert_eq!(link(before, "synckey.next"), Some(after));
+        }
+    }
+}
+
+#[test]
+fn details_explain_the_growth() {
+    let shown = show("article", PLAIN);
+    let text = shown.opened.text(&["-V", "-Y", &format!("frame.number == {}", shown.rows[1].response)]);
+    let ours = &text[text.find("\nWeChat web client").expect("a tree of ours")..];
+    for line in [
+        "WeChat web client, webwxsync response",
+        "    [Response to: 10]",
+        "    JSON",
+        "        AddMsgList (1)",
+        "                MsgType: text (1)",
+        "                CreateTime: Jan 20, 2015 08:00:26.000000000 UTC",
+        "        SyncKey: key 2 +1, key 201 +27 s",
+        "                Key 1 = 651478195 (stayed)",
+        "                Key 2 (messages) = 688312080 (+1: a message)",
+        "                    [Growth: 1]",
+        "                Key 201 (unix time) = 1421740826 (+27 s)",
+        "            [Compared with the SyncKey in: 10]",
+    ] {
+        assert!(ours.contains(&format!("\n{line}\n")), "{line:?} is not in{ours}");
+    }
+}
+
+// ---- every member ----
+
+/// What a member is shown as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sort {
+    /// An object or a list.
+    Whole,
+    Number,
+    Hex,
+    Text,
+    /// Seconds since 1970.
+    Time,
+    /// Hidden where it is not 0.
+    Account,
+    /// Hidden where it is not empty.
+    Secret,
+}
+
+use Sort::{Account, Hex, Number, Secret, Text, Time, Whole};
+
+/// Members of the calls' objects, independently of the dissector's table: path, field and sort.
+const MEMBERS: &[(&str, &str, Sort)] = &[
+    ("BaseResponse", "base_response", Whole),
+    ("BaseResponse/Ret", "ret", Number),
+    ("BaseResponse/ErrMsg", "err_msg", Text),
+    ("AddMsgCount", "messages.count", Number),
+    ("AddMsgList", "messages", Whole),
+    ("AddMsgList/*", "message", Whole),
+    ("AddMsgList/*/MsgId", "message.id", Number),
+    ("AddMsgList/*/FromUserName", "message.from", Text),
+    ("AddMsgList/*/ToUserName", "message.to", Text),
+    ("AddMsgList/*/MsgType", "message.type", Number),
+    ("AddMsgList/*/Content", "message.content", Text),
+    ("AddMsgList/*/Status", "message.status", Number),
+    ("AddMsgList/*/ImgStatus", "message.img_status", Number),
+    ("AddMsgList/*/CreateTime", "message.create_time", Time),
+    ("AddMsgList/*/VoiceLength", "message.voice_length", Number),
+    ("AddMsgList/*/PlayLength", "message.play_length", Number),
+    ("AddMsgList/*/FileName", "message.file_name", Text),
+    ("AddMsgList/*/FileSize", "message.file_size", Number),
+    ("AddMsgList/*/MediaId", "message.media_id", Text),
+    ("AddMsgList/*/Url", "message.url", Text),
+    ("AddMsgList/*/AppMsgType", "message.app_type", Number),
+    ("AddMsgList/*/StatusNotifyCode", "message.notify_code", Number),
+    ("AddMsgList/*/StatusNotifyUserName", "message.notify_user", Text),
+    ("AddMsgList/*/RecommendInfo", "recommend", Whole),
+    ("AddMsgList/*/RecommendInfo/UserName", "recommend.user", Text),
+    ("AddMsgList/*/RecommendInfo/NickName", "recommend.nick", Text),
+    ("AddMsgList/*/RecommendInfo/QQNum", "recommend.qq", Number),
+    ("AddMsgList/*/RecommendInfo/Province", "recommend.province", Text),
+    ("AddMsgList/*/RecommendInfo/City", "recommend.city", Text),
+    ("AddMsgList/*/RecommendInfo/Content", "recommend.content", Text),
+    ("AddMsgList/*/RecommendInfo/Signature", "recommend.signature", Text),
+    ("AddMsgList/*/RecommendInfo/Alias", "recommend.alias", Text),
+    ("AddMsgList/*/RecommendInfo/Scene", "recommend.scene", Number),
+    ("AddMsgList/*/RecommendInfo/VerifyFlag", "recommend.verify_flag", Hex),
+    ("AddMsgList/*/RecommendInfo/AttrStatus", "recommend.attr_status", Number),
+    ("AddMsgList/*/RecommendInfo/Sex", "recommend.sex", Number),
+    ("AddMsgList/*/RecommendInfo/Ticket", "recommend.ticket", Text),
+    ("AddMsgList/*/RecommendInfo/OpCode", "recommend.op_code", Number),
+    ("AddMsgList/*/ForwardFlag", "message.forward_flag", Number),
+    ("AddMsgList/*/AppInfo", "app_info", Whole),
+    ("AddMsgList/*/AppInfo/AppID", "app_info.id", Text),
+    ("AddMsgList/*/AppInfo/Type", "app_info.type", Number),
+    ("AddMsgList/*/HasProductId", "message.has_product_id", Number),
+    ("AddMsgList/*/Ticket", "message.ticket", Text),
+    ("AddMsgList/*/ImgHeight", "message.img_height", Number),
+    ("AddMsgList/*/ImgWidth", "message.img_width", Number),
+    ("AddMsgList/*/SubMsgType", "message.sub_type", Number),
+    ("AddMsgList/*/NewMsgId", "message.new_id", Number),
+    ("AddMsgList/*/OriContent", "message.ori_content", Text),
+    ("AddMsgList/*/EncryFileName", "message.encry_file_name", Text),
+    ("ModContactCount", "mod_contacts.count", Number),
+    ("ModContactList", "mod_contacts", Whole),
+    ("DelContactCount", "del_contacts.count", Number),
+    ("DelContactList", "del_contacts", Whole),
+    ("ModChatRoomMemberCount", "mod_members.count", Number),
+    ("ModChatRoomMemberList", "mod_members", Whole),
+    ("Profile", "profile", Whole),
+    ("Profile/BitFlag", "profile.changed", Hex),
+    ("Profile/UserName", "profile.part", Whole),
+    ("Profile/UserName/Buff", "profile.user", Text),
+    ("Profile/NickName", "profile.part", Whole),
+    ("Profile/NickName/Buff", "profile.nick", Text),
+    ("Profile/BindUin", "profile.bind_uin", Account),
+    ("Profile/BindEmail", "profile.part", Whole),
+    ("Profile/BindEmail/Buff", "profile.email", Text),
+    ("Profile/BindMobile", "profile.part", Whole),
+    ("Profile/BindMobile/Buff", "profile.mobile", Text),
+    ("Profile/Status", "profile.status", Number),
+    ("Profile/Sex", "profile.sex", Number),
+    ("Profile/PersonalCard", "profile.card", Number),
+    ("Profile/Alias", "profile.alias", Text),
+    ("Profile/HeadImgUpdateFlag", "profile.picture_changed", Number),
+    ("Profile/HeadImgUrl", "profile.picture", Text),
+    ("Profile/Signature", "profile.signature", Text),
+    ("ContinueFlag", "continue_flag", Number),
+    ("SyncKey", "synckey", Whole),
+    ("SyncKey/Count", "synckey.count", Number),
+    ("SyncKey/List", "synckey.list", Whole),
+    ("SyncKey/List/*", "synckey.entry", Whole),
+    ("SyncKey/List/*/Key", "synckey.key", Number),
+    ("SyncKey/List/*/Val", "synckey.value", Number),
+    ("SyncCheckKey", "synckey.check", Whole),
+    ("SyncCheckKey/Count", "synckey.count", Number),
+    ("SyncCheckKey/List", "synckey.list", Whole),
+    ("SyncCheckKey/List/*", "synckey.entry", Whole),
+    ("SyncCheckKey/List/*/Key", "synckey.key", Number),
+    ("SyncCheckKey/List/*/Val", "synckey.value", Number),
+    ("SKey", "skey", Secret),
+    ("BaseRequest", "base_request", Whole),
+    ("BaseRequest/Uin", "uin", Account),
+    ("BaseRequest/Sid", "sid", Secret),
+    ("BaseRequest/Skey", "skey", Secret),
+    ("BaseRequest/DeviceID", "device_id", Text),
+    ("rr", "rr", Number),
+];
+
+/// Members of a contact, below each of these lists.
+const CONTACTS: [&str; 3] = ["ModContactList/*", "DelContactList/*", "ModChatRoomMemberList/*"];
+const CONTACT: &[(&str, &str, Sort)] = &[
+    ("", "contact", Whole),
+    ("/UserName", "contact.user", Text),
+    ("/NickName", "contact.nick", Text),
+    ("/RemarkName", "contact.remark", Text),
+    ("/Sex", "contact.sex", Number),
+    ("/Signature", "contact.signature", Text),
+    ("/ContactFlag", "contact.flag", Hex),
+    ("/VerifyFlag", "contact.verify_flag", Hex),
+    ("/HeadImgUrl", "contact.picture", Text),
+    ("/Alias", "contact.alias", Text),
+    ("/Province", "contact.province", Text),
+    ("/City", "contact.city", Text),
+    ("/MemberCount", "contact.members.count", Number),
+    ("/MemberList", "contact.members", Whole),
+    ("/MemberList/*", "contact", Whole),
+    ("/MemberList/*/Uin", "contact.uin", Account),
+    ("/MemberList/*/UserName", "contact.user", Text),
+    ("/MemberList/*/NickName", "contact.nick", Text),
+    ("/MemberList/*/RemarkName", "contact.remark", Text),
+];
+
+/// Members of contacts that have no field of their own.
+const UNTYPED: &[&str] = &[
+    "AttrStatus",
+    "ChatRoomOwner",
+    "ContactType",
+    "DisplayName",
+    "HeadImgUpdateFlag",
+    "HideInputBarFlag",
+    "KeyWord",
+    "MemberStatus",
+    "SnsFlag",
+    "Statues",
+];
+
+fn member(path: &str) -> Option<(&'static str, Sort)> {
+    let found = MEMBERS.iter().find(|(known, ..)| *known == path);
+    let contact = || {
+        let rest = CONTACTS.iter().find_map(|list| path.strip_prefix(list))?;
+        CONTACT.iter().find(|(known, ..)| *known == rest)
+    };
+    found.or_else(contact).map(|(_, field, sort)| (*field, *sort))
+}
+
+/// An item: its field, and where its bytes are.
+type Place = (String, usize, String);
+
+/// What a body should be shown as: places, and values by field. Empty texts have no place.
+#[derive(Default)]
+struct Expected {
+    places: Vec<Place>,
+    values: BTreeMap<String, Vec<String>>,
+    untyped: usize,
+}
+
+impl Expected {
+    /// Walks a part of `body`.
+    fn walk(&mut self, body: &str, part: &RawValue, path: &str) {
+        let text = part.get();
+        let at = text.as_ptr() as usize - body.as_ptr() as usize;
+        if !path.is_empty() && !self.take(text, at, path) {
+            return;
+        }
+        if text.starts_with('{') {
+            let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).expect("an object");
+            for (name, value) in members {
+                let slash = if path.is_empty() { "" } else { "/" };
+                self.walk(body, value, &format!("{path}{slash}{name}"));
+            }
+        } else if text.starts_with('[') {
+            let entries: Vec<&RawValue> = serde_json::from_str(text).expect("a list");
+            entries.into_iter().for_each(|entry| self.walk(body, entry, &format!("{path}/*")));
+        }
+    }
+
+    /// Takes a member; whether to walk into it.
+    fn take(&mut self, text: &str, at: usize, path: &str) -> bool {
+        let Some((field, sort)) = member(path) else {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            assert!(UNTYPED.contains(&name), "{path} has no field of its own");
+            self.untyped += 1;
+            return false;
+        };
+        let quoted = text.starts_with('"');
+        let inner = if quoted { &text[1..text.len() - 1] } else { text };
+        let at = at + usize::from(quoted);
+        let read = if quoted { serde_json::from_str(text).expect("a text") } else { text.to_owned() };
+        let is_set = !matches!(inner, "" | "0");
+        let field = if sort == Account && is_set { "account" } else { field };
+        if !inner.is_empty() {
+            let hex = inner.bytes().map(|byte| format!("{byte:02x}")).collect();
+            self.places.push((field.to_owned(), at, hex));
+        }
+        let value = match sort {
+            Whole => return true,
+            Number | Account | Hex if read.is_empty() => "0".to_owned(),
+            Hex => number::<u32>(&read).to_string(),
+            Number => number::<i128>(&read).to_string(),
+            Time => time(number(&read)),
+            Account | Secret if is_set => "#".to_owned(),
+            Text | Secret | Account => read.chars().map(printable).collect(),
+        };
+        self.values.entry(field.to_owned()).or_default().push(value);
+        true
+    }
+}
+
+fn printable(c: char) -> String {
+    if c.is_control() { format!("\\x{:02x}", u32::from(c)) } else { c.to_string() }
+}
+
+/// A time of the captures' day, as tshark writes it.
+fn time(seconds: u64) -> String {
+    const EIGHT: u64 = 8 * 3600;
+    let day = seconds + EIGHT - BASE_TIME.as_secs();
+    assert!(day < 24 * 3600, "{seconds}");
+    format!("Jan 20, 2015 {:02}:{:02}:{:02}.000000000 UTC", day / 3600, day / 60 % 60, day % 60)
+}
+
+/// The places of all items of a layer that `-x` gave.
+fn places(part: &Value, found: &mut Vec<Place>) {
+    let Value::Object(members) = part else { return };
+    for (name, value) in members {
+        let Some(field) = name.strip_suffix("_raw").and_then(|name| name.strip_prefix("wechat_web.")) else {
+            match value {
+                Value::Array(parts) => parts.iter().for_each(|part| places(part, found)),
+                part => places(part, found),
+            }
+            continue;
+        };
+        let all = value.as_array().expect("a list");
+        let all = if all[0].is_array() { all.clone() } else { vec![value.clone()] };
+        for place in all {
+            let hex = place[0].as_str().expect("bytes").to_owned();
+            let at = place[1].as_u64().expect("a place") as usize;
+            found.push((field.to_owned(), at, hex));
+        }
+    }
+}
+
+/// Walks a body's JSON, and fails on any member without a typed item on exactly its bytes. `base` is
+/// where the body begins among the bytes that the items are told of.
+#[track_caller]
+fn assert_members(layer: &Map<String, Value>, body: &[u8], base: usize) -> usize {
+    let body = std::str::from_utf8(body).expect("JSON is UTF-8");
+    let mut expected = Expected::default();
+    expected.walk(body, serde_json::from_str(body).expect("JSON"), "");
+    let fields: HashSet<&str> =
+        MEMBERS.iter().chain(CONTACT).map(|(_, field, _)| *field).chain(["account"]).collect();
+    let part = part(layer, "body").unwrap_or_else(|| panic!("no body: {layer:?}"));
+
+    let mut shown = Vec::new();
+    places(part, &mut shown);
+    shown.retain(|(field, ..)| fields.contains(&**field));
+    let mut meant: Vec<Place> =
+        expected.places.into_iter().map(|(field, at, hex)| (field, at + base, hex)).collect();
+    shown.sort();
+    meant.sort();
+    for (shown, meant) in shown.iter().zip(&meant) {
+        assert_eq!(shown, meant);
+    }
+    assert_eq!(shown.len(), meant.len());
+
+    for (field, mut meant) in expected.values {
+        let hides = |text: &String| {
+            text.starts_with('#') && (field == "account" || field == "skey" || field == "sid")
+        };
+        let hex = |text: String| match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).expect("a number").to_string(),
+            None => text,
+        };
+        let mut shown: Vec<String> = values(part, &field)
+            .into_iter()
+            .map(|text| if hides(&text) { "#".to_owned() } else { hex(text) })
+            .collect();
+        shown.sort();
+        meant.sort();
+        assert_eq!(shown, meant, "{field}");
+    }
+    assert_eq!(values(part, "member").len(), expected.untyped);
+    shown.len()
+}
+
+/// Where a body begins: in bytes of its own where it was coded, else behind the head.
+fn base(layer: &Map<String, Value>, head: &Value, coded: bool) -> usize {
+    let number = |at: usize| head[at].as_u64().expect("a number") as usize;
+    assert!(!layer.is_empty());
+    if coded { 0 } else { number(1) + number(2) }
+}
+
+/// Heads are told beside the layers: packet and place.
+fn heads(opened: &Opened) -> HashMap<usize, Value> {
+    let text = opened.text(&["-Y", "wechat_web", "-T", "json", "-x", "--no-duplicate-keys"]);
+    let packets: Vec<Value> = serde_json::from_str(&text).expect("tshark writes JSON");
+    packets
+        .iter()
+        .map(|packet| {
+            let layers = &packet["_source"]["layers"];
+            (
+                number(layers["frame"]["frame.number"].as_str().expect("a number")),
+                layers["wechat_web_raw"].clone(),
+            )
+        })
+        .collect()
+}
+
+fn assert_syncs(name: &str, way: Way) -> usize {
+    let shown = show(name, way);
+    let opened = shown.opened.with(&["-x"]);
+    let layers: HashMap<usize, Map<String, Value>> = opened.layers_of("wechat_web").into_iter().collect();
+    let heads = heads(&shown.opened);
+    let mut members = 0;
+    for (call, row) in
+        shown.calls().filter(|(_, row)| row.facts.call == "webwxsync" && row.facts.bad.is_none())
+    {
+        let (asked, answered) = (&layers[&row.request], &layers[&row.response]);
+        members += assert_members(asked, &call.request.body, base(asked, &heads[&row.request], false));
+        let coded = ["-chunked", "-gzip", "-gzip-chunked"].iter().any(|coding| name.ends_with(coding));
+        members +=
+            assert_members(answered, &call.response.body, base(answered, &heads[&row.response], coded));
+    }
+    members
+}
+
+#[test]
+fn every_member_of_the_article_is_a_typed_item_on_its_own_bytes() {
+    for name in ARTICLES {
+        assert!(assert_syncs(name, PLAIN) > 80, "{name}");
+    }
+    for (name, way) in [("article", TLS13), ("article-gzip-chunked", TLS12), ("article-cut", TLS13)] {
+        assert!(assert_syncs(name, way) > 80, "{name}");
+    }
+}
+
+#[test]
+fn every_member_of_later_answers_is_a_typed_item_on_its_own_bytes() {
+    assert!(assert_syncs("session", PLAIN) > 1000);
+}
+
+/// In the query, whose values may be escaped: on their bytes in the request line.
+#[test]
+fn every_parameter_of_a_poll_is_an_item_on_its_own_bytes() {
+    for (name, way) in [("article", PLAIN), ("article", TLS13), ("session", PLAIN)] {
+        let shown = show(name, way);
+        let layers: HashMap<usize, Map<String, Value>> =
+            shown.opened.with(&["-x"]).layers_of("wechat_web").into_iter().collect();
+        let heads = heads(&shown.opened);
+        for (call, row) in shown.calls().filter(|(_, row)| row.facts.call == "synccheck") {
+            let head = &heads[&row.request];
+            let start = head[1].as_u64().expect("a place") as usize;
+            let target = start + "GET ".len();
+            let mut items = Vec::new();
+            places(&Value::Object(layers[&row.request].clone()), &mut items);
+            let mut at = target + call.request.target.find('?').expect("a query") + 1;
+            for parameter in call.request.target[at - target..].split('&') {
+                let (name, value) = parameter.split_once('=').expect("a value");
+                let field = match name {
+                    "r" => "parameter.r",
+                    "_" => "parameter.time",
+                    "uin" => "account",
+                    "deviceid" => "device_id",
+                    other => other,
+                };
+                let hex = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+                let item = (field.to_owned(), at + name.len() + 1, hex);
+                assert!(items.contains(&item), "{item:?} is not in {items:?}");
+                at += parameter.len() + 1;
+            }
+            let layer = &layers[&row.request];
+            assert_eq!(value(layer, "call").as_deref(), Some("synccheck"));
+            assert_eq!(value(layer, "host").as_deref(), Some(&*call.request.host));
+            assert_eq!(plain(&keys(part(layer, "synckey"))), row.facts.asked_key);
+        }
+    }
+}
+
+// ---- the truth ----
+
+/// The newest SyncKeys of a session, by sort: of a poll, `SyncKey`, `SyncCheckKey`.
+type Newest = [Option<(usize, Vec<(u32, u32)>)>; 3];
+
+/// How keys compare with those before.
+fn deltas(keys: &[(u32, u32)], before: &[(u32, u32)]) -> Vec<(u32, u32, Option<i64>)> {
+    let delta = |key: u32, value: u32| {
+        let old = before.iter().find(|(other, _)| *other == key)?;
+        Some(i64::from(value) - i64::from(old.1))
+    };
+    keys.iter().map(|(key, value)| (*key, *value, delta(*key, *value))).collect()
+}
+
+/// Compares everything that is shown of a capture with what was said.
+fn assert_truth(name: &str, way: Way) {
+    let shown = show(name, way);
+    let [first, layers] = [&[], TWO_PASSES].map(|passes| shown.layers(passes));
+    let rows: Vec<&Row> = shown.ours().collect();
+    let responses: HashMap<usize, usize> = rows.iter().map(|row| (row.request, row.response)).collect();
+    let packets: BTreeSet<usize> = rows.iter().flat_map(|row| [row.request, row.response]).collect();
+    assert!(layers.keys().eq(&packets), "{name}: {:?} are shown, not {packets:?}", layers.keys());
+    // One pass shows the same messages, and of them what does not lie ahead.
+    assert!(first.keys().eq(&packets), "{name}");
+
+    let mut sessions: HashMap<u32, String> = HashMap::new();
+    let mut newest: HashMap<u32, Newest> = HashMap::new();
+    let mut events: Vec<(usize, &Row, bool)> =
+        rows.iter().flat_map(|row| [(row.request, *row, true), (row.response, *row, false)]).collect();
+    events.sort_by_key(|(packet, ..)| *packet);
+    for (packet, row, is_request) in events {
+        let (layer, facts) = (&layers[&packet], &row.facts);
+        let one = |field: &str| value(layer, field);
+        let link = |field: &str| one(field).map(|packet| number::<usize>(&packet));
+        let words = |field: &str| values(&Value::Object(layer.clone()), field);
+        assert_eq!(one("call").as_deref(), Some(&*facts.call), "{name}, packet {packet}");
+        assert_eq!(one("kind").as_deref(), Some(if is_request { "request" } else { "response" }));
+        if let Some(uin) = facts.uin {
+            let session = one("session").expect("a session");
+            assert_eq!(sessions.entry(uin).or_insert_with(|| session.clone()), &session, "packet {packet}");
+        }
+        let poll = facts.call == "synccheck";
+        if is_request {
+            assert_eq!(link("response_in"), Some(row.response));
+            assert_eq!(
+                link("fetch.poll"),
+                facts.poll.map(|poll| responses[&poll]),
+                "{name}, packet {packet}"
+            );
+        } else {
+            assert_eq!(link("response_to"), Some(row.request));
+            assert_eq!(one("response_time").map(|time| microseconds(&time)), Some(row.time_us));
+            assert_eq!(one("poll.hold").map(|time| microseconds(&time)), poll.then_some(row.time_us));
+            if facts.bad.is_none() {
+                assert_eq!(one("retcode").map(|number| number.parse().unwrap()), facts.retcode);
+                let selector =
+                    one("selector").map(|hex| u32::from_str_radix(hex.trim_start_matches("0x"), 16).unwrap());
+                assert_eq!(selector, facts.selector, "{name}, packet {packet}");
+                assert_eq!(words("message.id"), facts.messages, "{name}, packet {packet}");
+            }
+            assert_eq!(link("poll.fetch_in"), facts.fetch);
+            if facts.bad.is_none() {
+                let announces =
+                    facts.retcode == Some(0) && facts.selector.is_some_and(|selector| selector != 0);
+                assert_eq!(
+                    one("poll.unfetched").is_some(),
+                    announces && facts.fetch.is_none(),
+                    "packet {packet}"
+                );
+                let missing = words("no_fetch").len() + words("no_fetch_yet").len();
+                assert_eq!(missing, usize::from(announces && facts.fetch.is_none()));
+            }
+            if !name.starts_with("bad-") {
+                assert_eq!(words("message.again_of").len(), facts.again.len(), "{name}, packet {packet}");
+            }
+            if facts.sent.is_some() {
+                assert_eq!(one("send.id"), facts.sent, "{name}, packet {packet}");
+            }
+            assert_eq!(link("send.sync_in"), facts.returned_by.map(|sync| responses[&sync]));
+        }
+        if facts.sent.is_some() {
+            assert!(words("send.local_id").iter().all(|id| Some(id) == facts.local_id.as_ref()));
+            assert!(!words("send.local_id").is_empty());
+        }
+        // What is wrong of the others' SyncKeys nobody has written down.
+        if let (Some(uin), false) = (facts.uin, name.starts_with("bad-")) {
+            let newest = newest.entry(uin).or_default();
+            let compared: [(usize, &[usize], &str, &Vec<(u32, u32)>); 3] = match is_request {
+                true if poll => [(0, &[0, 2, 1], "synckey", &facts.asked_key); 3],
+                true => [(1, &[1], "synckey", &facts.asked_key); 3],
+                false => [
+                    (1, &[1], "synckey", &facts.synckey),
+                    (2, &[2, 0], "synckey.check", &facts.synccheckkey),
+                    (2, &[], "", &facts.synckey),
+                ],
+            };
+            let count = if is_request { 1 } else { 2 };
+            for (sort, before, field, meant) in compared.into_iter().take(count) {
+                let shown_keys = keys(part(layer, field));
+                assert_eq!(plain(&shown_keys), *meant, "{name}, packet {packet}, {field}");
+                if meant.is_empty() {
+                    continue;
+                }
+                let before = before.iter().find_map(|sort| newest[*sort].as_ref());
+                let expected = match before {
+                    Some((_, before)) => deltas(meant, before),
+                    None => meant.iter().map(|(key, value)| (*key, *value, None)).collect(),
+                };
+                assert_eq!(shown_keys, expected, "{name}, packet {packet}, {field}");
+                let previous = part(layer, field).and_then(Value::as_object);
+                let previous = previous.and_then(|part| value(part, "synckey.previous"));
+                assert_eq!(previous.map(|packet| number(&packet)), before.map(|(packet, _)| *packet));
+                newest[sort] = Some((packet, meant.clone()));
+            }
+            // Of two syncs at once the second one's SyncKey is compared with the first one's.
+            let previous = part(layer, "synckey").and_then(Value::as_object);
+            let previous = previous.and_then(|part| value(part, "synckey.previous"));
+            if !is_request && previous.is_some_and(|packet| number::<usize>(&packet) == row.request) {
+                assert_eq!(grown(&keys(part(layer, "synckey"))), facts.grew, "{name}, packet {packet}");
+            }
+        }
+    }
+    // Each account has a session of its own.
+    let distinct: HashSet<&String> = sessions.values().collect();
+    assert_eq!(distinct.len(), sessions.len(), "{name}");
+}
+
+#[test]
+fn what_is_shown_of_every_session_is_what_was_said() {
+    for name in ARTICLES.into_iter().chain(["session", "session-mixed", "two-sessions"]) {
+        assert_truth(name, PLAIN);
+    }
+    for (name, way) in [("session", TLS13), ("session-mixed", TLS12), ("two-sessions", TLS13)] {
+        assert_truth(name, way);
+    }
+}
+
+// ---- ways to HTTP ----
+
+#[test]
+fn every_way_to_http_leads_to_the_web_client() {
+    let on = |port, options| Way { port, options, ..PLAIN };
+    let inside = |port, options| Way { port, options, ..TLS13 };
+    for way in [
+        // Nobody owns these ports: heuristics.
+        on(8000, &[]),
+        inside(8443, &[]),
+        on(8000, &["-d", "tcp.port==8000,http"]),
+        on(8000, &["-o", "http.tcp.port:8000"]),
+        inside(8443, &["-o", "http.tls.port:8443"]),
+        inside(8443, &["-d", "tls.port==8443,http"]),
+        // The long link's ports.
+        on(8080, &[]),
+        on(443, &[]),
+        on(8080, &["-o", "wechat.tcp.port:"]),
+        on(80, &["--disable-protocol", "wechat"]),
+        inside(443, &["--disable-protocol", "wechat"]),
+        on(80, &["-o", "http.tcp.port:80,8000"]),
+        on(80, &["-o", "tcp.try_heuristic_first:TRUE"]),
+        on(80, &["-o", "wechat.try_any_port:TRUE"]),
+    ] {
+        assert_truth("two-sessions", way);
+    }
+}
+
+#[test]
+fn without_keys_and_without_http_there_is_nothing_to_see() {
+    let shown = show("article", TLS13);
+    let without = |options: &[&str]| shown.opened.with(options).packets("wechat_web").len();
+    assert_eq!(without(&[]), 6);
+    assert_eq!(without(&["-o", "tls.keylog_file:"]), 0);
+    assert_eq!(without(&["--disable-protocol", "http"]), 0);
+    assert_eq!(without(&["--disable-protocol", "wechat_web"]), 0);
+    assert_eq!(
+        show("article", PLAIN).opened.with(&["-d", "tcp.port==80,data"]).packets("wechat_web").len(),
+        0
+    );
+}
+
+#[test]
+fn without_the_web_client_the_long_link_is_as_it_was() {
+    let opened = open(&sample::capture(1));
+    let frames = opened.frames();
+    assert!(frames.len() > 50);
+    assert_eq!(opened.with(&["--disable-protocol", "wechat_web"]).frames(), frames);
+}
+
+#[test]
+fn http_that_is_somebody_elses_is_not_claimed() {
+    for way in [PLAIN, TLS13, Way { port: 8000, ..PLAIN }, Way { port: 8443, ..TLS12 }] {
+        let shown = show("foreign", way);
+        assert!(shown.opened.packets("http").len() >= 20);
+        for passes in [&[][..], TWO_PASSES] {
+            assert!(shown.layers(passes).is_empty());
+        }
+    }
+}
+
+#[test]
+fn calls_in_other_words_are_known() {
+    for way in [PLAIN, TLS13] {
+        let shown = show("spellings", way);
+        let layers = shown.layers(TWO_PASSES);
+        assert!(
+            shown.ours().all(|row| layers.contains_key(&row.request) && layers.contains_key(&row.response))
+        );
+        // Another host is known, and said to be another.
+        let sync = shown.calls().find(|(_, row)| row.facts.call == "webwxsync").expect("a sync");
+        assert_eq!(value(&layers[&sync.1.request], "host.known").as_deref(), Some("0"));
+    }
+}
+
+// ---- one pass, two passes, links ----
+
+/// Fields that lie ahead of a message.
+const AHEAD: [&str; 9] = [
+    "response_in",
+    "poll.fetch_in",
+    "poll.unfetched",
+    "message.again_in",
+    "message.send",
+    "send.sync_in",
+    "synckey.next",
+    "no_fetch",
+    "no_fetch_yet",
+];
+
+/// All fields of a layer and their values, without words that stand for secrets: those differ between runs.
+fn all_values(part: &Value, found: &mut Vec<(String, String)>) {
+    let Value::Object(members) = part else { return };
+    for (name, value) in members {
+        for value in value.as_array().unwrap_or(&vec![value.clone()]) {
+            match value {
+                Value::String(text) if text.starts_with('#') => found.push((name.clone(), "#".to_owned())),
+                Value::String(text) => found.push((name.clone(), text.clone())),
+                part => all_values(part, found),
+            }
+        }
+    }
+}
+
+#[test]
+fn two_passes_add_what_lies_ahead_and_change_nothing_else() {
+    for (name, way) in
+        [("session", PLAIN), ("two-sessions", PLAIN), ("session", TLS13), ("bad-duplicates", PLAIN)]
+    {
+        let shown = show(name, way);
+        let [first, second] = [&[], TWO_PASSES].map(|passes| {
+            let layers = shown.layers(passes);
+            layers
+                .into_iter()
+                .map(|(packet, layer)| {
+                    let mut found = Vec::new();
+                    all_values(&Value::Object(layer), &mut found);
+                    (packet, found)
+                })
+                .collect::<BTreeMap<_, _>>()
+        });
+        let is_ahead = |name: &str| {
+            let name = name.trim_start_matches("wechat_web.");
+            AHEAD.contains(&name) || name.starts_with("_ws.expert")
+        };
+        let mut added = 0;
+        for (packet, later) in second {
+            let mut rest = first[&packet].clone();
+            for (field, value) in later {
+                match rest.iter().position(|known| *known == (field.clone(), value.clone())) {
+                    Some(place) => drop(rest.remove(place)),
+                    None => {
+                        assert!(is_ahead(&field), "{name}, packet {packet}: {field} = {value}");
+                        added += 1;
+                    }
+                }
+            }
+            rest.retain(|(field, _)| !is_ahead(field));
+            assert!(rest.is_empty(), "{name}, packet {packet}: {rest:?} only in the first pass");
+        }
+        assert!(added > 10, "{name}");
+    }
+}
+
+#[test]
+fn every_link_has_its_counterpart() {
+    const PAIRS: [(&str, &str); 5] = [
+        ("response_in", "response_to"),
+        ("poll.fetch_in", "fetch.poll"),
+        ("send.sync_in", "message.send"),
+        ("message.again_in", "message.again_of"),
+        ("synckey.next", "synckey.previous"),
+    ];
+    let named: BTreeSet<&str> = PAIRS.iter().flat_map(|(ahead, behind)| [*ahead, *behind]).collect();
+    let is_link = |ty| matches!(ty, Type::Packet | Type::RequestPacket | Type::ResponsePacket);
+    let links = WEB_FIELDS.iter().filter(|row| is_link(row.ty)).map(|row| row.filter.to_str().unwrap());
+    assert!(links.map(|name| name.trim_start_matches("wechat_web.")).collect::<BTreeSet<_>>() == named);
+
+    for (name, way) in [("session", PLAIN), ("two-sessions", TLS13), ("bad-counts", PLAIN)] {
+        let layers = show(name, way).layers(TWO_PASSES);
+        let links = |field: &str| -> BTreeSet<(usize, usize)> {
+            let of = |(packet, layer): (&usize, &Map<String, Value>)| {
+                let found = values(&Value::Object(layer.clone()), field);
+                found.into_iter().map(|to| (*packet, number(&to))).collect::<Vec<_>>()
+            };
+            layers.iter().flat_map(of).collect()
+        };
+        for (ahead, behind) in PAIRS {
+            let (forward, backward) = (links(ahead), links(behind));
+            assert!(!forward.is_empty() || name != "session", "{name}: no {ahead}");
+            let back: BTreeSet<(usize, usize)> = backward.iter().map(|(from, to)| (*to, *from)).collect();
+            if ahead == "message.again_in" {
+                // From one to the next; back always to the first.
+                assert_eq!(forward.len(), backward.len(), "{name}");
+                let first = back.iter().map(|(first, _)| first).collect::<BTreeSet<_>>();
+                assert!(first.iter().all(|first| forward.iter().any(|(from, _)| from == *first)), "{name}");
+            } else {
+                assert_eq!(forward, back, "{name}: {ahead} and {behind}");
+            }
+        }
+    }
+}
+
+// ---- secrets ----
+
+/// Everything in a dialogue that is secret, as it is and as the wire has it.
+fn secrets(dialogue: &Dialogue) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for call in &dialogue.calls {
+        let query = call.request.target.split_once('?').map_or("", |(_, query)| query);
+        for (name, value) in query.split('&').filter_map(|parameter| parameter.split_once('=')) {
+            if ["sid", "skey", "pass_ticket", "uin", "ticket", "uuid"].contains(&name) {
+                found.insert(value.to_owned());
+                found.insert(decoded(value.as_bytes()).into_owned());
+            }
+        }
+        for body in [&call.request.body, &call.response.body] {
+            let Ok(body) = serde_json::from_slice::<Value>(body) else { continue };
+            let base = &body["BaseRequest"];
+            for value in [&base["Uin"], &base["Sid"], &base["Skey"], &body["SKey"], &body["User"]["Uin"]] {
+                match value {
+                    Value::String(text) => found.insert(text.clone()),
+                    Value::Number(number) => found.insert(number.to_string()),
+                    _ => false,
+                };
+            }
+        }
+    }
+    found.remove("");
+    assert!(found.len() >= 6, "{found:?}");
+    found
+}
+
+/// Every text and every value of ours in a capture.
+fn own_words(opened: &Opened) -> String {
+    let fields = WEB_FIELDS.iter().map(|row| row.filter).chain(WEB_NOTES.iter().map(|row| row.filter));
+    let fields: Vec<&str> = fields.map(|filter| filter.to_str().unwrap()).collect();
+    let mut words = opened.values("wechat_web", &fields).join("\n");
+    for (_, info) in infos(opened) {
+        words.push_str(info.split(" | ").next().unwrap_or_default());
+        words.push('\n');
+    }
+    let mut ours = false;
+    for line in opened.text(&["-2", "-V", "-Y", "wechat_web"]).lines() {
+        if !line.starts_with(' ') {
+            ours = line.starts_with("WeChat web client");
+        }
+        if ours {
+            words.push_str(line);
+            words.push('\n');
+        }
+    }
+    words
+}
+
+#[test]
+fn secrets_are_in_no_word_of_ours_unless_asked_for() {
+    for (name, way) in
+        [("session", PLAIN), ("session", TLS13), ("spellings", PLAIN), ("article-gzip-chunked", PLAIN)]
+    {
+        let shown = show(name, way);
+        let hidden = own_words(&shown.opened);
+        assert!(hidden.contains("WeChat web client, webwxsync response"));
+        let open = own_words(&shown.opened.with(&["-o", "wechat.show_account:TRUE"]));
+        let mut seen = 0;
+        for secret in secrets(&shown.dialogue) {
+            assert!(!hidden.contains(&secret), "{name} shows {secret}");
+            seen += usize::from(open.contains(&secret));
+        }
+        assert!(seen >= 3, "{name}: show_account shows {seen} secrets");
+    }
+}
+
+/// Equal secrets have equal words, and different ones have different words.
+#[test]
+fn words_for_secrets_tell_them_apart() {
+    let shown = show("two-sessions", PLAIN);
+    let layers = shown.layers(&[]);
+    for (parameter, field) in [("sid", "sid"), ("skey", "skey"), ("uin", "account")] {
+        let mut words: HashMap<String, String> = HashMap::new();
+        for (call, row) in shown.calls().filter(|(_, row)| row.facts.call == "synccheck") {
+            let given = call
+                .request
+                .target
+                .split(['?', '&'])
+                .find_map(|part| part.strip_prefix(parameter)?.strip_prefix('='));
+            let given = given.expect("a parameter").to_owned();
+            let word = value(&layers[&row.request], field).expect("a word");
+            assert_eq!(words.entry(given).or_insert_with(|| word.clone()), &word);
+        }
+        let distinct: HashSet<&String> = words.values().collect();
+        assert_eq!((words.len(), distinct.len()), (2, 2), "{parameter}");
+    }
+}
+
+#[test]
+fn filters_find_secrets_only_by_their_words() {
+    let shown = show("article", PLAIN);
+    let secrets = secrets(&shown.dialogue);
+    for field in ["sid", "skey", "pass_ticket", "account"] {
+        for secret in &secrets {
+            let filter = format!("wechat_web.{field} == \"{secret}\"");
+            assert!(shown.opened.packets(&filter).is_empty(), "{filter}");
+        }
+    }
+    let open = shown.opened.with(&["-o", "wechat.show_account:TRUE"]);
+    let uin = shown.rows[0].facts.uin.expect("an account");
+    assert_eq!(open.packets(&format!("wechat_web.uin == {uin}")).len(), 3);
+    assert!(shown.opened.packets("wechat_web.uin").is_empty());
+}
+
+// ---- bad input ----
+
+/// How often each note of ours stands in a golden file.
+fn golden_notes(name: &str) -> BTreeMap<String, usize> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));
+    let mut notes = BTreeMap::new();
+    for line in fs::read_to_string(file).expect("a golden file").lines() {
+        if let Some((_, note)) = line.split_once(" ! ") {
+            let name = note.split(':').next().expect("a name").to_owned();
+            *notes.entry(name).or_default() += 1;
+        }
+    }
+    assert!(!notes.is_empty(), "{name}");
+    notes
+}
+
+/// The golden files name the bytes to blame; tshark shows the same notes, and what is good around them.
+#[test]
+fn bad_input_is_noted_and_the_rest_stays_visible() {
+    for (name, size) in [
+        ("bad-cut", Some(12)),
+        ("bad-types", None),
+        ("bad-deep", None),
+        ("bad-duplicates", None),
+        ("bad-utf8", None),
+        ("bad-synckey", Some(300)),
+        ("bad-counts", None),
+        ("bad-no-json", None),
+        ("bad-synccheck", None),
+        ("bad-huge-text", None),
+    ] {
+        let way = Way { size, ..PLAIN };
+        assert_truth(name, way);
+        let shown = show(name, way);
+        let layers = shown.layers(TWO_PASSES);
+        let mut notes: BTreeMap<String, usize> = BTreeMap::new();
+        for row in WEB_NOTES {
+            let filter = row.filter.to_str().unwrap();
+            let field = filter.trim_start_matches("wechat_web.");
+            let count = layers.values().map(|layer| values(&Value::Object(layer.clone()), field).len()).sum();
+            if count > 0 {
+                notes.insert(filter.to_owned(), count);
+            }
+        }
+        if name != "bad-huge-text" {
+            assert_eq!(notes, golden_notes(&format!("web_{}", name.replace('-', "_"))), "{name}");
+        }
+        // The poll and the sync behind all that are whole.
+        let rows: Vec<&Row> = shown.rows.iter().filter(|row| row.facts.bad.is_none()).collect();
+        let [.., poll, sync, last] = &rows[..] else { panic!("{name}: too few calls") };
+        assert_eq!(poll.facts.fetch, Some(sync.request));
+        let message = value(&layers[&sync.response], "message.content");
+        assert_eq!(message.as_deref(), Some("All is well again."), "{name}");
+        assert_eq!(value(&layers[&last.response], "selector").as_deref(), Some("0x00000000"));
+
+        let text = shown.opened.text(&["-2", "-V"]);
+        assert!(!text.contains("Dissector bug") && !text.contains("Malformed Packet"), "{name}");
+    }
+}
+
+/// Lists that are twice as long are shown no longer, and cost no more items.
+#[test]
+fn huge_lists_are_shown_in_part() {
+    let items = |size| {
+        let shown = show("bad-huge-list", Way { size: Some(size), ..PLAIN });
+        let text = shown.opened.text(&["-V", "-Y", "wechat_web.not_shown"]);
+        let mut counts = Vec::new();
+        let mut ours = false;
+        for line in text.lines() {
+            if !line.starts_with(' ') {
+                ours = line.starts_with("WeChat web client");
+                if ours {
+                    counts.push(0);
+                }
+            }
+            if ours {
+                *counts.last_mut().expect("a layer") += 1;
+            }
+        }
+        counts
+    };
+    let (some, twice) = (items(30_000), items(60_000));
+    // Bits and notes of members come on top.
+    assert!(some.iter().all(|count| (20_000..30_000).contains(count)), "{some:?}");
+    assert!(some.len() >= 3 && some == twice, "{some:?}, {twice:?}");
+}
