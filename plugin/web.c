@@ -74,6 +74,7 @@ static int dissect_own(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     return (int)report.length;
 }
 
+/* One message does not hide the next, nor what HTTP itself ran into. */
 static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, size_t taken)
 {
     own_call call = { around, 0, NULL };
@@ -82,8 +83,15 @@ static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, si
     if (count == 0)
         return;
     draw_wanted(&around->segment, pinfo, tree, shim_web_proto);
-    for (; call.message < count; call.message++)
-        call_dissector_only(own, around->tvb, pinfo, tree, &call);
+    for (; call.message < count; call.message++) {
+        TRY {
+            call_dissector_only(own, around->tvb, pinfo, tree, &call);
+        }
+        CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
+            show_exception(around->tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
+        }
+        ENDTRY;
+    }
 }
 
 static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
