@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use targets::OPERATIONS;
+use wechat_dissector::web::call::CALLS;
 use wechat_traffic::capture::Capture;
 use wechat_traffic::packet::{Direction, Packet};
-use wechat_traffic::{case, fault, sample};
+use wechat_traffic::web::dialogue::Call;
+use wechat_traffic::{case, fault, sample, web};
 
 /// Longer inputs are slow, and no better.
 const LONGEST: usize = 4096;
@@ -31,6 +33,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         for (index, pair) in sync_keys(capture).windows(2).enumerate() {
             put(&folder, "synckey", &format!("{name}-{index}"), synckey(pair[0], pair[1]))?;
+        }
+    }
+    for case in web::case::cases() {
+        let (dialogue, _) = case.dialogue(1, Some(20));
+        for (index, calls) in dialogue.calls.chunks(3).enumerate() {
+            put(&folder, "web", &format!("{}-{index}", case.name), web_calls(calls))?;
         }
     }
     for choice in 0..=u8::MAX {
@@ -136,6 +144,33 @@ fn synckey(first: &[u8], second: &[u8]) -> Vec<u8> {
 fn business(choice: u8, kinds: u8) -> Vec<u8> {
     let cookie = vec![7; usize::from(kinds & 0xf)];
     [&[choice, 0, kinds, 0, 33], &cookie[..], &[0, 100, 8], &[1; 8]].concat()
+}
+
+/// Calls of the web client one after the other.
+fn web_calls(calls: &[Call]) -> Vec<u8> {
+    let mut seed = vec![0];
+    for Call { request, response, hold, facts, .. } in calls {
+        let query = request.target.split_once('?').map_or("", |(_, query)| query);
+        let query = &query[..query.len().min(255)];
+        let name = CALLS.iter().position(|row| row.name.to_bytes() == facts.call.as_bytes());
+        for (side, wait, kind, body) in
+            [(0, 20, 1, &request.body), (2, hold.as_millis().min(60_000) as u16, 6, &response.body)]
+        {
+            let body = &body[..body.len().min(1500)];
+            seed.push(side);
+            seed.extend(wait.to_be_bytes());
+            seed.push(kind | if side == 0 { 1 << 3 } else { 2 << 3 } | u8::from(!body.is_empty()) << 5);
+            if !body.is_empty() {
+                seed.extend((body.len() as u16).to_be_bytes());
+                seed.extend(body);
+            }
+            if side == 0 {
+                seed.extend([name.unwrap_or_default() as u8, query.len() as u8]);
+                seed.extend(query.bytes());
+            }
+        }
+    }
+    seed
 }
 
 fn bodies(capture: &Capture) -> Vec<Vec<u8>> {

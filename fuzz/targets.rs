@@ -14,17 +14,21 @@ use wechat_dissector::fields::{FIELDS, FieldSet, NOTES, P, PREFERENCES};
 use wechat_dissector::framing::{Lane, Verdict, View};
 use wechat_dissector::report::{Item, ItemKind, Report, Wanted};
 use wechat_dissector::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS};
+use wechat_dissector::web::call::CALLS;
+use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::{Bytes, Web};
 
 /// A target's name and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("framing", framing),
     ("session", session),
     ("body", body),
     ("synckey", synckey),
     ("business", business),
+    ("web", web),
     ("abi", abi),
 ];
 
@@ -386,10 +390,145 @@ fn step_over(dissector: &mut Dissector, segment: &Segment<'_>) {
     check(dissector.report(), segment.data.len());
 }
 
+/// What HTTP's dissector is given at once: bytes, and of each body its place and its media type.
+struct Given {
+    data: Vec<u8>,
+    bodies: Vec<(Vec<u8>, &'static str)>,
+    stream: u32,
+    side: bool,
+    position: u32,
+    time: i64,
+    /// Of the bytes, what HTTP does not ask to see again.
+    taken: usize,
+}
+
+const MEDIA: [&str; 4] = ["", "application/json", "text/javascript", "image/png"];
+
+/// Messages of HTTP, of the web client's calls or of any bytes, on a few connections. Later visits show the
+/// same in any order.
+pub fn web(data: &[u8]) {
+    let mut input = Input(data);
+    let mut config = Config::default();
+    config.set_number(P::SHOW_ACCOUNT, u32::from(input.u8() & 1));
+    let mut web = Web::default();
+    let mut packets: Vec<Given> = Vec::new();
+    let mut time = 0;
+    while !input.is_over() && packets.len() < 64 {
+        let flags = input.u8();
+        time += i64::from(input.u16()) * 1_000_000;
+        let mut given = Given {
+            data: Vec::new(),
+            bodies: Vec::new(),
+            stream: u32::from(flags & 1),
+            side: flags & 2 != 0,
+            position: packets.len() as u32,
+            time,
+            taken: usize::MAX,
+        };
+        for _ in 0..=(flags >> 2 & 1) {
+            put_message(&mut given, &mut input);
+        }
+        if flags & 8 != 0 {
+            given.taken = usize::from(input.u16());
+        }
+        packets.push(given);
+    }
+    let first: Vec<_> =
+        (0..packets.len()).map(|index| message(&mut web, &packets, index, true, &config)).collect();
+    let forward: Vec<_> =
+        (0..packets.len()).map(|index| message(&mut web, &packets, index, false, &config)).collect();
+    for index in (0..packets.len()).rev() {
+        let backward = message(&mut web, &packets, index, false, &config);
+        assert_eq!(backward, forward[index], "a later visit depends on the order");
+        assert_eq!(lengths(&backward), lengths(&first[index]), "a later visit shows other messages");
+    }
+}
+
+/// A request of a call, an answer, or any bytes.
+fn put_message(given: &mut Given, input: &mut Input<'_>) {
+    let kind = input.u8();
+    let body = match kind >> 5 & 3 {
+        0 => &[],
+        _ => {
+            let length = usize::from(input.u16() % 2048);
+            input.take(length)
+        }
+    };
+    let media = MEDIA[usize::from(kind >> 3 & 3)];
+    let head = match kind & 7 {
+        0 => {
+            given.data.extend(body);
+            return;
+        }
+        1..4 => {
+            let call = CALLS[usize::from(input.u8()) % CALLS.len()].name.to_str().unwrap_or_default();
+            let length = usize::from(input.u8());
+            let query = input.take(length).iter().copied().filter(|byte| !b" \r\n".contains(byte));
+            let query = query.map(|byte| char::from(byte & 0x7f)).collect::<String>();
+            let method = if body.is_empty() { "GET" } else { "POST" };
+            format!("{method} /cgi-bin/mmwebwx-bin/{call}?{query} HTTP/1.1\r\nHost: wx.qq.com\r\n")
+        }
+        4 => format!("GET /{} HTTP/1.1\r\n", input.u8()),
+        5 => "HTTP/1.1 100 Continue\r\n".to_owned(),
+        _ => "HTTP/1.1 200 OK\r\n".to_owned(),
+    };
+    let length = body.len();
+    let headers = if kind & 0x80 != 0 {
+        format!("Content-Type: {media}\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n")
+    } else {
+        format!("Content-Type: {media}\r\nContent-Length: {length}\r\n\r\n")
+    };
+    given.data.extend(head.bytes().chain(headers.bytes()));
+    given.data.extend(body);
+    if kind & 0x80 != 0 {
+        given.data.extend(b"\r\n0\r\n\r\n");
+    }
+    given.bodies.push((body.to_vec(), media));
+}
+
+/// What is shown of the messages of a packet.
+fn message(web: &mut Web, packets: &[Given], index: usize, first_visit: bool, config: &Config) -> Vec<Shown> {
+    let Given { data, bodies, stream, side, position, time, taken } = &packets[index];
+    let bytes = Bytes {
+        data,
+        stream: *stream,
+        side: *side,
+        position: *position,
+        packet: index as u32 + 1,
+        time: *time,
+        first_visit,
+        wanted: ALL,
+    };
+    let count = web.begin(&bytes);
+    let mut kept = vec![&[][..]; count];
+    for (body, media) in bodies.iter().filter(|(body, _)| !body.is_empty()) {
+        if let Some(place) = web.place(*stream, *side, media) {
+            kept[place] = body;
+        }
+    }
+    let mut shown = Vec::new();
+    let messages = web.take(&bytes, (*taken).min(data.len()));
+    assert!(messages <= count);
+    for (index, body) in kept.into_iter().enumerate().take(messages) {
+        let Some(head) = web.message(&bytes, index, body, config) else { continue };
+        assert!(head.start < head.end && head.end <= data.len(), "{head:?} of {}", data.len());
+        let report = web.report();
+        let rows = [FIELDS.len() + WEB_FIELDS.len(), NOTES.len() + WEB_NOTES.len()];
+        check_rows(report, data.len() + body.len(), rows);
+        assert!(web.record().is_some_and(|record| record.ticks().len() < record.ticks.len()));
+        shown.push((head.end, report.items().to_vec(), report.texts().to_vec()));
+    }
+    shown
+}
+
 /// Every item lies in the captured bytes and names a row, every text is ended and is UTF-8.
 fn check(report: &Report, captured: usize) {
+    check_rows(report, captured, [FIELDS.len(), NOTES.len()]);
+}
+
+fn check_rows(report: &Report, captured: usize, [fields, notes]: [usize; 2]) {
     for item in report.items() {
-        let rows = if item.kind == ItemKind::Note as u8 { NOTES.len() } else { FIELDS.len() };
+        let rows = if item.kind == ItemKind::Note as u8 { notes } else { fields };
         assert!(usize::from(item.field) < rows);
         assert!(item.offset as usize + item.length as usize <= captured);
         assert!((item.text as usize) < report.texts().len());

@@ -8,6 +8,9 @@ use wechat_dissector::config::Config;
 use wechat_dissector::dissector::{Dissector, Segment, Step};
 use wechat_dissector::fields::{F, FIELDS, NOTES, P};
 use wechat_dissector::report::{ItemKind, Report, Wanted};
+use wechat_dissector::web::call::CALLS;
+use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::{Bytes, Web};
 use wechat_traffic::pdu::Pdu;
 
 const ALL: Wanted = Wanted::ALL;
@@ -201,4 +204,174 @@ fn visit(
         }
     }
     lengths
+}
+
+// ---- the web client ----
+
+/// JSON with members that the web client knows, of any type and in any order, cut anywhere or not.
+fn json() -> impl Strategy<Value = Vec<u8>> {
+    let name = prop::sample::select(vec![
+        "SyncKey",
+        "SyncCheckKey",
+        "List",
+        "Count",
+        "Key",
+        "Val",
+        "AddMsgList",
+        "AddMsgCount",
+        "MsgId",
+        "MsgType",
+        "Content",
+        "RecommendInfo",
+        "BaseRequest",
+        "Sid",
+        "Uin",
+        "BaseResponse",
+        "Ret",
+        "Profile",
+        "BitFlag",
+        "UserName",
+        "Buff",
+        "MemberList",
+        "ModContactList",
+        "CreateTime",
+        "other",
+        "\\ud83d",
+    ]);
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        Just("-1.5e400".to_owned()),
+        Just("\"\\ud83d\"".to_owned()),
+        Just("\"\\q\"".to_owned()),
+        "[ -~]{0,12}".prop_map(|text| format!("\"{}\"", text.replace(['"', '\\'], ""))),
+    ];
+    let value = leaf.prop_recursive(5, 60, 6, move |inner| {
+        let name = name.clone();
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(|values| format!("[{}]", values.join(","))),
+            prop::collection::vec((name, inner), 0..6).prop_map(|members| {
+                let members: Vec<String> =
+                    members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+                format!("{{{}}}", members.join(",\n"))
+            }),
+        ]
+    });
+    let bytes = prop::collection::vec(any::<u8>(), 0..60);
+    let damage = prop_oneof![
+        4 => Just(None),
+        1 => (0.0..1.0f64, bytes).prop_map(Some),
+    ];
+    (value, damage).prop_map(|(text, damage)| {
+        let mut bytes = text.into_bytes();
+        if let Some((place, garbage)) = damage {
+            let place = (bytes.len() as f64 * place) as usize;
+            bytes.splice(place..(place + 3).min(bytes.len()), garbage);
+        }
+        bytes
+    })
+}
+
+/// A request's target and body, and the answer to it.
+#[derive(Debug, Clone)]
+struct Exchange {
+    call: &'static str,
+    query: String,
+    asked: Vec<u8>,
+    answered: Vec<u8>,
+    stream: u32,
+}
+
+fn exchange() -> impl Strategy<Value = Exchange> {
+    let names: Vec<&'static str> = CALLS.iter().map(|call| call.name.to_str().expect("a name")).collect();
+    let query = "(synckey=[0-9_|%7Cx]{0,20}&)?(sid=[a-c]&)?(uin=[0-9a]{0,11}&)?[a-z]{0,3}=[!-~]{0,9}";
+    let poll = "window\\.synccheck=\\{retcode:\"[0-9x]{0,5}\",selector:\"[0-7]?\"\\}";
+    let answer = prop_oneof![3 => json(), 1 => poll.prop_map(String::into_bytes)];
+    (prop::sample::select(names), query, prop_oneof![Just(Vec::new()), json()], answer, 0..3u32)
+        .prop_map(|(call, query, asked, answered, stream)| Exchange { call, query, asked, answered, stream })
+}
+
+/// What is shown of a message: its items and its texts.
+type Message = (Vec<wechat_dissector::report::Item>, Vec<u8>);
+
+fn message(web: &mut Web, bytes: &Bytes<'_>, body: &[u8], show_account: bool) -> Option<Message> {
+    let mut config = Config::default();
+    config.set_number(P::SHOW_ACCOUNT, u32::from(show_account));
+    let count = web.begin(bytes);
+    let place = web.place(bytes.stream, bytes.side, "application/json");
+    assert!(count <= 1 && place.is_none_or(|place| place == 0));
+    if web.take(bytes, bytes.data.len()) == 0 {
+        return None;
+    }
+    let head = web.message(bytes, 0, body, &config)?;
+    assert!(head.end <= bytes.data.len());
+    let report = web.report();
+    for item in report.items() {
+        let note = item.kind == ItemKind::Note as u8;
+        let rows = if note { NOTES.len() + WEB_NOTES.len() } else { FIELDS.len() + WEB_FIELDS.len() };
+        assert!(usize::from(item.field) < rows);
+        assert!(item.offset as usize + item.length as usize <= bytes.data.len() + body.len());
+    }
+    // A value each, what belongs to it, and twelve bits at most.
+    assert!(report.items().len() < 200 + 16 * (bytes.data.len() + body.len()));
+    assert_eq!(report.texts().last(), Some(&0));
+    Some((report.items().to_vec(), report.texts().to_vec()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_calls_of_the_web_client_are_shown_alike_in_any_order(exchanges in prop::collection::vec(exchange(), 1..8), show_account: bool) {
+        let mut web = Web::default();
+        let messages: Vec<(Vec<u8>, &[u8], u32, bool)> = exchanges
+            .iter()
+            .flat_map(|Exchange { call, query, asked, answered, stream }| {
+                let head = |first: String, body: &[u8]| {
+                    format!("{first}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes()
+                };
+                let request = head(format!("POST /cgi-bin/mmwebwx-bin/{call}?{query} HTTP/1.1"), asked);
+                let response = head("HTTP/1.1 200 OK".to_owned(), answered);
+                [(request, &asked[..], *stream, false), (response, &answered[..], *stream, true)]
+            })
+            .collect();
+        let mut visit = |index: usize, first_visit: bool| {
+            let (data, body, stream, side) = &messages[index];
+            let bytes = Bytes {
+                data,
+                stream: *stream,
+                side: *side,
+                position: index as u32,
+                packet: index as u32 + 1,
+                time: index as i64 * 100_000_000,
+                first_visit,
+                wanted: ALL,
+            };
+            message(&mut web, &bytes, body, show_account)
+        };
+        for index in 0..messages.len() {
+            prop_assert!(visit(index, true).is_some(), "message {}", index);
+        }
+        let forward: Vec<_> = (0..messages.len()).map(|index| visit(index, false)).collect();
+        for index in (0..messages.len()).rev() {
+            prop_assert_eq!(&visit(index, false), &forward[index]);
+        }
+    }
+
+    #[test]
+    fn any_bytes_may_be_given_for_http(data in prop::collection::vec(any::<u8>(), 0..300), body in prop::collection::vec(any::<u8>(), 0..200), text in "(GET|POST|HTTP/1\\.1) ?[ -~]{0,40}(\r\n[ -~]{0,30}){0,4}(\r\n\r\n)?") {
+        for data in [&data[..], text.as_bytes(), &[text.as_bytes(), &data].concat()] {
+            let mut web = Web::default();
+            for first_visit in [true, false] {
+                let bytes = Bytes { data, stream: 0, side: false, position: 0, packet: 1, time: 0, first_visit, wanted: ALL };
+                let count = web.begin(&bytes);
+                prop_assert!(count <= data.len() / 16);
+                web.place(0, false, "text/plain");
+                for index in 0..web.take(&bytes, data.len()) {
+                    web.message(&bytes, index, &body, &Config::default());
+                }
+            }
+        }
+    }
 }

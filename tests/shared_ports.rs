@@ -17,11 +17,16 @@ mod servers;
 #[path = "support/sharkd.rs"]
 mod sharkd;
 
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use compare::Stage;
 use foreign::PORTS;
 use servers::Servers;
+use wechat_traffic::web;
+use wechat_traffic::web::tls::{Tls, Version};
+use xtask::process;
 
 /// The formats in which nothing may change: packet list and details, in one pass and in two, and
 /// what the statistics and experts have seen.
@@ -84,7 +89,9 @@ const WITHDRAWN: [&[&str]; 2] = [&["--disable-protocol", "wechat"], &["-o", "wec
 #[test]
 fn foreign_traffic_prints_the_same_in_every_format() {
     let stage = Stage::new();
-    for (name, capture) in [("whole", foreign::whole()), ("snapped", foreign::snapped())] {
+    let captures =
+        [("whole", foreign::whole()), ("snapped", foreign::snapped()), ("elsewhere", foreign::elsewhere())];
+    for (name, capture) in captures {
         let capture = stage.write(name, &capture);
         FORMATS.iter().for_each(|format| stage.assert_same(&capture, format));
     }
@@ -272,6 +279,95 @@ fn wechat_beside_it_changes_nothing_for_others() {
     for format in FORMATS.iter().filter(|format| !format.contains(&"-z")) {
         stage.assert_same(&capture, &[format, ["-Y", longlink::OTHERS].as_slice()].concat());
     }
+}
+
+// ---- the web client ----
+
+/// Captures of the web client's and of others', with their keys.
+fn web(stage: &Stage, name: &str, tls: Option<Version>, port: u16) -> (PathBuf, Option<String>) {
+    let case = web::case::find(name).expect("a case");
+    let (dialogue, mut rng) = case.dialogue(1, Some(100));
+    let tls = tls.map(|version| Tls::new(version, &mut rng).expect("TLS"));
+    let carried =
+        web::carrier::carry(&dialogue, case.carrier, port, tls.as_ref(), &mut rng).expect("a capture");
+    let capture = stage.write(&format!("{name}-{port}"), &carried.capture);
+    let keys = tls.map(|tls| {
+        let file = capture.with_extension("keys");
+        fs::write(&file, tls.key_log()).expect("the keys are written");
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("readable for all");
+        format!("tls.keylog_file:{}", file.display())
+    });
+    (capture, keys)
+}
+
+fn with_keys<'a>(arguments: &[&'a str], keys: &'a Option<String>) -> Vec<&'a str> {
+    let keys = keys.iter().flat_map(|keys| ["-o", keys]);
+    arguments.iter().copied().chain(keys).collect()
+}
+
+#[test]
+fn http_that_is_not_the_web_clients_prints_the_same() {
+    let stage = Stage::new();
+    for (tls, port) in [
+        (None, 80),
+        (None, 8000),
+        (Some(Version::Tls12), 443),
+        (Some(Version::Tls13), 443),
+        (Some(Version::Tls13), 8443),
+    ] {
+        let (capture, keys) = web(&stage, "foreign", tls, port);
+        FORMATS.iter().for_each(|format| stage.assert_same(&capture, &with_keys(format, &keys)));
+    }
+}
+
+/// Of the web client's own packets everything stays but our tree, our columns, and our layer's name.
+#[test]
+fn the_web_clients_packets_keep_the_trees_of_http_and_of_the_bodies() {
+    let stage = Stage::new();
+    for (name, tls, port) in [
+        ("session", None, 80),
+        ("session-mixed", None, 8080),
+        ("session-mixed", Some(Version::Tls12), 443),
+        ("article-until-close", None, 80),
+        ("bad-no-json", None, 80),
+        ("bad-synccheck", Some(Version::Tls13), 443),
+    ] {
+        let (capture, keys) = web(&stage, name, tls, port);
+        for format in [&["-V"][..], &["-2", "-V"]] {
+            let arguments = with_keys(format, &keys);
+            let [without, with] = [&stage.without, &stage.with].map(|home| {
+                let mut tshark = home.tshark(&arguments);
+                process::stdout(tshark.arg("-r").arg(&capture)).expect("tshark")
+            });
+            let theirs = without_ours(&with);
+            assert!(theirs.len() < with.len(), "{name}: nothing of ours is shown");
+            for (line, (without, with)) in (1..).zip(without.lines().zip(theirs.lines())) {
+                assert_eq!(without, with, "{name}, line {line}");
+            }
+            assert_eq!(theirs.lines().count(), without.lines().count(), "{name}");
+        }
+    }
+    // Withdrawn, it changes nothing at all.
+    let (capture, keys) = web(&stage, "session-mixed", Some(Version::Tls13), 443);
+    for format in FORMATS {
+        stage.assert_same_if(&capture, &with_keys(format, &keys), &["--disable-protocol", "wechat_web"]);
+    }
+}
+
+/// Details without our trees, and without our layer in the list of protocols.
+fn without_ours(details: &str) -> String {
+    let mut ours = false;
+    let mut rest = String::new();
+    for line in details.lines() {
+        if !line.starts_with(' ') {
+            ours = line.starts_with("WeChat web client");
+        }
+        if !ours {
+            rest.push_str(&line.replace(":wechat_web", ""));
+            rest.push('\n');
+        }
+    }
+    rest
 }
 
 // ---- the comparison itself ----

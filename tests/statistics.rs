@@ -4,6 +4,8 @@
 
 #[path = "support/plugin.rs"]
 mod plugin;
+#[path = "support/webcalls.rs"]
+mod webcalls;
 #[path = "support/wireshark.rs"]
 mod wireshark;
 
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use plugin::plugin;
 use serde_json::{Map, Value};
+use webcalls::{PLAIN, TLS13, show};
 use wechat_dissector::fields::NOTES;
 use wechat_dissector::operation::Kind;
 use wechat_dissector::record::ROW_COUNT;
@@ -25,6 +28,7 @@ use wechat_traffic::flow::Segmentation;
 use wechat_traffic::packet::{Control, Direction, Endpoints, Packet};
 use wechat_traffic::pdu::{Pdu, op, seq};
 use wechat_traffic::script::Script;
+use wechat_traffic::web::truth::Row;
 use wechat_traffic::{case, exchanges, sample};
 use wireshark::{Frame, Opened, assert_frames, example, open, open_packets, whole, with_whole_header};
 use xtask::sandbox::Sandbox;
@@ -783,8 +787,15 @@ fn the_lua_example_prints_percentiles() {
 fn every_statistic_is_listed() {
     let help = wireshark::Wireshark::shared().run(&["-z", "help"]);
     let listed: BTreeSet<&str> = help.stderr.lines().chain(help.stdout.lines()).map(str::trim).collect();
-    for name in ["wechat,srt", "wechat,tree", "wechat,sync", "wechat,frames", "follow,wechat", "flow,wechat"]
-    {
+    for name in [
+        "wechat,srt",
+        "wechat,tree",
+        "wechat,sync",
+        "wechat,frames",
+        "follow,wechat",
+        "flow,wechat",
+        "wechat_web,tree",
+    ] {
         assert!(listed.contains(name), "{name} in {listed:?}");
     }
 }
@@ -802,6 +813,96 @@ fn frames_in_pieces_are_counted_once() {
     for passes in PASSES {
         assert_eq!(tree_counts(&statistic(&opened, passes, "wechat,tree"))[&path(&["Frames"])], 2);
     }
+}
+
+// ---- the web client ----
+
+#[test]
+fn the_web_clients_tree_counts_what_was_said() {
+    for (name, way) in
+        [("article", PLAIN), ("session", PLAIN), ("session-mixed", TLS13), ("two-sessions", PLAIN)]
+    {
+        let shown = show(name, way);
+        let [one, two] =
+            PASSES.map(|passes| tree_lines(&statistic(&shown.opened, passes, "wechat_web,tree")));
+        assert_eq!(one, two, "{name}");
+        let counts = tree_counts(&statistic(&shown.opened, &[], "wechat_web,tree"));
+        let is = |names: &[&str], expected: usize| {
+            let count = counts.get(&path(names)).copied().unwrap_or_default();
+            assert_eq!(count, expected as u64, "{name}: {names:?}");
+        };
+        let rows: Vec<_> = shown.ours().collect();
+        let count = |wanted: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| wanted(row)).count();
+        let sum = |of: &dyn Fn(&Row) -> usize| rows.iter().map(|row| of(row)).sum::<usize>();
+
+        is(&["Requests"], rows.len());
+        for call in rows.iter().map(|row| &*row.facts.call).collect::<BTreeSet<_>>() {
+            is(&["Requests", call], count(&|row| row.facts.call == call));
+        }
+        let poll = |row: &Row, retcode: u32, selector: u32| {
+            (row.facts.retcode, row.facts.selector) == (Some(retcode), Some(selector))
+        };
+        let news = |row: &Row| row.facts.retcode == Some(0) && !poll(row, 0, 0);
+        is(&["Answers of polls"], count(&|row| row.facts.call == "synccheck"));
+        is(&["Answers of polls", "Nothing new"], count(&|row| poll(row, 0, 0)));
+        is(&["Answers of polls", "Something new"], count(&news));
+        let messages = ["Answers of polls", "Something new", "selector 2: messages"];
+        is(&messages, count(&|row| poll(row, 0, 2)));
+        is(
+            &["Answers of polls", "Session over"],
+            count(&|row| row.facts.retcode.is_some_and(|code| code != 0)),
+        );
+        is(&["Answers of polls", "Session over", "retcode 1101"], count(&|row| poll(row, 1101, 0)));
+        is(&["News that nothing fetched"], count(&|row| news(row) && row.facts.fetch.is_none()));
+        is(&["From poll to fetch (ms)"], count(&|row| row.facts.poll.is_some()));
+
+        // How long polls were held, by whole seconds.
+        is(&["Poll held for (s)"], count(&|row| row.facts.call == "synccheck"));
+        for (range, seconds) in
+            [("1-4", 1..5), ("5-9", 5..10), ("20-24", 20..25), ("25-27", 25..28), ("35-", 35..999)]
+        {
+            let held =
+                |row: &Row| row.facts.call == "synccheck" && seconds.contains(&(row.time_us / 1_000_000));
+            is(&["Poll held for (s)", range], count(&held));
+        }
+
+        let sync = |row: &Row| row.facts.call == "webwxsync";
+        is(&["Answers of syncs"], count(&sync));
+        is(&["Answers of syncs", "With messages"], count(&|row| sync(row) && !row.facts.messages.is_empty()));
+        is(
+            &["Answers of syncs", "Without a message"],
+            count(&|row| sync(row) && row.facts.messages.is_empty()),
+        );
+        is(&["Messages"], sum(&|row| row.facts.messages.len()));
+        let by_type = counts.iter().filter(|(path, _)| path.len() == 2 && path[0] == "Messages");
+        assert_eq!(
+            by_type.map(|(_, count)| *count as usize).sum::<usize>(),
+            sum(&|row| row.facts.messages.len())
+        );
+        is(&["Messages that came before"], sum(&|row| row.facts.again.len()));
+        is(&["Messages sent"], count(&|row| row.facts.sent.is_some()));
+        is(&["Sent messages that came back"], count(&|row| row.facts.returned_by.is_some()));
+        let keys = |row: &Row| {
+            let keys = [&row.facts.asked_key, &row.facts.synckey, &row.facts.synccheckkey];
+            keys.iter().filter(|keys| !keys.is_empty()).count()
+        };
+        is(&["SyncKeys"], sum(&keys));
+        let parts = ["First of its sort", "Grew", "Stayed", "Went back"]
+            .map(|part| counts.get(&path(&["SyncKeys", part])).copied().unwrap_or_default());
+        assert_eq!(parts.iter().sum::<u64>() as usize, sum(&keys), "{name}");
+        // A key goes back in the session's last sync and its SyncCheckKey.
+        assert_eq!(parts[3] > 0, name.starts_with("session"), "{name}: {parts:?}");
+    }
+}
+
+#[test]
+fn a_filter_chooses_what_the_web_clients_tree_counts() {
+    let shown = show("two-sessions", PLAIN);
+    let requests = |words: &str| tree_counts(&statistic(&shown.opened, &["-2"], words))[&path(&["Requests"])];
+    let all = requests("wechat_web,tree");
+    let each =
+        ["0", "1"].map(|session| requests(&format!("wechat_web,tree,wechat_web.session == {session}")));
+    assert!(each[0] > 0 && each[1] > 0 && each[0] + each[1] == all, "{each:?} of {all}");
 }
 
 // ---- the README ----

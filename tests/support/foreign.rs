@@ -123,7 +123,7 @@ pub fn cut() -> Capture {
     const ON_ALL_PORTS: usize = 20;
     const LAST: usize = 130;
     let mut connections = Connections::default();
-    for dialogue in dialogues() {
+    for dialogue in openings() {
         for at in 1..=dialogue.longest_opening().min(LAST) {
             let ports = if at <= ON_ALL_PORTS { &PORTS } else { &PORTS[at % 3..][..1] };
             for port in ports {
@@ -166,6 +166,17 @@ pub fn snapped() -> Capture {
     capture
 }
 
+/// Every dialogue on a port that nobody owns: what is HTTP is found by heuristics.
+pub fn elsewhere() -> Capture {
+    let mut connections = Connections::default();
+    for dialogue in dialogues() {
+        for sizes in [vec![], vec![40, 300]] {
+            connections.add(&dialogue, 8000, &Carriage::cut(sizes));
+        }
+    }
+    connections.capture()
+}
+
 /// A little of everything, for long lists of settings.
 pub fn assorted() -> Capture {
     Capture::new(assorted_flows())
@@ -205,10 +216,16 @@ impl Damage {
 
 /// One of each kind.
 fn dialogues() -> Vec<Dialogue> {
+    openings().into_iter().chain([types(), forms(), without_bodies()]).collect()
+}
+
+/// Those that begin in another way than the others.
+fn openings() -> Vec<Dialogue> {
     let http = [
         keep_alive(),
         pipelined(),
         posts(),
+        calls_of_the_web_clients_kind(),
         looks_like_ours(),
         websocket(),
         tunnel(tls()),
@@ -274,6 +291,91 @@ fn posts() -> Dialogue {
         "PUT /c HTTP/1.1\r\nHost: example.org\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n";
     let created = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
     begin().client(head).client("{\"key\":12345}").server(created).client(chunked).server(created)
+}
+
+/// Bodies of many types, of none, and of types that nobody knows.
+fn types() -> Dialogue {
+    let bodies: [(&str, &[u8]); 9] = [
+        ("text/html; charset=utf-8", b"<html><body>text</body></html>"),
+        ("application/json", b"{\"SyncKey\":{\"Count\":1,\"List\":[{\"Key\":1,\"Val\":2}]}}"),
+        ("application/json", b"{\"cut\": [1, 2"),
+        ("text/javascript", b"window.synccheck={retcode:\"0\",selector:\"2\"}"),
+        ("application/xml", b"<a><b/></a>"),
+        ("image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"),
+        ("image/gif", b"GIF89a\x01\0\x01\0\0\0\0;"),
+        ("application/x-nobody-knows", b"anything"),
+        ("", b"{\"without\": \"a type\"}"),
+    ];
+    let mut dialogue = begin();
+    for (media, body) in bodies {
+        let head = if media.is_empty() { String::new() } else { format!("Content-Type: {media}\r\n") };
+        dialogue =
+            dialogue.client(GET).server(response(&format!("{head}Content-Length: {}", body.len()), body));
+    }
+    dialogue
+}
+
+/// What a browser posts: a form, parts of a form, bytes, and a request that waits for leave to go on.
+fn forms() -> Dialogue {
+    let post = |media: &str, body: &[u8]| {
+        let length = body.len();
+        let head = format!(
+            "POST /f HTTP/1.1\r\nHost: a\r\nContent-Type: {media}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        [head.as_bytes(), body].concat()
+    };
+    let parts = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x\r\nContent-Type: application/json\r\n\
+                 Content-Disposition: form-data; name=\"b\"; filename=\"b.json\"\r\n\r\n{\"b\": 2}\r\n--x--\r\n";
+    let waits = "PUT /g HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    let created = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+    begin()
+        .client(post("application/x-www-form-urlencoded", b"a=1&b=%20two&sid=3"))
+        .server(created)
+        .client(post("multipart/form-data; boundary=x", parts.as_bytes()))
+        .server(created)
+        .client(post("application/octet-stream", &noise(20, 700)))
+        .server(created)
+        .client(waits)
+        .server("HTTP/1.1 100 Continue\r\n\r\n")
+        .client("hello")
+        .server(created)
+}
+
+/// Answers to HEAD, without a body by their status, with trailers, and until the end of the connection.
+fn without_bodies() -> Dialogue {
+    let head = "HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    let trailers = "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n\
+                    4;name=value\r\nabcd\r\n3\r\nefg\r\n0\r\nX-Sum: 7\r\n\r\n";
+    begin()
+        .client(head)
+        .server("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3000\r\n\r\n")
+        .client(GET)
+        .server("HTTP/1.1 204 No Content\r\n\r\n")
+        .client(GET)
+        .server("HTTP/1.1 304 Not Modified\r\nContent-Length: 3000\r\n\r\n")
+        .client(GET)
+        .server("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        .client(GET)
+        .server(trailers)
+        .client([head, GET].concat())
+        .server(
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\r\n\
+             no length",
+        )
+}
+
+/// Paths, queries and bodies like the web client's, that are none of its calls.
+fn calls_of_the_web_clients_kind() -> Dialogue {
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n");
+    let body = b"window.synccheck={retcode:\"0\",selector:\"2\"}";
+    let answer = response(&format!("Content-Type: text/javascript\r\nContent-Length: {}", body.len()), body);
+    begin()
+        .client(get("/synccheck?synckey=1_2%7C3_4&sid=a"))
+        .server(&answer)
+        .client(get("/cgi-bin/mmwebwx-bin/synccheckx?synckey=1_2"))
+        .server(&answer)
+        .client(get("/cgi-bin/mmwebwx-bin/?synccheck"))
+        .server(&answer)
 }
 
 /// HTTP that carries WeChat's frames, as its short link might, in segments of their own.
