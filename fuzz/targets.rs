@@ -502,7 +502,7 @@ fn message(web: &mut Web, packets: &[Given], index: usize, first_visit: bool, co
     let count = web.begin(&bytes);
     let mut kept = vec![&[][..]; count];
     for (body, media) in bodies.iter().filter(|(body, _)| !body.is_empty()) {
-        if let Some(place) = web.place(*stream, *side, media) {
+        if let Some(place) = web.place(&bytes, media) {
             kept[place] = body;
         }
     }
