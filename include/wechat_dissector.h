@@ -801,12 +801,11 @@ int wechat_web_claim(const struct wechat_segment *segment);
 // As for `wechat_dissect`.
 size_t wechat_web_begin(struct wechat_dissector *dissector, const struct wechat_segment *segment);
 
-// HTTP's dissector, which was given bytes of the stream and side of `segment`, passes on a body of the
-// media type `media`, NULL when it has none. Returns the index of the message to which the body belongs, or
-// -1.
+// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
+// when it has none. Returns the index of the message to which the body belongs, or -1.
 //
 // # Safety
-// `media` is NULL or a NUL-terminated text.
+// As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
 int32_t wechat_web_place(struct wechat_dissector *dissector,
                          const struct wechat_segment *segment,
                          const char *media);

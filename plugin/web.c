@@ -74,14 +74,24 @@ static int dissect_own(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     return (int)report.length;
 }
 
+/* One message does not hide the next, nor what HTTP itself ran into. */
 static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, size_t taken)
 {
     own_call call = { around, 0, NULL };
     size_t count = wechat_web_take(shim_dissector(), &around->segment, taken);
 
+    if (count == 0)
+        return;
     draw_wanted(&around->segment, pinfo, tree, shim_web_proto);
-    for (; call.message < count; call.message++)
-        call_dissector_only(own, around->tvb, pinfo, tree, &call);
+    for (; call.message < count; call.message++) {
+        TRY {
+            call_dissector_only(own, around->tvb, pinfo, tree, &call);
+        }
+        CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
+            show_exception(around->tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
+        }
+        ENDTRY;
+    }
 }
 
 static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
@@ -95,7 +105,8 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     around.segment = tcp_segment(tvb, pinfo, data);
     taken = around.segment.captured;
     around.count = wechat_web_begin(shim_dissector(), &around.segment);
-    if (around.count == 0)
+    /* HTTP in a tunnel through HTTP has bodies of its own. */
+    if (around.count == 0 && current == NULL)
         return call_dissector_only(http, tvb, pinfo, tree, data);
     around.outer = current;
     around.tvb = tvb;
@@ -203,13 +214,11 @@ static bool is_from_http(packet_info *pinfo)
 
 static void keep_body(tvbuff_t *tvb, packet_info *pinfo, const char *media)
 {
-    wechat_segment segment;
     int32_t message;
 
     if (current == NULL || !is_from_http(pinfo))
         return;
-    segment = tcp_describe(pinfo);
-    message = wechat_web_place(shim_dissector(), &segment, media);
+    message = wechat_web_place(shim_dissector(), &current->segment, media);
     if (message >= 0 && (size_t)message < current->count)
         current->bodies[message] = tvb;
 }

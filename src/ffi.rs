@@ -852,12 +852,11 @@ pub unsafe extern "C" fn wechat_web_begin(
     guard(0, || handle.web.begin(&segment.of_http(data, Wanted::default())))
 }
 
-/// HTTP's dissector, which was given bytes of the stream and side of `segment`, passes on a body of the
-/// media type `media`, NULL when it has none. Returns the index of the message to which the body belongs, or
-/// -1.
+/// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
+/// when it has none. Returns the index of the message to which the body belongs, or -1.
 ///
 /// # Safety
-/// `media` is NULL or a NUL-terminated text.
+/// As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_web_place(
     dissector: Option<&mut wechat_dissector>,
@@ -866,9 +865,12 @@ pub unsafe extern "C" fn wechat_web_place(
 ) -> i32 {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return -1 };
     // SAFETY: the caller's promise.
-    let media = unsafe { text(media) }.unwrap_or_default();
-    let side = segment.flags & WECHAT_SIDE != 0;
-    let place = guard(None, || handle.web.place(segment.stream, side, media));
+    let (Ok(data), media) = (unsafe { (bytes(segment.data, segment.captured), text(media)) }) else {
+        return -1;
+    };
+    let place = guard(None, || {
+        handle.web.place(&segment.of_http(data, Wanted::default()), media.unwrap_or_default())
+    });
     place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
 }
 

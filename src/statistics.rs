@@ -22,10 +22,10 @@ pub struct Node {
     pub ranges: &'static [&'static CStr],
 }
 
-const fn top(name: &'static CStr) -> Node {
+pub(crate) const fn top(name: &'static CStr) -> Node {
     Node { name, parent: None, ranges: &[] }
 }
-const fn part(parent: u16, name: &'static CStr) -> Node {
+pub(crate) const fn part(parent: u16, name: &'static CStr) -> Node {
     Node { name, parent: Some(parent), ranges: &[] }
 }
 

@@ -33,6 +33,12 @@ const TWO_PASSES: &[&str] = &["-2"];
 /// No packets.
 const NONE: [usize; 0] = [];
 
+/// A filter for these packets: 3.4 has no set with commas, later ones have none without.
+fn numbered(packets: &[usize]) -> String {
+    let each: Vec<String> = packets.iter().map(|packet| format!("frame.number == {packet}")).collect();
+    each.join(" || ")
+}
+
 fn sample() -> Capture {
     sample::capture(SEED)
 }
@@ -169,8 +175,8 @@ fn the_sample_shows_the_same_frames_in_two_passes() {
 
 #[test]
 fn columns_name_the_protocol_and_every_frame_of_a_packet() {
-    let filter = "frame.number in {4,8,24,35,37,62,66,70,75,81,114}";
-    let columns = open(&sample()).values(filter, &["frame.number", "_ws.col.Protocol", "_ws.col.Info"]);
+    let filter = numbered(&[4, 8, 24, 35, 37, 62, 66, 70, 75, 81, 114]);
+    let columns = open(&sample()).values(&filter, &["frame.number", "_ws.col.Protocol", "_ws.col.Info"]);
     let expected = [
         "4 WeChat Identify request seq=identify",
         "8 TCP 8080 → 40123 [ACK] Seq=109 Ack=277 Win=65535 Len=0",
@@ -876,7 +882,7 @@ fn account_data_is_shown_only_on_request() {
     assert_eq!(shown.packets("wechat.uin"), hidden.packets("wechat.account_hidden"));
     let fields = ["wechat.uin", "wechat.business.cookie"];
     assert_eq!(
-        shown.values("frame.number in {4,7,107}", &fields),
+        shown.values(&numbered(&[4, 7, 107]), &fields),
         [
             "475459749 ",
             "475459749 df6ff8eff6eabe39fd243a2e5780a0",
@@ -951,6 +957,11 @@ fn a_bad_row_of_the_users_table_stops_tshark_with_a_reason() {
 
 // ---- other dissectors for bodies ----
 
+/// The digits of a byte in hexadecimal; 3.4 puts zeros before it.
+fn last_two(number: &str) -> &str {
+    &number[number.len() - 2..]
+}
+
 #[test]
 fn a_lua_script_takes_over_the_body_of_an_operation() {
     let opened = open(&sample()).with_lua(&example("take_over.lua"));
@@ -961,8 +972,11 @@ fn a_lua_script_takes_over_the_body_of_an_operation() {
     let fields = ["message.first", "message.rest", "wechat.body"];
     let values = opened.values("frame.number == 24", &fields);
     let columns: Vec<Vec<&str>> = values[0].split(' ').map(|column| column.split(',').collect()).collect();
-    let bodies: Vec<String> =
-        columns[0].iter().zip(&columns[1]).map(|(first, rest)| format!("{}{rest}", &first[2..])).collect();
+    let bodies: Vec<String> = columns[0]
+        .iter()
+        .zip(&columns[1])
+        .map(|(first, rest)| format!("{}{rest}", last_two(first)))
+        .collect();
     assert_eq!(bodies, columns[2]);
     assert_eq!(bodies.len(), 3);
 }
@@ -973,7 +987,7 @@ fn a_lua_script_takes_bodies_that_begin_with_certain_bytes() {
     let begin = opened.packets("wechat.body[0:2] == 7e:5f");
     assert!(begin.len() > 5, "{begin:?}");
     assert_eq!(opened.packets("packed"), begin);
-    let versions = opened.values("frame.number in {12,14}", &["packed.version", "wechat.client_version"]);
+    let versions = opened.values(&numbered(&[12, 14]), &["packed.version", "wechat.client_version"]);
     assert_eq!(versions, ["0x26000036 0x26000036", "0x00000000 0x00000000"]);
 }
 
@@ -999,8 +1013,9 @@ fn a_script_that_fails_hides_no_frame() {
 #[test]
 fn a_body_dissector_that_throws_hides_no_frame() {
     let capture = sample();
-    // Wireshark's own dissectors, given bytes that are not theirs. They throw past the script.
-    for (name, exception) in [("arp", "_ws.malformed"), ("dns", "_ws.unreassembled")] {
+    // Wireshark's own dissectors, given bytes that are not theirs. They throw past the script, of the second kind
+    // from 3.6 on.
+    for (name, exception) in [("arp", "_ws.malformed"), ("dns", "(_ws.malformed || _ws.unreassembled)")] {
         let script = format!("DissectorTable.get('wechat.op'):add(237, Dissector.get('{name}'))");
         let opened = open(&capture).with_lua(&script);
         assert_eq!(opened.packets(&format!("{exception} && frame.number == 24")), [24], "it throws");

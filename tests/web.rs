@@ -1113,3 +1113,43 @@ fn huge_lists_are_shown_in_part() {
     assert!(some.iter().all(|count| (20_000..30_000).contains(count)), "{some:?}");
     assert!(some.len() >= 3 && some == twice, "{some:?}, {twice:?}");
 }
+
+// ---- the README ----
+
+/// A part of the README between two marks.
+fn readme(begin: &str, end: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(file).expect("README.md");
+    let (_, rest) = text.split_once(begin).expect("the part's begin");
+    rest.split_once(end).expect("the part's end").0.to_owned()
+}
+
+#[test]
+fn the_readmes_example_is_real() {
+    let fields = ["frame.number", "call", "kind", "poll.hold", "synckey.delta"];
+    let fields = fields.map(|field| match field {
+        "frame.number" => field.to_owned(),
+        _ => format!("wechat_web.{field}"),
+    });
+    let lines = show("article", PLAIN).opened.values("wechat_web", &fields.each_ref().map(String::as_str));
+    let expected = readme("<!-- web -->\n```\n", "```");
+    assert_eq!(lines, expected.lines().map(|line| line.replace('\t', " ")).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_readmes_filters_find_what_it_says() {
+    let opened = show("session", PLAIN).opened.with(TWO_PASSES);
+    let table = readme("<!-- web finds -->", "<!-- end web finds -->");
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| line.contains('`'))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 5, "{table}");
+    for row in rows {
+        let [_, _, filter, packets, _] = row[..] else { panic!("{row:?}") };
+        let found: Vec<String> =
+            opened.packets(filter.trim_matches('`')).iter().map(ToString::to_string).collect();
+        assert_eq!(found.join(", "), packets, "{filter}");
+    }
+}

@@ -106,6 +106,13 @@ pub fn knows_host(host: &str) -> bool {
     HOSTS.contains(&bare)
 }
 
+/// Whether a request of a call may be among bytes, of which the first are looked at.
+pub fn may_be_in(data: &[u8]) -> bool {
+    const LOOKED_AT: usize = 65_536;
+    let data = data.get(..LOOKED_AT).unwrap_or(data);
+    [FOLDER, NO_FOLDER.0].iter().any(|part| memchr::memmem::find(data, part.as_bytes()).is_some())
+}
+
 /// Place of a call in [`CALLS`], and of its name and its query in the target of a request. Any host
 /// will do: researchers replay calls to servers of their own.
 pub fn find(target: &str) -> Option<(u8, std::ops::Range<usize>, usize)> {

@@ -81,8 +81,6 @@ struct Line {
 #[derive(Debug)]
 struct Message {
     head: Head,
-    /// Media type of its body.
-    media: String,
     line: Option<Line>,
     event: Option<Event>,
     call: Option<u8>,
@@ -96,6 +94,12 @@ struct Pass {
     messages: Vec<Message>,
     /// The first message that has not got a body yet.
     next_body: usize,
+}
+
+impl Pass {
+    fn is_of(&self, bytes: &Bytes<'_>) -> bool {
+        (self.stream, self.side) == (bytes.stream, bytes.side)
+    }
 }
 
 /// Passes at a time: one for HTTP, one more for each tunnel in it.
@@ -125,16 +129,17 @@ impl Web {
     /// Reads the heads in bytes that HTTP's dissector is about to get. Returns how many messages there are;
     /// with none, nothing else is to be done.
     pub fn begin(&mut self, bytes: &Bytes<'_>) -> usize {
-        self.passes.retain(|pass| (pass.stream, pass.side) != (bytes.stream, bytes.side));
+        if self.is_foreign(bytes) {
+            return 0;
+        }
+        self.passes.retain(|pass| !pass.is_of(bytes));
         let messages: Vec<Message> = http::heads(bytes.data)
             .map(|head| {
                 let line = match head.kind {
                     Kind::Request => line(bytes.data, &head),
                     Kind::Response(_) => None,
                 };
-                let media = bytes.data.get(head.media.clone()).unwrap_or_default();
-                let media = String::from_utf8_lossy(media).into_owned();
-                Message { head, media, line, event: None, call: None }
+                Message { head, line, event: None, call: None }
             })
             .collect();
         let count = messages.len();
@@ -148,14 +153,41 @@ impl Web {
         count
     }
 
+    /// Whether bytes are other people's: most are, and they are not to wait for heads to be read.
+    fn is_foreign(&mut self, bytes: &Bytes<'_>) -> bool {
+        let data = bytes.data.trim_ascii_start();
+        // Methods and versions begin so; most bytes that come here begin otherwise.
+        if !data.first().is_some_and(u8::is_ascii_uppercase) {
+            return true;
+        }
+        if self.sessions.knows(bytes.stream) {
+            return false;
+        }
+        let response = data.strip_prefix(b"HTTP/1.");
+        if response.is_none() && call::may_be_in(data) {
+            return false;
+        }
+        match response {
+            _ if !bytes.first_visit => {}
+            // Another response follows.
+            Some([_, b' ', b'1', ..]) => {}
+            Some(_) => self.sessions.foreign_answers(bytes.stream, bytes.position),
+            None => self.sessions.foreign_asks(bytes.stream, bytes.position),
+        }
+        true
+    }
+
     /// The message to which the next body belongs that HTTP's dissector passes on, by its media type or,
     /// where none has that, by its turn.
-    pub fn place(&mut self, stream: u32, side: bool, media: &str) -> Option<usize> {
-        let pass = self.passes.iter_mut().find(|pass| (pass.stream, pass.side) == (stream, side))?;
+    pub fn place(&mut self, bytes: &Bytes<'_>, media: &str) -> Option<usize> {
+        let pass = self.passes.iter_mut().find(|pass| pass.is_of(bytes))?;
         let rest = pass.messages.iter().enumerate().skip(pass.next_body);
         let mut with_body = rest.filter(|(_, message)| message.head.has_body);
         let first = with_body.clone().next();
-        let found = with_body.find(|(_, message)| message.media.eq_ignore_ascii_case(media)).or(first);
+        let is = |head: &Head| {
+            bytes.data.get(head.media.clone()).is_some_and(|of| of.eq_ignore_ascii_case(media.as_bytes()))
+        };
+        let found = with_body.find(|(_, message)| is(&message.head)).or(first);
         let index = found.map(|(index, _)| index)?;
         pass.next_body = index.checked_add(1)?;
         Some(index)
@@ -164,11 +196,7 @@ impl Web {
     /// HTTP's dissector has returned, and has dealt with the first `taken` bytes. Returns how many messages
     /// of ours are among them at most.
     pub fn take(&mut self, bytes: &Bytes<'_>, taken: usize) -> usize {
-        let Some(place) =
-            self.passes.iter().position(|pass| (pass.stream, pass.side) == (bytes.stream, bytes.side))
-        else {
-            return 0;
-        };
+        let Some(place) = self.passes.iter().position(|pass| pass.is_of(bytes)) else { return 0 };
         let mut pass = self.passes.swap_remove(place);
         pass.messages.retain(|message| message.head.at.start < taken);
         match bytes.first_visit {
@@ -232,7 +260,7 @@ impl Web {
         self.record = None;
         let captured = bytes.data.len().saturating_add(body.len());
         self.report.begin(bytes.wanted, captured);
-        let pass = self.passes.iter().find(|pass| (pass.stream, pass.side) == (bytes.stream, bytes.side));
+        let pass = self.passes.iter().find(|pass| pass.is_of(bytes));
         let message = pass?.messages.get(index)?;
         let (event, call) = (message.event?, message.call?);
         let row = call::row(call);

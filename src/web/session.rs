@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use foldhash::fast::RandomState;
+
 use super::call::Role;
 use super::members::Sort;
 use crate::session::{Growth, Missing, sorted};
@@ -91,6 +93,15 @@ struct Step {
     growth: Growth,
 }
 
+/// Requests of other people that wait on a stream.
+#[derive(Debug, Default)]
+struct Foreign {
+    waiting: u32,
+    /// Positions behind the last request and the last response: what is there once more is offered again.
+    asked: Option<u32>,
+    answered: Option<u32>,
+}
+
 /// Sessions, and who belongs to which.
 #[derive(Debug, Default)]
 pub struct Sessions {
@@ -100,8 +111,11 @@ pub struct Sessions {
     by_sid: HashMap<u64, u32>,
     by_account: HashMap<u64, u32>,
     by_stream: HashMap<u32, u32>,
-    /// For each stream the requests that wait for their response; `None` for those of other people.
-    open: HashMap<u32, VecDeque<(i64, Option<Event>)>>,
+    /// For each stream that ever had a call of ours, the requests that wait for their response; `None` for
+    /// those of other people.
+    open: HashMap<u32, VecDeque<(i64, Option<Event>)>, RandomState>,
+    /// For each other stream, how many wait.
+    foreign: HashMap<u32, Foreign, RandomState>,
     steps: HashMap<(Event, Sort), Step>,
     next_keys: HashMap<(Event, Sort), Vec<Event>>,
     fetched: HashMap<Event, Event>,
@@ -161,9 +175,34 @@ impl Sessions {
         self.end = self.end.max(time);
     }
 
-    /// A request goes out on a stream, ours or not.
+    /// Whether a stream ever had a call of ours.
+    pub fn knows(&self, stream: u32) -> bool {
+        self.open.contains_key(&stream)
+    }
+
+    /// A request goes out on a stream that never had a call of ours.
+    pub fn foreign_asks(&mut self, stream: u32, position: u32) {
+        let foreign = self.foreign.entry(stream).or_default();
+        if foreign.asked.replace(position) != Some(position) {
+            foreign.waiting = foreign.waiting.saturating_add(1);
+        }
+    }
+
+    /// A response comes in on such a stream.
+    pub fn foreign_answers(&mut self, stream: u32, position: u32) {
+        let Some(foreign) = self.foreign.get_mut(&stream) else { return };
+        if foreign.answered.replace(position) != Some(position) {
+            foreign.waiting = foreign.waiting.saturating_sub(1);
+        }
+    }
+
+    /// A request goes out on a stream that has a call of ours, now or before.
     pub fn asks(&mut self, stream: u32, time: i64, event: Option<Event>) {
-        let open = self.open.entry(stream).or_default();
+        let foreign = &mut self.foreign;
+        let open = self.open.entry(stream).or_insert_with(|| {
+            let waiting = foreign.remove(&stream).map_or(0, |foreign| foreign.waiting as usize);
+            std::iter::repeat_n((time, None), waiting.min(MOST_OPEN)).collect()
+        });
         if open.back().is_some_and(|(before, _)| time.saturating_sub(*before) > PIPELINED)
             || open.len() >= MOST_OPEN
         {
@@ -174,12 +213,7 @@ impl Sessions {
 
     /// A response comes in on a stream: what it answers, if that is ours.
     pub fn answers(&mut self, stream: u32) -> Option<Event> {
-        let open = self.open.get_mut(&stream)?;
-        let asked = open.pop_front();
-        if open.is_empty() {
-            self.open.remove(&stream);
-        }
-        asked?.1
+        self.open.get_mut(&stream)?.pop_front()?.1
     }
 
     /// The event at a place.

@@ -115,9 +115,14 @@ impl Run {
         let status = self.child.wait().expect("the program ends");
         self.errors.rewind().expect("the file can be read again");
         let warnings = io::read_to_string(&self.errors).expect("warnings are text");
-        let warning = |line: &str| line.split_once(" -- ").map_or(line, |(_, warning)| warning).to_owned();
-        (status, warnings.lines().map(warning).collect())
+        (status, warnings.lines().map(|line| warning(line).to_owned()).collect())
     }
+}
+
+/// "** (tshark:17) 12:34:56.789 [Epan WARNING] -- what"; of 3.4, "** (tshark:17): WARNING **: 12:34:56.789: what".
+fn warning(line: &str) -> &str {
+    let old = || line.split_once(" **: ")?.1.split_once(": ");
+    line.split_once(" -- ").or_else(old).map_or(line, |(_, warning)| warning)
 }
 
 impl Drop for Run {

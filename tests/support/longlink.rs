@@ -23,7 +23,7 @@ use crate::foreign::{self, PORTS};
 const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 3, 1);
 
 /// Finds what is not from or to that host.
-pub const OTHERS: &str = "ip.addr != 192.168.3.1";
+pub const OTHERS: &str = "!(ip.addr == 192.168.3.1)";
 
 /// Client ports begin here.
 const FIRST_CLIENT_PORT: u16 = 49_152;

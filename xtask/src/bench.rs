@@ -374,7 +374,7 @@ impl Arena {
         }
         for tap in ["wechat,tree", "wechat,srt"] {
             ensure!(
-                our_taps(&self.ours.sandbox)?.iter().any(|ours| ours == tap),
+                our_taps(&mut self.ours.sandbox.command("tshark"))?.iter().any(|ours| ours == tap),
                 "there is no statistic {tap}"
             );
             let mode = ["-q", "-z", tap];
@@ -578,9 +578,9 @@ fn build_c(source: &Path) -> Result<PathBuf> {
     Ok(library)
 }
 
-/// The statistics that the plugin adds to `-z`.
-pub fn our_taps(sandbox: &Sandbox) -> Result<Vec<String>> {
-    let output = sandbox.tshark(["-z", "help"]).output()?;
+/// The statistics that the plugin adds to `-z` of this tshark.
+pub fn our_taps(tshark: &mut Command) -> Result<Vec<String>> {
+    let output = tshark.args(["-z", "help"]).output()?;
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Ok(taps(&text))

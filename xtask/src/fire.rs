@@ -170,7 +170,8 @@ impl Ended {
 fn mutated(plugin: &Path, preload: &str, captures: usize) -> Result<()> {
     let sandbox = Sandbox::new(plugin)?;
     let originals = originals(&sandbox)?;
-    let taps = our_taps(&sandbox)?;
+    let taps = our_taps(&mut tshark(&sandbox, preload))?;
+    ensure!(taps.len() > 3, "tshark with the sanitizers has these statistics of ours: {taps:?}");
     let modes = modes(&taps);
     let failures = cargo::target_dir()?.join("fire/failures");
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -216,18 +217,18 @@ fn mutated(plugin: &Path, preload: &str, captures: usize) -> Result<()> {
          dissector's bug, nothing from the sanitizers, in {:.0?}.",
         originals.len(),
         modes.len(),
-        if taps.is_empty() { "none of ours".to_owned() } else { taps.join(" ") },
+        taps.join(" "),
         start.elapsed()
     );
     Ok(())
 }
 
-/// In full with all bytes, in two passes, as JSON, and every statistic of ours.
+/// One pass with columns, the whole tree, all bytes and every statistic of ours; and two passes, as JSON.
 fn modes(taps: &[String]) -> Vec<Vec<String>> {
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut statistics = words(&["-q", "-z", "expert", "-z", "io,phs"]);
-    statistics.extend(taps.iter().flat_map(|tap| ["-z".to_owned(), tap.clone()]));
-    vec![words(&["-Vx"]), words(&["-2"]), words(&["-T", "json"]), statistics]
+    let mut one_pass = words(&["-P", "-V", "-x", "-z", "expert", "-z", "io,phs"]);
+    one_pass.extend(taps.iter().flat_map(|tap| ["-z".to_owned(), tap.clone()]));
+    vec![one_pass, words(&["-2", "-T", "json"])]
 }
 
 /// What becomes of an original.

@@ -13,6 +13,7 @@ mod header;
 mod install;
 mod matrix;
 mod measure;
+mod miri;
 mod packages;
 mod robustness;
 mod stage;
@@ -39,7 +40,7 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 17] = [
+const COMMANDS: [Command; 18] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
@@ -55,6 +56,7 @@ const COMMANDS: [Command; 17] = [
     Command { name: "coverage", arguments: Arguments::None(coverage::measure), summary: "says how many lines of the core its tests run" },
     Command { name: "fire", arguments: Arguments::Rest(fire::run), summary: "lets tshark with sanitizers read mutated captures (2000, or as many as told), and looks for leaks" },
     Command { name: "fuzz", arguments: Arguments::Rest(fuzz::run), summary: "runs the fuzz targets, 30 minutes each or as many seconds as told" },
+    Command { name: "miri", arguments: Arguments::None(miri::run), summary: "runs the core's tests in Rust's interpreter, which sees undefined behaviour" },
     Command { name: "matrix", arguments: Arguments::Rest(matrix::run), summary: "builds and tests on Wireshark 3.4, 4.0, 4.4 and 4.6, and tries each build in the others" },
     Command { name: "help", arguments: Arguments::None(help), summary: "shows this" },
 ];
