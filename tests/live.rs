@@ -7,8 +7,10 @@ mod plugin;
 
 use std::collections::BTreeMap;
 use std::env::consts::EXE_SUFFIX;
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use plugin::{need, plugin};
 use wechat_traffic::pdu::{RESPONSE_OFFSET, op};
+use wechat_traffic::web::case;
 use xtask::sandbox::Sandbox;
 use xtask::{cargo, process};
 
@@ -62,10 +65,11 @@ const SERVER_SENDS: [u32; 7] = [
 #[test]
 fn frames_are_shown_while_they_are_captured() {
     ["tshark", "dumpcap", "sh"].into_iter().for_each(need);
-    let deadline = Instant::now() + LIMIT;
-    let network = Network::find();
+    let network = Network::find(8080);
     let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
-    let mut recorder = network.record();
+    let mut recorder = network.record(&["talk", &network.port.to_string()], Stdio::piped());
+    // Behind what the generator's program took to build.
+    let deadline = Instant::now() + LIMIT;
     let mut tshark = show(&sandbox, &network, &mut recorder);
     let lines = lines_of(&mut tshark);
 
@@ -84,6 +88,52 @@ fn frames_are_shown_while_they_are_captured() {
     assert!(tshark.wait().expect("tshark ends with the capture").success());
 
     assert_what_was_sent(&frames);
+}
+
+/// A browser and a server that really talk, with and without TLS.
+#[test]
+fn the_web_client_is_shown_as_it_was_captured() {
+    ["tshark", "dumpcap", "sh"].into_iter().for_each(need);
+    for (name, port, tls) in [("article-cut", 80, None), ("article-gzip-chunked", 443, Some("--tls"))] {
+        let network = Network::find(port);
+        let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
+        let [capture, keys] = ["capture.pcapng", "keys.log"].map(|file| sandbox.path().join(file));
+        let [out, _] = [&capture, &keys].map(|path| {
+            let file = File::create(path).expect("a file");
+            fs::set_permissions(path, Permissions::from_mode(0o644)).expect("readable for tshark");
+            file
+        });
+        let port = network.port.to_string();
+        let log = keys.to_str().expect("a path of text");
+        let mut words = vec!["web-talk", name, &port];
+        words.extend(tls.into_iter().chain(tls.is_some().then_some(["--keylog", log]).into_iter().flatten()));
+        let recorder = network.record(&words, out.into());
+
+        let (dialogue, _) = case::find(name).expect("a case").dialogue(1, None);
+        let calls: Vec<&str> = dialogue.calls.iter().map(|call| &*call.facts.call).collect();
+        let expected: Vec<String> = calls.iter().flat_map(|call| [*call; 2].map(str::to_owned)).collect();
+        let protocol = if tls.is_some() { "tls" } else { "http" };
+        let fields = ["wechat_web.call", "wechat_web.synckey.delta", "wechat_web.response_to"];
+        let deadline = Instant::now() + LIMIT;
+        let shown = loop {
+            let mut tshark = sandbox.tshark(["-2", "-Y", "wechat_web", "-T", "fields", "-r"]);
+            tshark.arg(&capture).args(fields.iter().flat_map(|field| ["-e", field]));
+            tshark.args(["-d", &format!("tcp.port=={port},{protocol}")]);
+            // The file grows, and may end within a packet.
+            let output =
+                tshark.args(["-o", &format!("tls.keylog_file:{log}")]).output().expect("tshark runs");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            if text.lines().count() >= expected.len() || Instant::now() > deadline {
+                break text;
+            }
+        };
+        let complaints = stop(recorder);
+        let columns: Vec<Vec<&str>> = shown.lines().map(|line| line.split('\t').collect()).collect();
+        let shown: Vec<&str> = columns.iter().map(|columns| columns[0]).collect();
+        assert_eq!(shown, expected, "{name}: {complaints}");
+        assert_eq!(columns[3][1], "0,1,0,0,27,0", "{name}: the sync's answer");
+        assert_eq!(columns.iter().filter(|columns| !columns[2].is_empty()).count(), calls.len(), "{name}");
+    }
 }
 
 fn assert_what_was_sent(frames: &[Frame]) {
@@ -112,28 +162,28 @@ struct Network {
 impl Network {
     /// A namespace of its own, in which ports are free and everybody may capture, where the system gives
     /// one; else this machine's own loopback device, on which not everybody may.
-    fn find() -> Self {
+    fn find(port: u16) -> Self {
         let root: &[&str] = if process::is_root() { &[] } else { &["--map-root-user"] };
         let unshare = [&["unshare", "--net"], root].concat();
         let up = ["sh", "-c", r#"ip link set lo up && exec "$@""#, "sh"];
         let enter = [&unshare[..], &up].concat();
         if process::output(Command::new(enter[0]).args(&enter[1..]).arg("true")).is_ok() {
-            return Self { enter, port: 8080 };
+            return Self { enter, port };
         }
         let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|free| free.local_addr());
-        let port = free(8080).or_else(|_| free(0)).expect("a free port").port();
+        let port = free(port).or_else(|_| free(0)).expect("a free port").port();
         Self { enter: Vec::new(), port }
     }
 
-    /// Starts the capture and, when it runs, `talk`.
-    fn record(&self) -> Child {
+    /// Starts the capture, which goes to `out`, and, when it runs, the generator with these words.
+    fn record(&self, words: &[&str], out: Stdio) -> Child {
         let talk = traffic_program();
         let script = ["sh", "-c", RECORD, "sh"];
-        let words = [&self.enter[..], &script].concat();
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).arg(talk).args(["talk", &self.port.to_string()]);
+        let enter = [&self.enter[..], &script].concat();
+        let mut command = Command::new(enter[0]);
+        command.args(&enter[1..]).arg(talk).args(words);
         command.env(PORT, self.port.to_string());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(out).stderr(Stdio::piped());
         command.spawn().expect("sh starts")
     }
 }

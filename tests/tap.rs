@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The tap `wechat` as another plugin, written in C, listens to it.
+//! What other plugins, written in C, see: the records of the tap `wechat`, and packets without a tree.
 
 #[path = "support/plugin.rs"]
 mod plugin;
@@ -11,15 +11,15 @@ use std::process::Command;
 
 use plugin::{need, plugin};
 use serde_json::Value;
-use wechat_traffic::exchanges;
+use wechat_traffic::{exchanges, web};
 use xtask::sandbox::Sandbox;
 use xtask::wireshark::Folders;
 use xtask::{files, process};
 
-/// The other plugin.
-fn build() -> PathBuf {
+/// Another plugin, from a file of tests/support.
+fn build(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tap.so");
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).with_extension("so");
     let flags =
         process::stdout(Command::new("pkg-config").args(["--cflags", "wireshark"])).expect("pkg-config");
     let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
@@ -32,7 +32,7 @@ fn build() -> PathBuf {
         };
     }
     compiler.arg("-I").arg(root.join("include")).arg("-I").arg(root.join("plugin"));
-    process::stdout(compiler.arg("-o").arg(&library).arg(root.join("tests/support/tap.c")))
+    process::stdout(compiler.arg("-o").arg(&library).arg(root.join("tests/support").join(name)))
         .expect("a compiler");
     library
 }
@@ -43,7 +43,7 @@ fn another_plugin_gets_a_record_for_each_frame() {
     need("pkg-config");
     let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
     let folder = Folders::of_home(sandbox.path()).expect("its folders").personal;
-    files::copy_readable(&build(), &folder.join("listener.so")).expect("a second plugin");
+    files::copy_readable(&build("tap.c"), &folder.join("listener.so")).expect("a second plugin");
     let file = tempfile::NamedTempFile::new().expect("a file for the capture");
     exchanges::capture(1).write_pcap(BufWriter::new(&file)).expect("the capture is written");
     let capture = sandbox.add_file(file.path()).expect("readable for tshark");
@@ -67,4 +67,40 @@ fn another_plugin_gets_a_record_for_each_frame() {
         assert!(frames.len() > 100);
         assert_eq!(records, frames);
     }
+}
+
+/// Packets get a tree where they got one without the plugin, and no other does.
+#[test]
+fn packets_that_nobody_looks_at_have_no_tree() {
+    need("tshark");
+    need("pkg-config");
+    let homes = [Sandbox::new(&plugin()), Sandbox::without_plugin()].map(|home| home.expect("a home"));
+    let listener = build("tree.c");
+    for home in &homes {
+        let folder = Folders::of_home(home.path()).expect("its folders").personal;
+        files::create_open_folder(home.path(), &folder).expect("its folder for plugins");
+        files::copy_readable(&listener, &folder.join("tree.so")).expect("a second plugin");
+    }
+    let (dialogue, mut rng) = web::case::find("session").expect("a case").dialogue(1, None);
+    let carrier = web::carrier::Carrier::PLAIN;
+    let carried = web::carrier::carry(&dialogue, carrier, 80, None, &mut rng).expect("a capture");
+    let file = tempfile::NamedTempFile::new().expect("a file for the capture");
+    carried.capture.write_pcap(BufWriter::new(&file)).expect("the capture is written");
+    // Visits with a tree and without.
+    let count = |home: &Sandbox, options: &[&str]| {
+        let capture = home.add_file(file.path()).expect("readable for tshark");
+        let text = process::stdout(home.tshark(options).arg("-r").arg(capture)).expect("tshark");
+        ["tree\t", "none\t"].map(|word| text.lines().filter(|line| line.starts_with(word)).count())
+    };
+    let packets = carried.capture.packets().len();
+    let both = |options: &[&str]| {
+        let [with, without] = homes.each_ref().map(|home| count(home, options));
+        assert_eq!(with, without, "with {options:?}");
+        with
+    };
+    assert_eq!(both(&[]), [0, packets]);
+    assert_eq!(both(&["-2"]), [0, 2 * packets]);
+    assert_eq!(both(&["-q", "-z", "conv,tcp"]), [0, packets]);
+    // This statistic wants trees, whoever is there.
+    assert_eq!(both(&["-q", "-z", "io,stat,0"]), [packets, 0]);
 }
