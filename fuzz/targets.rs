@@ -494,6 +494,7 @@ fn message(web: &mut Web, packets: &[Given], index: usize, first_visit: bool, co
         stream: *stream,
         side: *side,
         position: *position,
+        counted: true,
         packet: index as u32 + 1,
         time: *time,
         first_visit,

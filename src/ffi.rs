@@ -304,6 +304,7 @@ impl wechat_segment {
             stream: self.stream,
             side: self.flags & WECHAT_SIDE != 0,
             position: self.position,
+            counted: self.flags & WECHAT_COUNTED != 0,
             packet: self.packet,
             time: self.time(),
             first_visit: self.flags & WECHAT_FIRST_VISIT != 0,

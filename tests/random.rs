@@ -343,6 +343,7 @@ proptest! {
                 stream: *stream,
                 side: *side,
                 position: index as u32,
+                counted: true,
                 packet: index as u32 + 1,
                 time: index as i64 * 100_000_000,
                 first_visit,
@@ -364,7 +365,7 @@ proptest! {
         for data in [&data[..], text.as_bytes(), &[text.as_bytes(), &data].concat()] {
             let mut web = Web::default();
             for first_visit in [true, false] {
-                let bytes = Bytes { data, stream: 0, side: false, position: 0, packet: 1, time: 0, first_visit, wanted: ALL };
+                let bytes = Bytes { data, stream: 0, side: false, position: 0, counted: false, packet: 1, time: 0, first_visit, wanted: ALL };
                 let count = web.begin(&bytes);
                 prop_assert!(count <= data.len() / 16);
                 web.place(&bytes, "text/plain");

@@ -58,6 +58,8 @@ pub struct Bytes<'a> {
     pub side: bool,
     /// Position of the first byte: what tells these bytes from others of the packet.
     pub position: u32,
+    /// Whether `position` counts the bytes of the stream, so that bytes that are offered again have it again.
+    pub counted: bool,
     /// The packet's number.
     pub packet: u32,
     /// When it was captured, in nanoseconds.
@@ -160,7 +162,7 @@ impl Web {
         if !data.first().is_some_and(u8::is_ascii_uppercase) {
             return true;
         }
-        if self.sessions.knows(bytes.stream) {
+        if !bytes.counted || self.sessions.knows(bytes.stream) {
             return false;
         }
         let response = data.strip_prefix(b"HTTP/1.");
@@ -218,7 +220,7 @@ impl Web {
             Kind::Request => {
                 message.call = message.line.as_ref().map(|line| line.call);
                 message.event = message.call.map(|call| self.sessions.observe(at, bytes.time, call, None));
-                self.sessions.asks(bytes.stream, bytes.time, message.event);
+                self.sessions.asks(bytes.stream, bytes.position, bytes.time, message.event);
             }
             // Another response follows.
             Kind::Response(..200) => {}

@@ -196,11 +196,15 @@ impl Sessions {
         }
     }
 
-    /// A request goes out on a stream that has a call of ours, now or before.
-    pub fn asks(&mut self, stream: u32, time: i64, event: Option<Event>) {
+    /// A request goes out on a stream that has a call of ours, now or before; `position` is that of the bytes in
+    /// which it begins.
+    pub fn asks(&mut self, stream: u32, position: u32, time: i64, event: Option<Event>) {
         let foreign = &mut self.foreign;
         let open = self.open.entry(stream).or_insert_with(|| {
-            let waiting = foreign.remove(&stream).map_or(0, |foreign| foreign.waiting as usize);
+            let waiting = foreign.remove(&stream).map_or(0, |foreign| {
+                // The beginning of a request may have been taken for somebody else's.
+                foreign.waiting.saturating_sub(u32::from(foreign.asked == Some(position))) as usize
+            });
             std::iter::repeat_n((time, None), waiting.min(MOST_OPEN)).collect()
         });
         if open.back().is_some_and(|(before, _)| time.saturating_sub(*before) > PIPELINED)

@@ -189,6 +189,7 @@ impl WebStory {
             stream: packet.stream,
             side: packet.from_server,
             position: packet.position,
+            counted: true,
             packet: packet.number,
             time: packet.time,
             first_visit,
