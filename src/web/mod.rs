@@ -131,10 +131,10 @@ impl Web {
     /// Reads the heads in bytes that HTTP's dissector is about to get. Returns how many messages there are;
     /// with none, nothing else is to be done.
     pub fn begin(&mut self, bytes: &Bytes<'_>) -> usize {
+        self.passes.retain(|pass| !pass.is_of(bytes));
         if self.is_foreign(bytes) {
             return 0;
         }
-        self.passes.retain(|pass| !pass.is_of(bytes));
         let messages: Vec<Message> = http::heads(bytes.data)
             .map(|head| {
                 let line = match head.kind {
