@@ -5,7 +5,7 @@
 #include "shim.h"
 
 /* Deeper items stay at this depth; the Rust side nests less. */
-#define DEEPEST 32
+#define DEEPEST 17
 
 /* What drawing needs of a field's row. */
 typedef struct {
