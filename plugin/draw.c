@@ -59,10 +59,11 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree)
         segment->wanted |= WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS;
         return;
     }
-    /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. */
+    /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. A protocol is referenced
+     * with each of its fields. */
     if (proto_field_is_referenced(tree, proto_expert) || have_tap_listener(tap_expert) || notes_are_referenced()) {
         segment->wanted |= WECHAT_WANT_ITEMS;
-    } else if (proto_field_is_referenced(tree, shim_proto)) {
+    } else if (drawables[0].info->ref_type != HF_REF_TYPE_NONE) {
         segment->wanted |= WECHAT_WANT_ITEMS;
         set_referenced(segment);
     }

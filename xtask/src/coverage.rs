@@ -45,8 +45,9 @@ pub fn measure() -> Result<()> {
         Command::new(tools.join("llvm-profdata")).args(["merge", "-sparse", "-o"]).arg(&merged).args(&raw),
     )?;
     let mut export = Command::new(tools.join("llvm-cov"));
-    export.args(["export", "-summary-only"]).arg(format!("-instr-profile={}", merged.display()));
-    for program in &programs {
+    let (first, others) = programs.split_first().context("cargo built no test program")?;
+    export.args(["export", "-summary-only"]).arg(format!("-instr-profile={}", merged.display())).arg(first);
+    for program in others {
         export.arg("-object").arg(program);
     }
     let report: Value = serde_json::from_str(&process::stdout(export.arg(cargo::root()?.join("src")))?)?;
