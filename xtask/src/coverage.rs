@@ -14,9 +14,20 @@ use xtask::{cargo, process};
 const PROMISED: f64 = 95.0;
 
 /// The tests that need no Wireshark and run the core in their own process.
-const TESTS: [&str; 11] = [
-    "--lib", "--test", "golden", "--test", "random", "--test", "model", "--test", "memory", "--test",
+const TESTS: [&str; 13] = [
+    "--lib",
+    "--test",
+    "golden",
+    "--test",
+    "random",
+    "--test",
+    "model",
+    "--test",
+    "memory",
+    "--test",
     "corpus",
+    "--test",
+    "interface",
 ];
 
 pub fn measure() -> Result<()> {
