@@ -5,7 +5,7 @@
 #include "shim.h"
 
 /* Deeper items stay at this depth; the Rust side nests less. */
-#define DEEPEST 32
+#define DEEPEST 17
 
 /* What drawing needs of a field's row. */
 typedef struct {
@@ -60,10 +60,11 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, 
         segment->wanted |= WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS;
         return;
     }
-    /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. */
+    /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. A protocol is referenced
+     * with each of its fields. */
     if (proto_field_is_referenced(tree, proto_expert) || have_tap_listener(tap_expert) || notes_are_referenced()) {
         segment->wanted |= WECHAT_WANT_ITEMS;
-    } else if (proto_field_is_referenced(tree, proto)) {
+    } else if (drawables[proto == shim_web_proto ? tables->web_protocol : 0].info->ref_type != HF_REF_TYPE_NONE) {
         segment->wanted |= WECHAT_WANT_ITEMS;
         set_referenced(segment);
     }

@@ -24,6 +24,8 @@ pub struct Known<'a> {
     pub extent: usize,
     /// What it is.
     pub meaning: Meaning,
+    /// How its body is laid out.
+    pub layout: Layout,
     /// Number of its stream, as the host shows it.
     pub stream: u32,
     /// Number of the packet in which it became whole.
@@ -77,7 +79,7 @@ fn show_body(report: &mut Report, known: &Known<'_>, config: &Config, body: Rang
                 growth: known.facts.growth,
                 show_account: config.show_account,
             };
-            body::show(report, known.data, body.clone(), operation::layout(known.meaning), context);
+            body::show(report, known.data, body.clone(), known.layout, context);
         }
     });
 }
@@ -422,7 +424,7 @@ impl<'a> Name<'a> {
         let meaning = known.meaning;
         let name = Self::by_call(config.operation_name(meaning), meaning, None);
         // Only a number with several calls needs a look into the body.
-        if !name.several || operation::layout(meaning) != Layout::Business {
+        if !name.several || known.layout != Layout::Business {
             return name;
         }
         match body::cgi(known.data, known.header.body(known.end()), meaning) {
@@ -509,7 +511,7 @@ impl Words for Sentence<'_> {
             return write!(out, " [packet length {} is wrong]", header.packet_len);
         }
         let body = header.body(self.known.end());
-        body::summarise(out, self.known.data, body, operation::layout(*meaning))?;
+        body::summarise(out, self.known.data, body, self.known.layout)?;
         self.known.facts.rest().try_for_each(|(fact, _)| match fact {
             Fact::Retry | Fact::DuplicateRequest | Fact::DuplicateOf => out.write_str(" [again]"),
             _ => Ok(()),

@@ -225,7 +225,8 @@ impl Dissector {
         let wrong_length = cut.wrong_length;
         let Segment { shown_stream: stream, packet, time, .. } = *segment;
         let extent = cut.extent;
-        let known = Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length };
+        let known =
+            Known { header, data, extent, meaning, layout, stream, packet, time, facts, wrong_length };
         let row = self.rows.learn(meaning.base);
         annotate::frame(&mut self.report, &known, &self.config);
         record::make(&mut self.report, &known, &self.config, row, true);
@@ -264,8 +265,19 @@ impl Dissector {
                 let extent = extent.unwrap_or(header.packet_len) as usize;
                 let data = segment.data.get(..extent).unwrap_or(segment.data);
                 let Segment { shown_stream: stream, packet, time, .. } = *segment;
-                let known =
-                    Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length };
+                let layout = operation::layout(meaning);
+                let known = Known {
+                    header,
+                    data,
+                    extent,
+                    meaning,
+                    layout,
+                    stream,
+                    packet,
+                    time,
+                    facts,
+                    wrong_length,
+                };
                 annotate::frame(&mut self.report, &known, &self.config);
                 let row = self.rows.find(meaning.base);
                 record::make(&mut self.report, &known, &self.config, row, false);
@@ -295,7 +307,9 @@ impl Dissector {
         let meaning = self.meaning(segment, &header, body_len, server);
         let (data, facts, extent) = (segment.data, Facts::default(), length);
         let Segment { shown_stream: stream, packet, time, .. } = *segment;
-        let known = Known { header, data, extent, meaning, stream, packet, time, facts, wrong_length: false };
+        let (layout, wrong_length) = (operation::layout(meaning), false);
+        let known =
+            Known { header, data, extent, meaning, layout, stream, packet, time, facts, wrong_length };
         // What never became whole is no frame that statistics could count.
         annotate::frame(&mut self.report, &known, &self.config);
         Step::Consumed(extent)

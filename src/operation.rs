@@ -361,9 +361,27 @@ pub fn is_answered(meaning: Meaning) -> bool {
     candidates(meaning, None).all(|row| row.answered)
 }
 
+/// For each cgi type below [`INDEXED`], where its first row stands; 0 is no type.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
+static CALLS: [u16; INDEXED] = {
+    let mut calls = [u16::MAX; INDEXED];
+    let mut row = OPERATIONS.len();
+    while row > 0 {
+        row -= 1;
+        let cgi = OPERATIONS[row].cgi as usize;
+        if cgi != 0 && cgi < INDEXED {
+            calls[cgi] = row as u16;
+        }
+    }
+    calls
+};
+
 /// The name of the call with this cgi type.
 pub fn cgi_name(cgi: u32) -> Option<&'static str> {
-    OPERATIONS.iter().find(|row| cgi != 0 && row.cgi == cgi).map(|row| row.name)
+    match CALLS.get(cgi as usize) {
+        Some(place) => OPERATIONS.get(usize::from(*place)).map(|row| row.name),
+        None => OPERATIONS.iter().find(|row| row.cgi == cgi).map(|row| row.name),
+    }
 }
 
 /// The bit of the selector whose news a sync of its own fetches.
@@ -617,6 +635,21 @@ mod tests {
     fn a_push_stays_a_push_with_a_seqid() {
         assert_eq!(kind(122, 9, 40, CLIENT), Kind::Push);
         assert_eq!(kind(4711, 0, 40, None), Kind::Push);
+    }
+
+    #[test]
+    fn what_is_indexed_is_what_a_search_finds() {
+        for number in (0..2000).chain(OPERATIONS.iter().map(|row| row.number)).chain([u32::MAX]) {
+            let found: Vec<_> = OPERATIONS.iter().filter(|row| row.number == number).collect();
+            let same = |(row, found): (&Operation, &&Operation)| std::ptr::eq(row, *found);
+            assert!(
+                rows(number).len() == found.len() && rows(number).iter().zip(&found).all(same),
+                "{number}"
+            );
+            assert_eq!(place(number), OPERATIONS.iter().position(|row| row.number == number));
+            let call = OPERATIONS.iter().find(|row| number != 0 && row.cgi == number);
+            assert_eq!(cgi_name(number), call.map(|row| row.name), "cgi type {number}");
+        }
     }
 
     #[test]

@@ -271,3 +271,68 @@ fn two_hundred_files_leave_no_more_behind_than_without_the_plugin() {
     // the difference by 2 or 3 MB.
     assert!(with < without + 8192, "{with} kB, without the plugin {without} kB");
 }
+
+/// Preferences that change at random, each time with the capture dissected anew. Whenever they are all back at
+/// their defaults, every packet is what it was.
+#[test]
+fn a_storm_of_preferences_leaves_nothing_behind() {
+    const CHANGES: usize = 1000;
+    /// Changes, of which the last is back to the defaults.
+    const ROUND: usize = 10;
+    const PREFERENCES: [(&str, &[&str]); 11] = [
+        ("wechat.tcp.port", &["80,8080,443", "80", "443,14000", ""]),
+        ("wechat.desegment", &["TRUE", "FALSE"]),
+        ("wechat.max_frame", &["1048576", "64", "4096"]),
+        ("wechat.try_any_port", &["FALSE", "TRUE"]),
+        ("wechat.server_side", &["listed", "lower", "higher", "none"]),
+        ("wechat.show_account", &["FALSE", "TRUE"]),
+        ("tcp.desegment_tcp_streams", &["TRUE", "FALSE"]),
+        ("tcp.reassemble_out_of_order", &["FALSE", "TRUE"]),
+        ("tcp.relative_sequence_numbers", &["TRUE", "FALSE"]),
+        ("http.tcp.port", &["80,3128,3132,5985,8080,8088,11371,1900,2869,2710", "8000", "443"]),
+        ("http.tls.port", &["443", "80,8080", "8443"]),
+    ];
+    let capture = exchanges::capture(1);
+    let opened = Opened::new(|file| capture.write_pcap(file).expect("the capture is written"));
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut below = |limit: usize| rng.next_u32() as usize % limit;
+    let set = |name: &str, value: &str| request("setconf", &json!({ "name": name, "value": value }));
+    let shown = |packet: usize| request("frame", &json!({ "frame": packet, "proto": true, "columns": true }));
+
+    let mut requests = vec![opened.load(), request("frames", &json!({}))];
+    // Where the default answers are to be the same again.
+    let mut same: HashMap<usize, usize> = HashMap::new();
+    let packets = [11, 119, 248];
+    let first = requests.len();
+    requests.extend(packets.map(shown));
+    for change in 1..=CHANGES {
+        if change % ROUND == 0 {
+            requests.extend(PREFERENCES.map(|(name, values)| set(name, values[0])));
+        } else {
+            let (name, values) = PREFERENCES[below(PREFERENCES.len())];
+            requests.push(set(name, values[below(values.len())]));
+        }
+        requests.push(opened.load());
+        if change % ROUND == 0 {
+            same.insert(requests.len(), 1);
+        }
+        requests.push(request("frames", &json!({})));
+        for (place, packet) in packets.into_iter().enumerate() {
+            if change % ROUND == 0 {
+                same.insert(requests.len(), first + place);
+            }
+            requests.push(shown(packet));
+        }
+    }
+    assert_eq!(same.len(), CHANGES / ROUND * (1 + packets.len()));
+    let result = |answer: &str| answer.split_once("\"result\"").map(|(_, result)| result.to_owned());
+    let mut before = Vec::new();
+    opened.ask(&requests, |index, answer, _| {
+        let result = result(answer).unwrap_or_else(|| panic!("{}: {answer}", requests[index]));
+        if index < first + packets.len() {
+            before.push(result);
+        } else if let Some(earlier) = same.get(&index) {
+            assert!(before[*earlier] == result, "after request {index}, {}: {answer}", requests[index]);
+        }
+    });
+}

@@ -33,6 +33,20 @@ const LONGEST_REST: usize = 48;
 const ZLIB_OVERHEAD: u64 = 64;
 const ZLIB_RATIO: u64 = 1032;
 
+/// What the algorithms are called, in their order.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
+static ALGORITHM_NAMES: [&str; ALGORITHMS.len()] = {
+    let mut names = [""; ALGORITHMS.len()];
+    let mut place = 0;
+    while place < ALGORITHMS.len() {
+        if let Ok(name) = ALGORITHMS[place].1.to_str() {
+            names[place] = name;
+        }
+        place += 1;
+    }
+    names
+};
+
 /// A client's version: system, then major, minor, patch and build.
 pub struct ClientVersion(pub u32);
 
@@ -75,8 +89,8 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) 
     let Some(header) = read(reader, context.meaning) else {
         return report.wire(F::UNDECODED, reader.rest());
     };
-    let algorithm = ALGORITHMS.iter().find(|(value, _)| *value == header.algorithm.0);
-    let algorithm = algorithm.and_then(|(_, name)| name.to_str().ok()).unwrap_or_default();
+    let algorithm = ALGORITHMS.iter().position(|(value, _)| *value == header.algorithm.0);
+    let algorithm = algorithm.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default();
     let call = operation::cgi_name(header.cgi.0);
     let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
     report.subtree(F::BUSINESS, header.all.clone(), words, |report| {

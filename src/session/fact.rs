@@ -126,6 +126,11 @@ impl Remarks {
         }
     }
 
+    /// Whether there are any on an event.
+    pub fn has(&self, event: u32) -> bool {
+        self.lists.contains_key(&event)
+    }
+
     /// The remarks on an event, oldest first.
     pub fn of(&self, event: u32) -> impl Iterator<Item = (Fact, i64)> + Clone {
         let node = |at: u32| self.nodes.get(at as usize);

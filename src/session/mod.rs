@@ -270,7 +270,7 @@ impl Session {
             open: (asks || kind.answers()).then(|| event.tags.open()),
             growth: link.growth(id.event),
             opens: event.tags.has(Tags::EXPECTS),
-            rest: Some((link, id.event, !first_visit)),
+            rest: link.remarks.has(id.event).then_some((link, id.event, !first_visit)),
             ..Facts::default()
         };
         let partner = link.event(event.partner);

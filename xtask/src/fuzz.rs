@@ -41,13 +41,12 @@ pub fn run(arguments: &[String]) -> Result<()> {
         ["--package", cargo::PLUGIN_PACKAGE, "--no-default-features", "--example", "fuzz_seeds", "--"];
     process::run(cargo::cargo("run").arg("--quiet").args(example).arg(&seeds))?;
 
-    let mut table = String::from("\n| target | executions | inputs kept |\n| --- | ---: | ---: |\n");
+    println!("\n| target | executions | inputs kept |\n| --- | ---: | ---: |");
     for target in targets {
         let executions = fuzz(target, seconds, &place)?;
         let kept = fs::read_dir(corpus(target)?)?.count();
-        table.push_str(&format!("| {target} | {executions} in {seconds} s | {kept} |\n"));
+        println!("| {target} | {executions} in {seconds} s | {kept} |");
     }
-    println!("{table}");
     Ok(())
 }
 
@@ -79,7 +78,7 @@ fn fuzz(target: &str, seconds: u64, place: &Path) -> Result<u64> {
         "-timeout=10",
         "-print_final_stats=1",
     ]);
-    println!("$ {}", process::display(&command));
+    eprintln!("$ {}", process::display(&command));
     let output = command.output().context("cannot start cargo fuzz")?;
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the target {target} failed:\n{}", last_lines(&text, 60));
