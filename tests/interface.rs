@@ -10,6 +10,8 @@ use wechat_dissector::fields::{F, FIELDS, FieldSet, NOTES, PREFERENCES};
 use wechat_dissector::navigation::PACKET_FILTERS;
 use wechat_dissector::operation::OPERATIONS;
 use wechat_dissector::statistics::NODES;
+use wechat_dissector::web::fields::{MEDIA_TYPES, WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::statistics::WEB_NODES;
 
 fn text(text: *const c_char) -> &'static CStr {
     assert!(!text.is_null());
@@ -29,8 +31,9 @@ fn the_tables_hold_every_row() {
     // SAFETY: never freed.
     let tables = unsafe { ffi::wechat_tables_get().as_ref() }.expect("tables");
     let fields = rows(tables.fields, tables.field_count);
-    assert_eq!(fields.len(), FIELDS.len());
-    for (row, field) in FIELDS.iter().zip(fields) {
+    assert_eq!(fields.len(), FIELDS.len() + WEB_FIELDS.len());
+    assert_eq!(text(fields[usize::from(tables.web_protocol)].filter), c"wechat_web");
+    for (row, field) in FIELDS.iter().chain(WEB_FIELDS).zip(fields) {
         assert_eq!(
             (text(field.filter), text(field.label), text(field.help)),
             (row.filter, row.label, row.help)
@@ -42,21 +45,28 @@ fn the_tables_hold_every_row() {
         assert_eq!(values, row.values);
     }
     let notes = rows(tables.notes, tables.note_count);
-    assert!(notes.iter().map(|note| text(note.filter)).eq(NOTES.iter().map(|row| row.filter)));
+    let all_notes = NOTES.iter().chain(WEB_NOTES).map(|row| row.filter);
+    assert!(notes.iter().map(|note| text(note.filter)).eq(all_notes));
     for (row, preference) in PREFERENCES.iter().zip(rows(tables.preferences, tables.preference_count)) {
         assert_eq!(text(preference.name), row.name);
         let parts = rows(preference.parts, preference.part_count).iter().map(|part| text(part.name));
         assert!(parts.eq(row.parts.iter().map(|part| part.name)));
     }
     assert_eq!(tables.preference_count, PREFERENCES.len());
-    let nodes = rows(tables.nodes, tables.node_count);
-    assert_eq!(nodes.len(), NODES.len());
-    for (row, node) in NODES.iter().zip(nodes) {
-        assert_eq!(text(node.name), row.name);
-        assert_eq!(node.parent.is_null(), row.parent.is_none());
-        let ranges = rows(node.ranges, node.range_count).iter().map(|range| text(*range));
-        assert!(ranges.eq(row.ranges.iter().copied()));
+    for (table, nodes) in [
+        (NODES, rows(tables.nodes, tables.node_count)),
+        (WEB_NODES, rows(tables.web_nodes, tables.web_node_count)),
+    ] {
+        assert_eq!(nodes.len(), table.len());
+        for (row, node) in table.iter().zip(nodes) {
+            assert_eq!(text(node.name), row.name);
+            assert_eq!(node.parent.is_null(), row.parent.is_none());
+            let ranges = rows(node.ranges, node.range_count).iter().map(|range| text(*range));
+            assert!(ranges.eq(row.ranges.iter().copied()));
+        }
     }
+    let media = rows(tables.media_types, tables.media_type_count).iter().map(|media| text(*media));
+    assert!(media.eq(MEDIA_TYPES.iter().copied()));
     let filters = rows(tables.packet_filters, tables.packet_filter_count).iter().map(|title| text(*title));
     assert!(filters.eq(PACKET_FILTERS.iter().map(|row| row.title)));
     assert!(tables.operation_rows as usize > OPERATIONS.len());
