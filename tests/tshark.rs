@@ -146,7 +146,8 @@ fn preference_line(row: &Preference) -> Option<String> {
 #[test]
 fn bodies_have_a_dissector_table_of_numbers() {
     let text = Wireshark::shared().run(&["-G", "dissector-tables"]).text();
-    let ours: Vec<&str> = text.lines().filter(|line| line.contains("wechat")).collect();
+    // Later versions list heuristics here too.
+    let ours: Vec<&str> = text.lines().filter(|line| line.starts_with("wechat.")).collect();
     assert_eq!(ours, ["wechat.op\tWeChat operation\tFT_UINT32\tBASE_DEC\tWeChat\tDecode As not supported"]);
 }
 
@@ -197,6 +198,9 @@ fn columns_name_the_protocol_and_every_frame_of_a_packet() {
 fn details_show_the_header_its_meaning_and_the_body() {
     let text = open(&sample()).text(&["-V", "-Y", "frame.number == 14"]);
     let ours = &text[text.find("\nWeChat long link").expect("a tree of ours")..];
+    // Later versions write durations in a unit that suits them, and longer bytes.
+    let ours = ours.replace("70.000000 milliseconds", "0.070000000 seconds");
+    let ours = ours.replace("9816bc869eb8675adfba6bd47592fa25dae1ae6353260b54c942b28c (", "… (");
     let expected = "
 WeChat long link, Send message response seq=2, 111 bytes
     Packet length: 111
@@ -290,7 +294,8 @@ fn statistics_see_values_without_a_visible_tree() {
 fn the_protocol_is_counted_when_nobody_looks_at_its_fields() {
     let opened = open(&sample());
     let hierarchy = opened.text(&["-q", "-z", "io,phs"]);
-    assert!(hierarchy.contains("wechat                             frames:42 "), "{hierarchy}");
+    let counts = |line: &str| line.split_whitespace().take(2).eq(["wechat", "frames:42"]);
+    assert!(hierarchy.lines().any(counts), "{hierarchy}");
     let found = opened.text(&["-Y", r#"frame.protocols contains "wechat""#]);
     assert_eq!(found.lines().count(), opened.text(&["-Y", "wechat"]).lines().count());
 }
@@ -779,7 +784,10 @@ fn a_frame_that_the_captures_end_cuts_off_is_not_taken_for_whole() {
 fn a_segment_that_waits_for_more_until_the_end_stays_tcps() {
     let opened = open(&case("truncated-end")).with(TWO_PASSES);
     let columns = opened.values("frame.number == 20", &["_ws.col.Protocol", "_ws.col.Info"]);
-    let info = "40700 → 8080 [ACK] Seq=2214 Ack=347 Win=65535 Len=1400 [TCP segment of a reassembled PDU]";
+    let info = "40700 → 8080 [ACK] Seq=2214 Ack=347 Win=65535 Len=1400";
+    // Later versions say no more than that of it.
+    let columns: Vec<&str> =
+        columns.iter().map(|column| column.trim_end_matches(" [TCP segment of a reassembled PDU]")).collect();
     assert_eq!(columns, [format!("TCP {info}")]);
 }
 

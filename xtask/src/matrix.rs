@@ -30,7 +30,7 @@ const SUITES: [(&str, &[&str]); 4] =
 const DOCUMENT: &str = "docs/versions.md";
 
 /// Tests that cannot pass, by release, and what of that Wireshark is why.
-const CANNOT_PASS: [(&str, &[&str], &str); 4] = [
+const CANNOT_PASS: [(&str, &[&str], &str); 6] = [
     (
         "3.4",
         &[
@@ -57,6 +57,16 @@ const CANNOT_PASS: [(&str, &[&str], &str); 4] = [
         "`-z http,tree,tcp` is an error too: it takes the comma for a part of the filter",
     ),
     ("3.4", &["decode_as_keeps_its_meaning"], "tshark knows no `-d tcp.port==80,data`"),
+    (
+        "4.4",
+        &["preferences_may_change_between_captures"],
+        "with port 443 given to HTTP, Wireshark itself calls HTTP and TLS in circles and reports a bug of its own",
+    ),
+    (
+        "4.6",
+        &["wechat_beside_it_changes_nothing_for_others"],
+        "TLS numbers its streams, and without the plugin WeChat's on port 443 count among them",
+    ),
 ];
 
 /// A Wireshark, the plugin that was built for it, and how its tests went.
@@ -392,7 +402,7 @@ mod tests {
         let text = "test a ... ok\ntest b ... FAILED\ntest x::c ... FAILED\n";
         assert_eq!(failures(text, 2).expect("named"), ["b", "x::c"]);
         assert!(failures(text, 3).is_err());
-        assert!(known("3.4").contains(&"an_empty_port_range_frees_every_port") && known("4.4").is_empty());
+        assert!(known("3.4").contains(&"an_empty_port_range_frees_every_port") && known("4.0").is_empty());
     }
 
     #[test]
