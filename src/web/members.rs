@@ -342,6 +342,7 @@ pub static PARAMETERS: Shape = &[
     secret("pass_ticket", W::PASS_TICKET),
     secret("ticket", W::TICKET),
     secret("uuid", W::TICKET),
+    secret("webwx_data_ticket", W::TICKET),
     text("deviceid", W::DEVICE_ID),
     text("lang", W::LANG),
     text("appid", W::APP_ID),
