@@ -14,7 +14,6 @@ use super::session::{Facts, Gist};
 use super::walk::{self, Entry, Look, row, walk};
 use crate::body::synckey::Steps;
 use crate::config::Config;
-use crate::fields::Type;
 use crate::report::Report;
 
 /// A message and where its parts lie.
@@ -64,8 +63,7 @@ impl Known<'_> {
 
     /// Bytes of the target as bytes of the report.
     fn in_report(&self, range: &Range<usize>) -> Range<usize> {
-        let start = self.head.target.start;
-        range.start.saturating_add(start)..range.end.saturating_add(start)
+        walk::shift(range, self.head.target.start)
     }
 
     fn value(&self, parameter: &Parameter<'_>) -> &[u8] {
@@ -258,19 +256,13 @@ fn parameters(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: 
 /// Whether words are a number, where one is wanted.
 fn fits(take: &Take, words: &str) -> bool {
     let (Take::Number(field) | Take::Account(field) | Take::Milliseconds(field)) = take else { return true };
-    let Some(row) = row(*field) else { return true };
-    match row.ty {
-        Type::I64 => words.parse::<i64>().is_ok(),
-        Type::U32 => words.parse::<u32>().is_ok(),
-        _ => words.parse::<u64>().is_ok(),
-    }
+    walk::integer(words, *field).is_some()
 }
 
 /// Shows a SyncKey string.
 fn sync_key(report: &mut Report, facts: Facts<'_>, sort: Sort, text: &[u8], at: Range<usize>) {
     let compared = facts.compared(sort);
-    let shift =
-        |range: Range<usize>| range.start.saturating_add(at.start)..range.end.saturating_add(at.start);
+    let shift = |range: Range<usize>| walk::shift(&range, at.start);
     let open = report.open(W::SYNCKEY, at.start);
     for part in query::sync_key(text).take(MOST_ENTRIES) {
         match part {
@@ -326,8 +318,7 @@ fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Confi
 /// `window.synccheck={retcode:"0",selector:"2"}`
 fn poll_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
     let found = [&b"retcode"[..], b"selector"].map(|name| number_after(known.body, name));
-    let place =
-        |range: Range<usize>| range.start.saturating_add(at.start)..range.end.saturating_add(at.start);
+    let place = |range: Range<usize>| walk::shift(&range, at.start);
     if let [Some((retcode, range)), _] = &found {
         report.decoded(W::RETCODE, place(range.clone()), (*retcode).into(), format_args!(""));
         if *retcode != 0 {
@@ -347,8 +338,7 @@ fn poll_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
 
 /// `window.code=201;`, `window.QRLogin.code = 200; window.QRLogin.uuid = "…";`
 fn login_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>, config: &Config) {
-    let place =
-        |range: Range<usize>| range.start.saturating_add(at.start)..range.end.saturating_add(at.start);
+    let place = |range: Range<usize>| walk::shift(&range, at.start);
     if let Some((code, range)) = number_after(known.body, b"code") {
         report.decoded(W::LOGIN_CODE, place(range), code.into(), format_args!(""));
     }

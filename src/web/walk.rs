@@ -560,12 +560,13 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-fn shift(range: &Range<usize>, by: usize) -> Range<usize> {
+/// A range that begins `by` later.
+pub fn shift(range: &Range<usize>, by: usize) -> Range<usize> {
     range.start.saturating_add(by)..range.end.saturating_add(by)
 }
 
 /// The number that a text is, if it fits the type of a field.
-fn integer(text: &str, field: u16) -> Option<i128> {
+pub fn integer(text: &str, field: u16) -> Option<i128> {
     let number: i128 = text.parse().ok().filter(|_| !text.starts_with('+'))?;
     let fits = match row(field)?.ty {
         Type::I32 => i32::try_from(number).is_ok(),
