@@ -342,6 +342,8 @@ void web_remove(void)
     }
 }
 
+#define HTTP_OVER_TLS "http-over-tls"
+
 void web_register(const wechat_tables *rows)
 {
     const wechat_field *row = &rows->fields[rows->web_protocol];
@@ -357,7 +359,8 @@ void web_register(const wechat_tables *rows)
                                                         shim_web_proto, FT_PROTOCOL);
     own = create_dissector_handle(dissect_own, shim_web_proto);
     tcp_wrapper = create_dissector_handle(dissect_tcp_port, proto_helper);
-    tls_wrapper = create_dissector_handle(dissect_tls, proto_helper);
+    /* TLS shows it (3.4). */
+    tls_wrapper = create_dissector_handle_with_name(dissect_tls, proto_helper, HTTP_OVER_TLS);
     for (size_t i = 0; i < media_count(); i++)
         media_wrappers[i] = described_handle(media_dissectors[i], proto_helper,
                                              g_strdup_printf("%s and %s", rows->media_types[i], row->label));
@@ -370,7 +373,7 @@ void web_handoff(void)
     const wechat_field *row = &tables->fields[tables->web_protocol];
 
     http_tcp = find_dissector("http-over-tcp");
-    http_tls = find_dissector("http-over-tls");
+    http_tls = find_dissector(HTTP_OVER_TLS);
     alpn_table = find_dissector_table("tls.alpn");
     media_table = find_dissector_table("media_type");
     heur_dissector_add("tcp", try_tcp, g_strdup_printf("%s over HTTP", row->label),

@@ -753,7 +753,7 @@ fn every_way_to_http_leads_to_the_web_client() {
         // The long link's ports.
         on(8080, &[]),
         on(443, &[]),
-        on(8080, &["-o", "wechat.tcp.port:"]),
+        on(8080, &["-o", "wechat.tcp.port:9"]),
         on(80, &["--disable-protocol", "wechat"]),
         inside(443, &["--disable-protocol", "wechat"]),
         on(80, &["-o", "http.tcp.port:80,8000"]),
@@ -769,7 +769,7 @@ fn without_keys_and_without_http_there_is_nothing_to_see() {
     let shown = show("article", TLS13);
     let without = |options: &[&str]| shown.opened.with(options).packets("wechat_web").len();
     assert_eq!(without(&[]), 6);
-    assert_eq!(without(&["-o", "tls.keylog_file:"]), 0);
+    assert_eq!(without(&["-o", "tls.keylog_file:/dev/null"]), 0);
     assert_eq!(without(&["--disable-protocol", "http"]), 0);
     assert_eq!(without(&["--disable-protocol", "wechat_web"]), 0);
     assert_eq!(
