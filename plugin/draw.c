@@ -61,12 +61,13 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, 
         return;
     }
     /* A tree that nobody sees is there for a filter or a tap: of ours, or of expert infos. A protocol is referenced
-     * with each of its fields. */
-    if (proto_field_is_referenced(tree, proto_expert) || have_tap_listener(tap_expert) || notes_are_referenced()) {
+     * with each of its fields and notes. */
+    if (proto_field_is_referenced(tree, proto_expert) || have_tap_listener(tap_expert)) {
         segment->wanted |= WECHAT_WANT_ITEMS;
     } else if (drawables[proto == shim_web_proto ? tables->web_protocol : 0].info->ref_type != HF_REF_TYPE_NONE) {
         segment->wanted |= WECHAT_WANT_ITEMS;
-        set_referenced(segment);
+        if (!notes_are_referenced())
+            set_referenced(segment);
     }
 }
 

@@ -47,7 +47,10 @@ impl Known<'_> {
 
 /// Shows a frame.
 pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
-    let name = Name::of(known, config);
+    let wanted = report.wanted();
+    // Notes, which are there in any case, name no operation.
+    let name =
+        if wanted.items || wanted.columns { Name::of(known, config) } else { Name::none(known.meaning) };
     let sentence = Sentence { known, name: &name };
     report.set_info(sentence);
     report.subtree(F::WECHAT, 0..known.extent, Line(sentence), |report| {
@@ -431,6 +434,10 @@ impl<'a> Name<'a> {
             None => name,
             cgi => Self::by_call(name.user, meaning, cgi),
         }
+    }
+
+    fn none(meaning: Meaning) -> Self {
+        Self { user: None, meaning, cgi: None, row: None, several: false }
     }
 
     fn by_call(user: Option<&'a str>, meaning: Meaning, cgi: Option<u32>) -> Self {

@@ -293,7 +293,7 @@ impl wechat_segment {
             items: wanted(WECHAT_WANT_ITEMS),
             labels: wanted(WECHAT_WANT_LABELS),
             record: wanted(WECHAT_WANT_RECORD),
-            fields: fields.map_or(FieldSet::ALL, |words| FieldSet::from_words(*words)),
+            fields: fields.map(|words| FieldSet::from_words(*words)),
         }
     }
 

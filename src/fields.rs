@@ -403,9 +403,6 @@ impl FieldSet {
     /// How many words hold a bit for each field.
     pub const WORDS: usize = (FIELDS.len() + WEB_FIELDS.len()).div_ceil(64);
 
-    /// Every field.
-    pub const ALL: Self = Self([u64::MAX; Self::WORDS]);
-
     /// From bits, that of field 0 the lowest of the first word.
     pub fn from_words(words: [u64; Self::WORDS]) -> Self {
         Self(words)
@@ -414,12 +411,6 @@ impl FieldSet {
     /// Whether a field is one of them.
     pub fn has(&self, field: u16) -> bool {
         self.0.get(usize::from(field / 64)).is_some_and(|word| word >> (field % 64) & 1 != 0)
-    }
-}
-
-impl Default for FieldSet {
-    fn default() -> Self {
-        Self::ALL
     }
 }
 

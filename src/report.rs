@@ -65,18 +65,18 @@ pub struct Wanted {
     pub labels: bool,
     /// The record for taps.
     pub record: bool,
-    /// The fields whose items are wanted; a protocol's own always is.
-    pub fields: FieldSet,
+    /// The fields whose items are wanted, where not all are; a protocol's own always is.
+    pub fields: Option<FieldSet>,
 }
 
 impl Wanted {
     /// Everything.
-    pub const ALL: Self =
-        Self { columns: true, items: true, labels: true, record: true, fields: FieldSet::ALL };
+    pub const ALL: Self = Self { columns: true, items: true, labels: true, record: true, fields: None };
 
     /// Whether there is to be an item of this field.
     pub fn wants(&self, field: u16) -> bool {
-        self.items && (field == F::WECHAT || field == W::WEB || self.fields.has(field))
+        let own = field == F::WECHAT || field == W::WEB;
+        self.items && self.fields.is_none_or(|fields| own || fields.has(field))
     }
 
     /// Whether there is to be anything of what is in bodies.
@@ -227,7 +227,7 @@ impl Report {
 
     /// A field that the host reads from `range`.
     pub fn wire(&mut self, field: u16, range: Range<usize>) {
-        self.add(ItemKind::Wire, field, range, 0, "");
+        self.add_plain(ItemKind::Wire, field, range, 0);
     }
 
     /// A field that the host reads from `range`, with words behind its value.
@@ -237,7 +237,7 @@ impl Report {
 
     /// A value that follows from others, not from bytes of its own.
     pub fn generated(&mut self, field: u16, range: Range<usize>, value: u64) {
-        self.add(ItemKind::Generated, field, range, value, "");
+        self.add_plain(ItemKind::Generated, field, range, value);
     }
 
     /// As [`Self::generated`], and labelled as what probably, not certainly, is so.
@@ -340,6 +340,13 @@ impl Report {
                 self.depth = depth;
             }
             None => self.push(ItemKind::Note, note, range, 0, text),
+        }
+    }
+
+    /// An item without words.
+    fn add_plain(&mut self, kind: ItemKind, field: u16, range: Range<usize>, value: u64) {
+        if self.wanted.wants(field) {
+            self.push(kind, field, range, value, 0);
         }
     }
 
@@ -487,7 +494,7 @@ mod tests {
         assert_eq!((items.len(), items[0].text, items[1].depth, report.info()), (2, 0, 1, 0));
         let mut words = [0; FieldSet::WORDS];
         words[0] = 1 << F::SEQ;
-        report.begin(Wanted { fields: FieldSet::from_words(words), ..Wanted::ALL }, 4);
+        report.begin(Wanted { fields: Some(FieldSet::from_words(words)), ..Wanted::ALL }, 4);
         report.subtree(F::WECHAT, 0..4, format_args!("always"), |report| {
             report.wire(F::OP, 0..1);
             report.subtree(F::BODY, 0..4, format_args!("no"), |report| report.wire(F::SEQ, 1..3));

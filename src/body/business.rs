@@ -16,7 +16,7 @@ use super::Context;
 use super::reader::Reader;
 use crate::fields::{ALGORITHMS, F};
 use crate::operation::{self, Kind, Meaning};
-use crate::report::Report;
+use crate::report::{Report, Words};
 
 const MAGIC: u8 = 0xbf;
 const ZLIB: u8 = 1;
@@ -48,15 +48,17 @@ static ALGORITHM_NAMES: [&str; ALGORITHMS.len()] = {
 };
 
 /// A client's version: system, then major, minor, patch and build.
+#[derive(Clone, Copy)]
 pub struct ClientVersion(pub u32);
 
-impl fmt::Display for ClientVersion {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Words for ClientVersion {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         let [top, minor, patch, build] = self.0.to_be_bytes();
-        match top >> 4 {
-            2 => write!(out, ", Android {}.{minor}.{patch} build {build}", top & 0xf),
-            _ => Ok(()),
+        if top >> 4 != 2 {
+            return Ok(());
         }
+        let parts = [(", Android ", top & 0xf), (".", minor), (".", patch), (" build ", build)];
+        parts.into_iter().try_for_each(|(before, part)| [before, itoa::Buffer::new().format(part)].write(out))
     }
 }
 
@@ -101,8 +103,7 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) 
         report.wire(F::BUSINESS_COMPRESSION, header.lengths);
         report.wire(F::BUSINESS_ALGORITHM, header.algorithm.1.clone());
         report.wire(F::BUSINESS_COOKIE_LEN, header.algorithm.1);
-        let version = ClientVersion(header.version.0);
-        report.wire_labelled(F::CLIENT_VERSION, header.version.1, format_args!("{version}"));
+        report.wire_labelled(F::CLIENT_VERSION, header.version.1, ClientVersion(header.version.0));
         match context.show_account {
             true => {
                 report.wire(F::UIN, header.uin);

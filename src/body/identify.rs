@@ -65,7 +65,7 @@ fn show_trailer(report: &mut Report, reader: &mut Reader<'_>) {
     let Some((version, at)) = reader.u32() else {
         return reader.short(report, "the client version", TRAILER_5_4);
     };
-    report.wire_labelled(F::CLIENT_VERSION, at, format_args!("{}", ClientVersion(version)));
+    report.wire_labelled(F::CLIENT_VERSION, at, ClientVersion(version));
     let Some(at) = reader.take(LANGUAGE) else {
         return reader.short(report, "the language", LANGUAGE);
     };

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a run costs, and what pairs of runs say.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use wait4::Wait4 as _;
-use xtask::process;
 use xtask::sandbox::Sandbox;
+use xtask::{cargo, process};
 
 /// What a run took.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +41,37 @@ pub fn instructions(sandbox: &Sandbox, program: &[String]) -> Result<u64> {
 
 fn parse_instructions(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+}
+
+/// Builds a plugin of `benches/c`, to have something to compare with.
+pub fn build_c(name: &str) -> Result<PathBuf> {
+    let source = cargo::root()?.join("benches/c").join(name).with_extension("c");
+    let folder = cargo::target_dir()?.join("bench");
+    fs::create_dir_all(&folder)?;
+    let library = folder.join(name).with_extension("so");
+    let flags = process::stdout(Command::new("pkg-config").args(["--cflags", "wireshark"]))?;
+    let flags = flags.split_whitespace().flat_map(|flag| match flag.strip_prefix("-I") {
+        Some(path) => vec!["-isystem", path],
+        None => vec![flag],
+    });
+    process::run(
+        Command::new("cc")
+            .args([
+                "-std=gnu11",
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-fPIC",
+                "-shared",
+                "-fvisibility=hidden",
+            ])
+            .args(flags)
+            .arg(source)
+            .arg("-o")
+            .arg(&library),
+    )?;
+    Ok(library)
 }
 
 /// The middle value.

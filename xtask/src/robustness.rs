@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -18,6 +17,8 @@ use wechat_traffic::pdu::RESPONSE_OFFSET;
 use wechat_traffic::truth;
 use xtask::sandbox::Sandbox;
 use xtask::{cargo, process};
+
+use crate::measure::build_c;
 
 /// Sessions of each fault.
 const SEEDS: u64 = 100;
@@ -67,7 +68,7 @@ pub fn measure(arguments: &[String]) -> Result<()> {
     let ours = cargo::build_plugin()?;
     let folder = cargo::target_dir()?.join("robustness");
     fs::create_dir_all(&folder)?;
-    let stock = build_stock(&folder)?;
+    let stock = build_c("stock")?;
 
     println!(
         "\nIntact frames shown, of {seeds} sessions for each fault; in brackets, frames shown that nobody sent.\n"
@@ -112,21 +113,6 @@ fn print_share(part: usize, all: usize, wrong: usize) {
         0 => print!(" {percent:.2} % |"),
         wrong => print!(" {percent:.2} % ({wrong}) |"),
     }
-}
-
-fn build_stock(folder: &Path) -> Result<PathBuf> {
-    let library = folder.join("stock.so");
-    let flags = process::stdout(Command::new("pkg-config").args(["--cflags", "wireshark"]))?;
-    let source = cargo::root()?.join("benches/stock/stock.c");
-    process::run(
-        Command::new("cc")
-            .args(["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden"])
-            .args(flags.split_whitespace())
-            .arg(source)
-            .arg("-o")
-            .arg(&library),
-    )?;
-    Ok(library)
 }
 
 /// One session for each seed, each from a client of its own.
