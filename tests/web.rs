@@ -434,12 +434,18 @@ fn printable(c: char) -> String {
     if c.is_control() { format!("\\x{:02x}", u32::from(c)) } else { c.to_string() }
 }
 
-/// A time of the captures' day, as tshark writes it.
+/// A time of the captures' day, as tshark 4.6 writes it.
 fn time(seconds: u64) -> String {
     const EIGHT: u64 = 8 * 3600;
     let day = seconds + EIGHT - BASE_TIME.as_secs();
     assert!(day < 24 * 3600, "{seconds}");
-    format!("Jan 20, 2015 {:02}:{:02}:{:02}.000000000 UTC", day / 3600, day / 60 % 60, day % 60)
+    format!("2015-01-20T{:02}:{:02}:{:02}.000000000Z", day / 3600, day / 60 % 60, day % 60)
+}
+
+/// As tshark 4.6 writes it, whichever wrote it.
+fn iso(text: &str) -> Option<String> {
+    let time = text.strip_prefix("Jan 20, 2015 ")?.strip_suffix(" UTC")?;
+    Some(format!("2015-01-20T{time}Z"))
 }
 
 /// The places of all items of a layer that `-x` gave.
@@ -492,7 +498,7 @@ fn assert_members(layer: &Map<String, Value>, body: &[u8], base: usize) -> usize
         };
         let hex = |text: String| match text.strip_prefix("0x") {
             Some(digits) => u32::from_str_radix(digits, 16).expect("a number").to_string(),
-            None => text,
+            None => iso(&text).unwrap_or(text),
         };
         let mut shown: Vec<String> = values(part, &field)
             .into_iter()

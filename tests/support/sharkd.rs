@@ -93,12 +93,14 @@ fn answer(sharkd: &mut Run) -> String {
     String::from_utf8(line).expect("sharkd answers in UTF-8")
 }
 
-/// An answer without the numbers of its subtrees, which count what all dissectors have registered.
+/// An answer without the numbers of its subtrees, which count what all dissectors have registered, and without
+/// that of a stream that has no filter, which sharkd 4.6 sets to nothing in particular.
 fn without_ids(answer: &str) -> String {
-    let mut parts = answer.split("\"e\":");
-    let first = parts.next().unwrap_or_default();
-    let rest = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
-    first.chars().chain(rest.flat_map(str::chars)).collect()
+    ["\"e\":", "\"filter\":null,\"stream\":"].into_iter().fold(answer.to_owned(), |answer, name| {
+        let parts = answer.split(name).enumerate();
+        let digit = |c: char| c.is_ascii_digit();
+        parts.map(|(place, part)| if place == 0 { part } else { part.trim_start_matches(digit) }).collect()
+    })
 }
 
 /// What sharkd answered, in order.
