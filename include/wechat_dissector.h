@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 4
+#define WECHAT_ABI_VERSION 5
 
 // Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 #define WECHAT_FIRST_VISIT 1
@@ -305,9 +305,6 @@ enum wechat_tick_kind
 typedef uint8_t wechat_tick_kind;
 #endif // __cplusplus
 
-// Some of the fields of both protocols.
-typedef struct FieldSet FieldSet;
-
 // What of a report is asked for. What is not wanted is not computed.
 typedef struct Wanted Wanted;
 
@@ -317,7 +314,7 @@ typedef struct wechat_config wechat_config;
 // The state of one capture.
 //
 // The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
-// `wechat_tables_get` once, and register what it says. For each capture `wechat_config_new`, the
+// `wechat_registry_new` once, and register what `wechat_tables_get` says. For each capture `wechat_config_new`, the
 // preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 // `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
 // or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
@@ -327,6 +324,10 @@ typedef struct wechat_dissector wechat_dissector;
 
 // Writes records as lines. Made by `wechat_lines_new`, freed by `wechat_lines_free`.
 typedef struct wechat_lines wechat_lines;
+
+// What the tables are made of. Made by `wechat_registry_new`, freed by `wechat_registry_free`, and not before
+// the host has stopped looking at what it registered.
+typedef struct wechat_registry wechat_registry;
 
 // A name for a value.
 typedef struct wechat_value {
@@ -718,8 +719,14 @@ extern "C" {
 // `WECHAT_ABI_VERSION` before anything else.
 uint32_t wechat_abi_version(void);
 
-// What to register with the host; it lives as long as the library. NULL when the library failed.
-const struct wechat_tables *wechat_tables_get(void);
+// All that there is to register. Free it with `wechat_registry_free`. NULL when the library failed.
+struct wechat_registry *wechat_registry_new(void);
+
+// Frees a registry, and with it its tables; NULL is fine.
+void wechat_registry_free(struct wechat_registry *registry);
+
+// What to register with the host; it lives as long as the registry. NULL for NULL.
+const struct wechat_tables *wechat_tables_get(const struct wechat_registry *registry);
 
 // A configuration with the defaults. Free it with `wechat_config_free`. NULL when the library failed.
 struct wechat_config *wechat_config_new(void);

@@ -345,7 +345,7 @@ void draw_register(const wechat_tables *rows)
 void draw_handoff(void)
 {
     tap_expert = find_tap_id("expert");
-    drawables = g_new(drawable, tables->field_count);
+    drawables = wmem_alloc_array(wmem_epan_scope(), drawable, tables->field_count);
     for (size_t i = 0; i < tables->field_count; i++) {
         wechat_type kind = tables->fields[i].kind;
 
@@ -357,9 +357,9 @@ void draw_handoff(void)
         drawables[i].kind = kind;
         drawables[i].is_bare = kind == WECHAT_TYPE_PROTOCOL || kind == WECHAT_TYPE_NONE || kind == WECHAT_TYPE_BYTES;
     }
-    note_infos = g_new(const header_field_info *, tables->note_count);
+    note_infos = wmem_alloc_array(wmem_epan_scope(), const header_field_info *, tables->note_count);
     for (size_t i = 0; i < tables->note_count; i++)
         note_infos[i] = proto_registrar_get_nth((unsigned)shim_note_ids[i].hf);
     referenced_size = (tables->field_count + 63) / 64 * sizeof *referenced;
-    referenced = (uint64_t *)g_malloc(referenced_size);
+    referenced = (uint64_t *)wmem_alloc(wmem_epan_scope(), referenced_size);
 }

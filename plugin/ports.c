@@ -25,17 +25,20 @@ static dissector_handle_t http, tls;
 
 void shared_begin(shared_ports *ports, const char *table, dissector_handle_t wrapper)
 {
-    *ports = (shared_ports){ table, wrapper, g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free) };
+    wmem_map_t *owners =
+        wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+
+    *ports = (shared_ports){ table, wrapper, owners };
 }
 
 void shared_install(shared_ports *ports, uint32_t number)
 {
     dissector_handle_t current = dissector_get_uint_handle(find_dissector_table(ports->table), number);
     dissector_handle_t initial = dissector_get_default_uint_handle(ports->table, number);
-    owner *was = g_new(owner, 1);
+    owner *was = wmem_new(wmem_file_scope(), owner);
 
     *was = (owner){ initial, current };
-    g_hash_table_insert(ports->owners, GUINT_TO_POINTER(number), was);
+    wmem_map_insert(ports->owners, GUINT_TO_POINTER(number), was);
     /* Adding sets the default too, so that the entry does not count as changed by the user. */
     if (current == initial)
         dissector_add_uint(ports->table, number, ports->wrapper);
@@ -63,14 +66,13 @@ static void remove_one(void *key, void *value, void *data)
 
 void shared_remove(shared_ports *ports)
 {
-    g_hash_table_foreach(ports->owners, remove_one, ports);
-    g_hash_table_remove_all(ports->owners);
+    wmem_map_foreach(ports->owners, remove_one, ports);
 }
 
 int shared_call_owner(const shared_ports *ports, uint32_t number, tvbuff_t *tvb, packet_info *pinfo,
                       proto_tree *tree, void *data)
 {
-    const owner *was = (const owner *)g_hash_table_lookup(ports->owners, GUINT_TO_POINTER(number));
+    const owner *was = (const owner *)wmem_map_lookup(ports->owners, GUINT_TO_POINTER(number));
 
     pinfo->can_desegment = pinfo->saved_can_desegment;
     if (was == NULL || was->was_current == NULL)
@@ -118,9 +120,9 @@ void ports_register(void)
 {
     const wechat_field *row = shim_protocol_row();
 
-    proto_helper = proto_register_protocol_in_name_only(g_strdup_printf("%s (shared TCP port)", row->help),
-                                                        g_strdup_printf("%s shared port", row->label),
-                                                        g_strdup_printf("%s.shared_port", row->filter), shim_proto,
+    proto_helper = proto_register_protocol_in_name_only(shim_words("%s (shared TCP port)", row->help),
+                                                        shim_words("%s shared port", row->label),
+                                                        shim_words("%s.shared_port", row->filter), shim_proto,
                                                         FT_PROTOCOL);
     shared_begin(&shared, "tcp.port", create_dissector_handle(dissect_shared, proto_helper));
 }

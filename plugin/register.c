@@ -11,6 +11,7 @@ expert_field *shim_note_ids;
 int shim_proto = -1;
 int shim_web_proto = -1;
 
+static wechat_registry *registry;
 static const wechat_tables *tables;
 static wechat_dissector *dissector;
 
@@ -124,7 +125,7 @@ static const void *field_strings(const wechat_field *row)
     }
     if (row->value_count == 0)
         return NULL;
-    value_string *strings = g_new0(value_string, row->value_count + 1);
+    value_string *strings = wmem_alloc0_array(wmem_epan_scope(), value_string, row->value_count + 1);
     for (size_t i = 0; i < row->value_count; i++) {
         strings[i].value = row->values[i].value;
         strings[i].strptr = row->values[i].name;
@@ -132,17 +133,16 @@ static const void *field_strings(const wechat_field *row)
     return VALS(strings);
 }
 
-/* epan keeps what it is given here for as long as it runs, so none of it is freed. A row that is a
- * protocol begins its fields. */
+/* epan keeps what it is given here for as long as it runs. A row that is a protocol begins its fields. */
 static void register_fields(void)
 {
     size_t count = tables->field_count;
-    hf_register_info *infos = g_new0(hf_register_info, count);
-    int **subtrees = g_new0(int *, count);
+    hf_register_info *infos = wmem_alloc0_array(wmem_epan_scope(), hf_register_info, count);
+    int **subtrees = wmem_alloc0_array(wmem_epan_scope(), int *, count);
     size_t first = 0;
 
-    shim_field_ids = g_new(int, count);
-    shim_subtree_ids = g_new(int, count);
+    shim_field_ids = wmem_alloc_array(wmem_epan_scope(), int, count);
+    shim_subtree_ids = wmem_alloc_array(wmem_epan_scope(), int, count);
     for (size_t i = 0; i < count; i++) {
         const wechat_field *row = &tables->fields[i];
         bool last = i + 1 == count || tables->fields[i + 1].kind == WECHAT_TYPE_PROTOCOL;
@@ -181,10 +181,10 @@ static void register_notes(void)
         [WECHAT_SEVERITY_ERROR] = PI_ERROR,
     };
     size_t count = tables->note_count;
-    ei_register_info *infos = g_new0(ei_register_info, count);
+    ei_register_info *infos = wmem_alloc0_array(wmem_epan_scope(), ei_register_info, count);
     size_t first = 0;
 
-    shim_note_ids = g_new(expert_field, count);
+    shim_note_ids = wmem_alloc_array(wmem_epan_scope(), expert_field, count);
     for (size_t i = 0; i < count; i++) {
         const wechat_note *row = &tables->notes[i];
         shim_note_ids[i] = (expert_field)EI_INIT;
@@ -255,8 +255,8 @@ static void register_table(module_t *module, const wechat_preference *row, uint1
             { column, column, column }, NULL, row->parts[i].help, FLDFILL,
         };
     }
-    uat_t *uat = uat_new(g_strdup_printf("%s %s", tables->fields[0].label, row->title), sizeof(table_row),
-                         g_strdup_printf("%s_%s", protocol, row->name), true, &table.rows, &table.row_count,
+    uat_t *uat = uat_new(shim_words("%s %s", tables->fields[0].label, row->title), sizeof(table_row),
+                         shim_words("%s_%s", protocol, row->name), true, &table.rows, &table.row_count,
                          UAT_AFFECTS_DISSECTION, NULL, row_copy, row_check, row_free, NULL, NULL, table.fields);
     prefs_register_uat_preference(module, row->name, row->title, row->help, uat);
 }
@@ -265,7 +265,7 @@ static void register_table(module_t *module, const wechat_preference *row, uint1
 
 static const enum_val_t *choices(const wechat_preference *row)
 {
-    enum_val_t *values = g_new0(enum_val_t, row->part_count + 1);
+    enum_val_t *values = wmem_alloc0_array(wmem_epan_scope(), enum_val_t, row->part_count + 1);
     for (size_t i = 0; i < row->part_count; i++)
         values[i] = (enum_val_t){ row->parts[i].name, row->parts[i].help, (int)i };
     return values;
@@ -275,7 +275,7 @@ static void register_preferences(void)
 {
     module_t *module = prefs_register_protocol(shim_proto, NULL);
 
-    preferences = g_new0(preference, tables->preference_count);
+    preferences = wmem_alloc0_array(wmem_epan_scope(), preference, tables->preference_count);
     for (size_t i = 0; i < tables->preference_count; i++) {
         const wechat_preference *row = &tables->preferences[i];
         preference *value = &preferences[i];
@@ -361,8 +361,17 @@ static void end_capture(void)
     dissector = NULL;
 }
 
+/* epan is done with all rows. */
+static ws_bool end_registry(wmem_allocator_t *scope G_GNUC_UNUSED, wmem_cb_event_t event G_GNUC_UNUSED,
+                            void *unused G_GNUC_UNUSED)
+{
+    wechat_registry_free(registry);
+    return false;
+}
+
 static void register_protocol(void)
 {
+    wmem_register_callback(wmem_epan_scope(), end_registry, NULL);
     register_fields();
     register_notes();
     register_preferences();
@@ -393,7 +402,8 @@ void wechat_shim_register(void)
         g_warning("WeChat dissector: the shim and the library are of different versions; rebuild both");
         return;
     }
-    tables = wechat_tables_get();
+    registry = wechat_registry_new();
+    tables = wechat_tables_get(registry);
     if (tables == NULL)
         return;
     plugin.register_protoinfo = register_protocol;

@@ -33,6 +33,9 @@ const wechat_field *shim_protocol_row(void);
 /* Whether a layer of a packet is one of ours. */
 bool shim_is_own_layer(int proto);
 
+/* A text for epan, which keeps it for as long as it runs. */
+#define shim_words(...) wmem_strdup_printf(wmem_epan_scope(), __VA_ARGS__)
+
 /* The state of the capture that is open, or NULL. */
 wechat_dissector *shim_dissector(void);
 
@@ -97,7 +100,7 @@ void stats_register(const wechat_tables *tables);
 typedef struct {
     const char *table;
     dissector_handle_t wrapper;
-    GHashTable *owners;
+    wmem_map_t *owners;
 } shared_ports;
 
 /* Begins with no port. */
@@ -106,7 +109,7 @@ void shared_begin(shared_ports *shared, const char *table, dissector_handle_t wr
 /* Puts the wrapper in front of the owner of a port, of which there may be none. */
 void shared_install(shared_ports *shared, uint32_t number);
 
-/* Puts all owners back, but keeps what others changed meanwhile. */
+/* Puts all owners back, but keeps what others changed meanwhile. For the end of a capture, which forgets them. */
 void shared_remove(shared_ports *shared);
 
 /* Calls the former owner of the port by which the wrapper was called. */

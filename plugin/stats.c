@@ -56,7 +56,7 @@ static void srt_init(struct register_srt *srt G_GNUC_UNUSED, GArray *srt_array)
 
 /* What the nodes of a tree count, by tree: its own counters cannot be read. None may fall below zero
  * where a filter lets through what ends something, but not what began it; and none may wrap around. */
-static GHashTable *tree_counts;
+static wmem_map_t *tree_counts;
 
 /* Changes a node or, with a name, the part of it that has the name. */
 static void tree_change(stats_tree *tree, const wechat_node *nodes, uint16_t place, const char *part, int how, int amount)
@@ -66,7 +66,7 @@ static void tree_change(stats_tree *tree, const wechat_node *nodes, uint16_t pla
     const char *name = part != NULL ? part : node->name;
     /* The root's number is what an unknown name gives. */
     int id = parent != NULL ? stats_tree_parent_id_by_name(tree, parent) : 0;
-    int *counts = (int *)g_hash_table_lookup(tree_counts, tree);
+    int *counts = (int *)wmem_map_lookup(tree_counts, tree);
 
     switch (how) {
     case WECHAT_TICK_KIND_COUNT:
@@ -99,12 +99,12 @@ static void tree_begin(stats_tree *tree, const wechat_node *nodes, size_t count)
         else
             stats_tree_create_node(tree, node->name, parent, STAT_DT_INT, true);
     }
-    g_hash_table_insert(tree_counts, tree, g_new0(int, count));
+    wmem_map_insert(tree_counts, tree, wmem_alloc0_array(wmem_epan_scope(), int, count));
 }
 
 static void tree_cleanup(stats_tree *tree)
 {
-    g_hash_table_remove(tree_counts, tree);
+    wmem_free(wmem_epan_scope(), wmem_map_remove(tree_counts, tree));
 }
 
 static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC_UNUSED,
@@ -144,7 +144,7 @@ static void trees_register(void)
 {
     const char *web = tables->fields[tables->web_protocol].filter;
 
-    tree_counts = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+    tree_counts = wmem_map_new(wmem_epan_scope(), g_direct_hash, g_direct_equal);
     stats_tree_register_plugin(protocol_name(), protocol_name(), tables->tree_title, 0, tree_packet, tree_init,
                                tree_cleanup);
     stats_tree_register_plugin(web, web, tables->web_tree_title, 0, web_tree_packet, web_tree_init, tree_cleanup);
@@ -235,7 +235,7 @@ static void sync_register(void)
     ui.group = REGISTER_PACKET_STAT_GROUP_UNSORTED;
     ui.title = tables->sync_title;
     ui.tap_name = protocol_name();
-    ui.cli_string = g_strdup_printf("%s,%s", protocol_name(), tables->sync_command);
+    ui.cli_string = shim_words("%s,%s", protocol_name(), tables->sync_command);
     ui.stat_tap_init_cb = sync_init;
     ui.packet_func = sync_packet;
     ui.stat_tap_reset_table_cb = sync_reset;
@@ -314,7 +314,7 @@ STAT_INIT(frames_init, frames_start)
 
 static void frames_register(void)
 {
-    char *command = g_strdup_printf("%s,%s", protocol_name(), tables->frames_command);
+    char *command = shim_words("%s,%s", protocol_name(), tables->frames_command);
     stat_tap_ui ui = { 0 };
 
     ui.group = REGISTER_STAT_GROUP_GENERIC;

@@ -251,6 +251,6 @@ void tcp_handoff(void)
 
     proto_tcp = proto_get_id_by_filter_name("tcp");
     dissector_add_for_decode_as("tcp.port", tcp_handle);
-    heur_dissector_add("tcp", try_any_port, g_strdup_printf("%s over TCP", shim_protocol_row()->label),
-                       g_strdup_printf("%s_tcp", filter), shim_proto, HEURISTIC_ENABLE);
+    heur_dissector_add("tcp", try_any_port, shim_words("%s over TCP", shim_protocol_row()->label),
+                       shim_words("%s_tcp", filter), shim_proto, HEURISTIC_ENABLE);
 }

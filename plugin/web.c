@@ -149,7 +149,7 @@ int web_call(dissector_handle_t owner, tvbuff_t *tvb, packet_info *pinfo, proto_
 static int dissect_tcp_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     /* Without an owner the stream was taken by our heuristic. */
-    if (g_hash_table_contains(tcp_ports.owners, GUINT_TO_POINTER(pinfo->match_uint)))
+    if (wmem_map_contains(tcp_ports.owners, GUINT_TO_POINTER(pinfo->match_uint)))
         return shared_call_owner(&tcp_ports, pinfo->match_uint, tvb, pinfo, tree, data);
     pinfo->can_desegment = pinfo->saved_can_desegment;
     return around_http(http_tcp, tvb, pinfo, tree, data);
@@ -354,8 +354,8 @@ void web_register(const wechat_tables *rows)
     proto_data = proto_get_id_by_filter_name("data");
     if (proto_http != -1)
         name = proto_get_protocol_long_name(find_protocol_by_id(proto_http));
-    proto_helper = proto_register_protocol_in_name_only(name, g_strdup_printf("HTTP and %s", row->label),
-                                                        g_strdup_printf("%s.around_http", row->filter),
+    proto_helper = proto_register_protocol_in_name_only(name, shim_words("HTTP and %s", row->label),
+                                                        shim_words("%s.around_http", row->filter),
                                                         shim_web_proto, FT_PROTOCOL);
     own = create_dissector_handle(dissect_own, shim_web_proto);
     tcp_wrapper = create_dissector_handle(dissect_tcp_port, proto_helper);
@@ -363,7 +363,7 @@ void web_register(const wechat_tables *rows)
     tls_wrapper = create_dissector_handle_with_name(dissect_tls, proto_helper, HTTP_OVER_TLS);
     for (size_t i = 0; i < media_count(); i++)
         media_wrappers[i] = described_handle(media_dissectors[i], proto_helper,
-                                             g_strdup_printf("%s and %s", rows->media_types[i], row->label));
+                                             shim_words("%s and %s", rows->media_types[i], row->label));
     shared_begin(&tcp_ports, "tcp.port", tcp_wrapper);
     shared_begin(&tls_ports, "tls.port", tls_wrapper);
 }
@@ -376,10 +376,10 @@ void web_handoff(void)
     http_tls = find_dissector(HTTP_OVER_TLS);
     alpn_table = find_dissector_table("tls.alpn");
     media_table = find_dissector_table("media_type");
-    heur_dissector_add("tcp", try_tcp, g_strdup_printf("%s over HTTP", row->label),
-                       g_strdup_printf("%s_tcp", row->filter), shim_web_proto, HEURISTIC_ENABLE);
-    heur_dissector_add("tls", try_tls, g_strdup_printf("%s over HTTP in TLS", row->label),
-                       g_strdup_printf("%s_tls", row->filter), shim_web_proto, HEURISTIC_ENABLE);
-    heur_dissector_add("http", keep_untyped, g_strdup_printf("%s body", row->label),
-                       g_strdup_printf("%s_body", row->filter), shim_web_proto, HEURISTIC_ENABLE);
+    heur_dissector_add("tcp", try_tcp, shim_words("%s over HTTP", row->label),
+                       shim_words("%s_tcp", row->filter), shim_web_proto, HEURISTIC_ENABLE);
+    heur_dissector_add("tls", try_tls, shim_words("%s over HTTP in TLS", row->label),
+                       shim_words("%s_tls", row->filter), shim_web_proto, HEURISTIC_ENABLE);
+    heur_dissector_add("http", keep_untyped, shim_words("%s body", row->label),
+                       shim_words("%s_body", row->filter), shim_web_proto, HEURISTIC_ENABLE);
 }

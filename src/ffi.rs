@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use libc::{size_t, strnlen};
-use once_cell::sync::Lazy;
 
 use crate::claim::Offer;
 use crate::config::Config;
@@ -31,7 +30,7 @@ use crate::web::statistics::{self as web_statistics, WEB_NODES, WebRecord};
 use crate::web::{self, Bytes, Web};
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 4;
+pub const WECHAT_ABI_VERSION: u32 = 5;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -363,7 +362,7 @@ pub struct wechat_config {
 /// The state of one capture.
 ///
 /// The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
-/// `wechat_tables_get` once, and register what it says. For each capture `wechat_config_new`, the
+/// `wechat_registry_new` once, and register what `wechat_tables_get` says. For each capture `wechat_config_new`, the
 /// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 /// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
 /// or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
@@ -378,8 +377,9 @@ pub struct wechat_dissector {
     panics: bool,
 }
 
-/// Rows hold pointers to static texts, which every thread may read.
-struct Tables {
+/// What the tables are made of. Made by `wechat_registry_new`, freed by `wechat_registry_free`, and not before
+/// the host has stopped looking at what it registered.
+pub struct wechat_registry {
     tables: wechat_tables,
     _fields: Vec<wechat_field>,
     _notes: Vec<wechat_note>,
@@ -414,13 +414,8 @@ impl Nodes {
     }
 }
 
-// SAFETY: nothing is written after `Lazy` has built it, and all pointers are to parts of itself
-// (heap buffers that are never touched again) or to static texts.
-unsafe impl Send for Tables {}
-// SAFETY: as above.
-unsafe impl Sync for Tables {}
-
-static TABLES: Lazy<Tables> = Lazy::new(|| {
+/// All rows for C: their pointers are to buffers of the registry's own, and to static texts.
+fn registry() -> wechat_registry {
     let all_fields = || FIELDS.iter().chain(WEB_FIELDS);
     let values: Vec<Vec<wechat_value>> = all_fields()
         .map(|row| {
@@ -517,7 +512,7 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
         web_node_count: web_tree.nodes.len(),
         web_tree_title: web_statistics::WEB_TREE_TITLE.as_ptr(),
     };
-    Tables {
+    wechat_registry {
         tables,
         _fields: fields,
         _notes: notes,
@@ -527,7 +522,7 @@ static TABLES: Lazy<Tables> = Lazy::new(|| {
         _values: values,
         _parts: parts,
     }
-});
+}
 
 /// Runs `body`; a panic ends here and becomes `failed`. No panic crosses into C.
 fn guard<T>(failed: T, body: impl FnOnce() -> T) -> T {
@@ -541,10 +536,22 @@ pub extern "C" fn wechat_abi_version() -> u32 {
     WECHAT_ABI_VERSION
 }
 
-/// What to register with the host; it lives as long as the library. NULL when the library failed.
+/// All that there is to register. Free it with `wechat_registry_free`. NULL when the library failed.
 #[unsafe(no_mangle)]
-pub extern "C" fn wechat_tables_get() -> *const wechat_tables {
-    guard(ptr::null(), || &raw const TABLES.tables)
+pub extern "C" fn wechat_registry_new() -> Option<Box<wechat_registry>> {
+    guard(None, || Some(Box::new(registry())))
+}
+
+/// Frees a registry, and with it its tables; NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_registry_free(registry: Option<Box<wechat_registry>>) {
+    guard((), || drop(registry));
+}
+
+/// What to register with the host; it lives as long as the registry. NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_tables_get(registry: Option<&wechat_registry>) -> *const wechat_tables {
+    registry.map_or(ptr::null(), |registry| &raw const registry.tables)
 }
 
 /// A configuration with the defaults. Free it with `wechat_config_free`. NULL when the library failed.

@@ -44,15 +44,17 @@ static wechat_segment segment_of(const uint8_t *data, size_t length)
     return segment;
 }
 
+static wechat_registry *registry;
+
 static const char *field_name(const wechat_report *report, size_t item)
 {
-    return wechat_tables_get()->fields[report->items[item].field].filter;
+    return wechat_tables_get(registry)->fields[report->items[item].field].filter;
 }
 
 /* Every item within its PDU and its tables, every text ended. */
 static void check_report(const wechat_report *report)
 {
-    const wechat_tables *tables = wechat_tables_get();
+    const wechat_tables *tables = wechat_tables_get(registry);
     unsigned depth = 0;
 
     CHECK(report->texts[0] == '\0');
@@ -79,14 +81,14 @@ static void check_record(const wechat_record *record, const wechat_segment *segm
 
     CHECK(record->size == sizeof *record && record->version == WECHAT_RECORD_VERSION && record->next == NULL);
     CHECK(record->packet == segment->packet && record->stream == segment->shown_stream);
-    CHECK(record->row < wechat_tables_get()->operation_rows && record->kind < 8);
+    CHECK(record->row < wechat_tables_get(registry)->operation_rows && record->kind < 8);
     CHECK(record->texts[0] == '\0' && record->texts[record->text_length - 1] == '\0');
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         CHECK(texts[i] + strlen(record->texts + texts[i]) < record->text_length);
     CHECK(strlen(record->texts + record->row_name) > 0 && strlen(record->texts + record->info) > 0);
     CHECK(count > 0 && count < WECHAT_MOST_TICKS);
     for (size_t i = 0; i < count; i++)
-        CHECK(ticks[i].node < wechat_tables_get()->node_count && ticks[i].how <= WECHAT_TICK_KIND_RANGE);
+        CHECK(ticks[i].node < wechat_tables_get(registry)->node_count && ticks[i].how <= WECHAT_TICK_KIND_RANGE);
     CHECK(wechat_tree_ticks(record, ticks, 1) == 1);
     CHECK(wechat_delivery_samples(record, samples, WECHAT_MOST_SAMPLES) <= WECHAT_MOST_SAMPLES);
 }
@@ -151,7 +153,7 @@ static void print_layout(void)
 
 static void check_misuse(void)
 {
-    const wechat_tables *tables = wechat_tables_get();
+    const wechat_tables *tables = wechat_tables_get(registry);
     const char *good[] = { "4711", "experiment", "request" };
     const char *bad[] = { "x", "experiment", "" };
     const char *no_utf8[] = { "4711", "\xff\xfe", "" };
@@ -161,7 +163,8 @@ static void check_misuse(void)
     uint16_t ports = 0, table = 0, number = 0;
 
     CHECK(wechat_abi_version() == WECHAT_ABI_VERSION);
-    CHECK(tables != NULL && tables == wechat_tables_get());
+    CHECK(tables != NULL && wechat_tables_get(NULL) == NULL);
+    wechat_registry_free(NULL);
     CHECK(tables->fields[0].kind == WECHAT_TYPE_PROTOCOL);
     for (uint16_t i = 0; i < tables->preference_count; i++) {
         wechat_preference_type kind = tables->preferences[i].kind;
@@ -284,7 +287,7 @@ static void check_panic(void)
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_FAILED);
     CHECK(report.verdict == WECHAT_VERDICT_CONSUMED && report.length == 16 && report.item_count == 1);
     CHECK(report.items[0].kind == WECHAT_ITEM_KIND_NOTE);
-    CHECK(strcmp(wechat_tables_get()->notes[report.items[0].field].filter, "wechat.internal_error") == 0);
+    CHECK(strcmp(wechat_tables_get(registry)->notes[report.items[0].field].filter, "wechat.internal_error") == 0);
     CHECK(report.items[0].offset == 0 && report.items[0].length == 16);
     CHECK(strstr(report.texts + report.items[0].text, "please report it") != NULL);
 
@@ -314,7 +317,7 @@ static wechat_segment http_of(const char *bytes, size_t length, uint32_t packet,
 /* Every item within the head's bytes or the body's, and within the tables. */
 static void check_web_report(const wechat_web_report *report, const wechat_segment *segment, size_t body)
 {
-    const wechat_tables *tables = wechat_tables_get();
+    const wechat_tables *tables = wechat_tables_get(registry);
     unsigned depth = 0;
 
     CHECK(report->texts[0] == '\0' && report->info != 0 && strlen(report->texts + report->info) > 0);
@@ -337,7 +340,7 @@ static void check_web_report(const wechat_web_report *report, const wechat_segme
 
 static const wechat_item *find_item(const wechat_web_report *report, const char *filter)
 {
-    const wechat_tables *tables = wechat_tables_get();
+    const wechat_tables *tables = wechat_tables_get(registry);
 
     for (size_t i = 0; i < report->item_count; i++) {
         const wechat_item *item = &report->items[i];
@@ -473,7 +476,7 @@ static void check_exchange(const wechat_dissector *dissector, const wechat_segme
 {
     char filter[4096], part[40];
 
-    CHECK(wechat_tables_get()->packet_filter_count == 2);
+    CHECK(wechat_tables_get(registry)->packet_filter_count == 2);
     CHECK(wechat_packet_filter(dissector, 0, segment, filter, sizeof filter) == strlen(filter));
     snprintf(part, sizeof part, "frame.number == %" PRIu32, request);
     CHECK(strstr(filter, part) != NULL);
@@ -543,6 +546,7 @@ static void feed_sample(const char *name)
 
 int main(int argc, char **argv)
 {
+    registry = wechat_registry_new();
     if (argc == 2 && strcmp(argv[1], "layout") == 0)
         print_layout();
     else if (argc == 2 && strcmp(argv[1], "misuse") == 0)
@@ -557,5 +561,6 @@ int main(int argc, char **argv)
         feed_sample(argv[2]);
     else
         return 2;
+    wechat_registry_free(registry);
     return 0;
 }

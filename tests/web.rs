@@ -779,7 +779,7 @@ fn without_keys_and_without_http_there_is_nothing_to_see() {
     assert_eq!(without(&["--disable-protocol", "http"]), 0);
     assert_eq!(without(&["--disable-protocol", "wechat_web"]), 0);
     assert_eq!(
-        show("article", PLAIN).opened.with(&["-d", "tcp.port==80,data"]).packets("wechat_web").len(),
+        show("article", PLAIN).opened.with(&["-d", "tcp.port==80,ssh"]).packets("wechat_web").len(),
         0
     );
 }
