@@ -9,7 +9,9 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use libc::{size_t, strnlen};
+use libc::size_t;
+#[cfg(not(miri))]
+use libc::strnlen;
 
 use crate::claim::Offer;
 use crate::config::Config;
@@ -1164,6 +1166,16 @@ unsafe fn put_text(text: &str, room: *mut c_char, size: size_t) -> size_t {
         }
     }
     text.len()
+}
+
+/// As libc's, which Miri does not know.
+///
+/// # Safety
+/// `text` is NUL-terminated, or has `most` bytes.
+#[cfg(miri)]
+unsafe fn strnlen(text: *const c_char, most: size_t) -> size_t {
+    // SAFETY: no byte behind a NUL is looked at.
+    (0..most).take_while(|place| unsafe { *text.add(*place) } != 0).count()
 }
 
 /// Longest text that is taken from C.
