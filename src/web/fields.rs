@@ -289,7 +289,7 @@ pub const MEDIA_TYPES: &[&CStr] = &[
 ];
 
 /// Types of messages.
-pub const MSG_TYPES: &[Value] = &[
+const MSG_TYPES: &[Value] = &[
     (1, c"text"),
     (3, c"image"),
     (11, c"private text (microblog)"),
@@ -324,6 +324,11 @@ pub const MSG_TYPES: &[Value] = &[
     (10001, c"system command"),
     (10002, c"system command, such as revoke"),
 ];
+
+/// The name of a type of messages.
+pub fn message_type(kind: u32) -> Option<&'static CStr> {
+    MSG_TYPES.iter().find(|(value, _)| *value == kind).map(|(_, name)| *name)
+}
 
 const APP_MSG_TYPES: &[Value] = &[
     (0, c"none"),

@@ -6,7 +6,7 @@ use std::ptr;
 
 use super::annotate::Known;
 use super::call::{Answer, Role};
-use super::fields::MSG_TYPES;
+use super::fields::message_type;
 use super::members::Sort;
 use super::session::{Facts, Gist};
 use crate::fields::rows;
@@ -136,10 +136,6 @@ fn end(retcode: u32) -> &'static CStr {
     }
 }
 
-fn message_type(kind: u32) -> &'static CStr {
-    MSG_TYPES.iter().find(|(value, _)| *value == kind).map_or(c"another type", |(_, name)| name)
-}
-
 fn number(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
@@ -179,7 +175,7 @@ pub fn record(known: &Known<'_>, gist: &Gist, facts: Facts<'_>) -> WebRecord {
     }
     for (kind, count) in &gist.types {
         let count = i32::try_from(*count).unwrap_or(i32::MAX);
-        out.count_named(WT::MESSAGES, message_type(*kind), count);
+        out.count_named(WT::MESSAGES, message_type(*kind).unwrap_or(c"another type"), count);
     }
     let also = || gist.messages.iter().map(|id| facts.message(*id));
     out.count(WT::AGAIN, number(also().filter(|also| also.first.is_some()).count()));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::ops::Range;
 
-use super::fields::{MSG_TYPES, W, WEB_FIELDS, WN};
+use super::fields::{W, WEB_FIELDS, WN, message_type};
 use super::json::{Next, Reader, Token};
 use super::members::{self, Member, ROOT, SYNC_KEY, SYNC_KEY_ENTRY, Sense, Shape, Sort, Take};
 use super::secret::Secret;
@@ -81,6 +81,8 @@ struct Told {
     /// Of a message.
     id: Option<u64>,
     kind: Option<u32>,
+    /// Why the server refused the call.
+    refused: Option<(i32, Range<usize>)>,
     /// Of an entry of a SyncKey.
     key: Option<u64>,
     value: Option<(u64, Range<usize>)>,
@@ -435,7 +437,10 @@ impl<'a> Walk<'a, '_> {
                 }
             }
             Sense::Sent => gist.sent = unsigned.filter(|id| *id != 0),
-            Sense::Ret => gist.ret = number.and_then(|ret| i32::try_from(ret).ok()),
+            Sense::Ret => {
+                gist.ret = number.and_then(|ret| i32::try_from(ret).ok());
+                level.told.refused = gist.ret.filter(|ret| *ret != 0).map(|ret| (ret, at));
+            }
             Sense::Continue => gist.more = number != Some(0),
             Sense::CountOf(list) => {
                 if let Some(count) = unsigned {
@@ -454,14 +459,9 @@ impl<'a> Walk<'a, '_> {
         if std::ptr::eq(shape, SYNC_KEY_ENTRY) && entries.is_none() {
             return self.close_key(told, open, end);
         }
-        if field == W::BASE_RESPONSE
-            && let Some(ret) = self.gist.ret.filter(|ret| *ret != 0)
-        {
-            self.note(
-                WN::CALL_FAILED,
-                end.saturating_sub(1)..end,
-                format_args!("the server refused the call: {ret}"),
-            );
+        if let Some((ret, at)) = &told.refused {
+            let at = at.clone();
+            self.note(WN::CALL_FAILED, at, format_args!("the server refused the call: {ret}"));
         }
         let place = self.base.saturating_add(end);
         let Some((report, look)) = &mut self.report else { return };
@@ -676,16 +676,11 @@ impl Display for MessageWords {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, " {}", self.count)?;
         if let Some(kind) = self.kind {
-            write!(out, ": {}", message_type(kind))?;
+            let name = message_type(kind).and_then(|name| name.to_str().ok());
+            write!(out, ": {}", name.unwrap_or("unknown type"))?;
         }
         self.id.map_or(Ok(()), |id| write!(out, ", MsgId {id}"))
     }
-}
-
-/// The name of a type of messages.
-pub fn message_type(kind: u32) -> &'static str {
-    let found = MSG_TYPES.iter().find(|(value, _)| *value == kind);
-    found.and_then(|(_, name)| name.to_str().ok()).unwrap_or("unknown type")
 }
 
 /// Shows which SyncKey this one is compared with, and which is compared with it.
