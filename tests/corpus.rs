@@ -20,7 +20,7 @@ fn the_corpus_passes() {
         inputs.sort();
         assert!(inputs.len() >= 10, "{} holds {} inputs", folder.display(), inputs.len());
         // Miri takes a thousand times as long.
-        for input in inputs.into_iter().step_by(if cfg!(miri) { 20 } else { 1 }) {
+        for input in inputs.into_iter().step_by(if cfg!(miri) { 10 } else { 1 }) {
             eprintln!("{}", input.display());
             target(&fs::read(&input).expect("an input"));
         }
