@@ -54,67 +54,77 @@ static void srt_init(struct register_srt *srt G_GNUC_UNUSED, GArray *srt_array)
 
 /* ---- the tree of counters ---- */
 
-/* What the nodes of a tree count, by tree: its own counters cannot be read. None may fall below zero
- * where a filter lets through what ends something, but not what began it; and none may wrap around. */
-static wmem_map_t *tree_counts;
+/* A node of a tree: its number and its parent's in the tree, and what it counts, for the tree's own counters
+ * cannot be read. None may fall below zero where a filter lets through what ends something, but not what
+ * began it; and none may wrap around. */
+typedef struct {
+    int id;
+    int parent;
+    int count;
+} tree_node;
+
+/* The nodes of each tree. */
+static wmem_map_t *tree_nodes;
 
 /* Changes a node or, with a name, the part of it that has the name. */
-static void tree_change(stats_tree *tree, const wechat_node *nodes, uint16_t place, const char *part, int how, int amount)
+static void tree_change(stats_tree *tree, tree_node *node, const char *name, const char *part, int how, int amount)
 {
-    const wechat_node *node = &nodes[place];
-    const char *parent = part != NULL ? node->name : node->parent;
-    const char *name = part != NULL ? part : node->name;
-    /* The root's number is what an unknown name gives. */
-    int id = parent != NULL ? stats_tree_parent_id_by_name(tree, parent) : 0;
-    int *counts = (int *)wmem_map_lookup(tree_counts, tree);
+    int parent = part != NULL ? node->id : node->parent;
 
+    if (part != NULL)
+        name = part;
     switch (how) {
     case WECHAT_TICK_KIND_COUNT:
-        if (counts != NULL && part == NULL) {
-            amount = CLAMP(amount, -counts[place], INT_MAX - counts[place]);
-            counts[place] += amount;
+        if (part == NULL) {
+            amount = CLAMP(amount, -node->count, INT_MAX - node->count);
+            node->count += amount;
         }
-        increase_stat_node(tree, name, id, false, amount);
+        increase_stat_node(tree, name, parent, false, amount);
         break;
     case WECHAT_TICK_KIND_AVERAGE:
-        avg_stat_node_add_value_int(tree, name, id, false, amount);
+        avg_stat_node_add_value_int(tree, name, parent, false, amount);
         break;
     case WECHAT_TICK_KIND_RANGE:
-        tick_stat_node(tree, name, id, false);
-        stats_tree_tick_range(tree, name, id, amount);
+        tick_stat_node(tree, name, parent, false);
+        stats_tree_tick_range(tree, name, parent, amount);
         break;
     default:
         break;
     }
 }
 
-static void tree_begin(stats_tree *tree, const wechat_node *nodes, size_t count)
+static void tree_forget(stats_tree *tree)
 {
-    for (size_t i = 0; i < count; i++) {
-        const wechat_node *node = &nodes[i];
-        int parent = node->parent != NULL ? stats_tree_parent_id_by_name(tree, node->parent) : 0;
-        if (node->range_count > 0)
-            stats_tree_create_range_node_string(tree, node->name, parent, (int)node->range_count,
-                                                (char **)node->ranges);
-        else
-            stats_tree_create_node(tree, node->name, parent, STAT_DT_INT, true);
-    }
-    wmem_map_insert(tree_counts, tree, wmem_alloc0_array(wmem_epan_scope(), int, count));
+    wmem_free(wmem_epan_scope(), wmem_map_remove(tree_nodes, tree));
 }
 
-static void tree_cleanup(stats_tree *tree)
+static void tree_begin(stats_tree *tree, const wechat_node *rows, size_t count)
 {
-    wmem_free(wmem_epan_scope(), wmem_map_remove(tree_counts, tree));
+    tree_node *nodes = wmem_alloc0_array(wmem_epan_scope(), tree_node, count);
+
+    for (size_t i = 0; i < count; i++) {
+        const wechat_node *row = &rows[i];
+        nodes[i].parent = row->parent != NULL ? stats_tree_parent_id_by_name(tree, row->parent) : 0;
+        nodes[i].id = row->range_count > 0
+                          ? stats_tree_create_range_node_string(tree, row->name, nodes[i].parent,
+                                                                (int)row->range_count, (char **)row->ranges)
+                          : stats_tree_create_node(tree, row->name, nodes[i].parent, STAT_DT_INT, true);
+    }
+    /* A tree that is reset begins again. */
+    tree_forget(tree);
+    wmem_map_insert(tree_nodes, tree, nodes);
 }
 
 static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC_UNUSED,
                                      epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
 {
+    tree_node *nodes = (tree_node *)wmem_map_lookup(tree_nodes, tree);
+
     for (const wechat_record *record = first; record != NULL; record = record->next) {
         wechat_tick ticks[WECHAT_MOST_TICKS];
         size_t count = wechat_tree_ticks(record, ticks, WECHAT_MOST_TICKS);
         for (size_t i = 0; i < count; i++)
-            tree_change(tree, tables->nodes, ticks[i].node,
+            tree_change(tree, &nodes[ticks[i].node], tables->nodes[ticks[i].node].name,
                         ticks[i].named ? record_text(record, record->row_name) : NULL, ticks[i].how, ticks[i].amount);
     }
     return TAP_PACKET_REDRAW;
@@ -128,10 +138,15 @@ static void tree_init(stats_tree *tree)
 static tap_packet_status web_tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC_UNUSED,
                                          epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
 {
-    for (const wechat_web_record *record = first; record != NULL; record = record->next)
-        for (uint32_t i = 0; i < record->count; i++)
-            tree_change(tree, tables->web_nodes, record->ticks[i].node, record->ticks[i].name, record->ticks[i].how,
-                        record->ticks[i].amount);
+    tree_node *nodes = (tree_node *)wmem_map_lookup(tree_nodes, tree);
+
+    for (const wechat_web_record *record = first; record != NULL; record = record->next) {
+        for (uint32_t i = 0; i < record->count; i++) {
+            const wechat_web_tick *tick = &record->ticks[i];
+            tree_change(tree, &nodes[tick->node], tables->web_nodes[tick->node].name, tick->name, tick->how,
+                        tick->amount);
+        }
+    }
     return TAP_PACKET_REDRAW;
 }
 
@@ -144,10 +159,10 @@ static void trees_register(void)
 {
     const char *web = tables->fields[tables->web_protocol].filter;
 
-    tree_counts = wmem_map_new(wmem_epan_scope(), g_direct_hash, g_direct_equal);
+    tree_nodes = wmem_map_new(wmem_epan_scope(), g_direct_hash, g_direct_equal);
     stats_tree_register_plugin(protocol_name(), protocol_name(), tables->tree_title, 0, tree_packet, tree_init,
-                               tree_cleanup);
-    stats_tree_register_plugin(web, web, tables->web_tree_title, 0, web_tree_packet, web_tree_init, tree_cleanup);
+                               tree_forget);
+    stats_tree_register_plugin(web, web, tables->web_tree_title, 0, web_tree_packet, web_tree_init, tree_forget);
 }
 
 /* ---- the table of delivery ---- */

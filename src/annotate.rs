@@ -119,10 +119,8 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Conf
     }
 
     match name.exact() {
-        exact if !name.several => {
-            report.wire_labelled(F::OP, at::OP, [if exact.is_empty() { "" } else { ", " }, exact]);
-        }
-        _ => report.wire_labelled(F::OP, at::OP, format_args!(", {name}")),
+        "" => report.wire(F::OP, at::OP),
+        _ => report.wire_labelled(F::OP, at::OP, (", ", name)),
     }
     if let Some(back) = known.facts.back
         && known.meaning.kind.answers()
@@ -163,10 +161,8 @@ fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
     if known.meaning.kind.answers() {
         report.generated(F::OP_BASE, at::OP, known.meaning.base.into());
     }
-    match name.exact() {
-        "" => {}
-        exact if !name.several => report.text_value(F::OP_NAME, at::OP, exact),
-        _ => report.text_value(F::OP_NAME, at::OP, format_args!("{name}")),
+    if !name.exact().is_empty() {
+        report.text_value(F::OP_NAME, at::OP, name);
     }
     report.generated(F::STREAM, at::OP, known.stream.into());
     report.generated(F::BODY_LEN, at::PACKET_LEN, known.header.body(known.end()).len() as u64);
@@ -458,14 +454,13 @@ impl<'a> Name<'a> {
 }
 
 /// The user's name, or every name that the table has for the number.
-impl Display for Name<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Words for &Name<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         if !self.several {
             return out.write_str(self.exact());
         }
-        operation::candidates(self.meaning, self.cgi)
-            .enumerate()
-            .try_for_each(|(index, row)| write!(out, "{}{}", if index == 0 { "" } else { " or " }, row.name))
+        let mut rows = operation::candidates(self.meaning, self.cgi).enumerate();
+        rows.try_for_each(|(index, row)| [if index == 0 { "" } else { " or " }, row.name].write(out))
     }
 }
 
@@ -498,7 +493,7 @@ impl Words for Sentence<'_> {
             (None, None) => write!(out, "Operation {}", meaning.base)?,
             // A title that is one of several would claim too much.
             (None, Some(row)) if !self.name.several => out.write_str(row.title)?,
-            _ => write!(out, "{}", self.name)?,
+            _ => self.name.write(out)?,
         }
         match meaning.kind {
             Kind::Unknown => out.write_str(" (direction unknown)")?,

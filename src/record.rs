@@ -3,7 +3,7 @@
 //! operations.
 
 use std::ffi::c_char;
-use std::fmt::{self, Display};
+use std::fmt;
 use std::ptr;
 
 use foldhash::HashMap;
@@ -12,7 +12,7 @@ use crate::annotate::{self, Known, Name, Sentence};
 use crate::config::Config;
 use crate::fields::N;
 use crate::operation::{self, Kind, OPERATIONS, Sender};
-use crate::report::{ItemKind, Report, Text};
+use crate::report::{ItemKind, Report, Text, Words};
 use crate::session::Fact;
 
 /// Version of `wechat_record`. Members are only ever added at the end, and `size` tells how many there are.
@@ -170,18 +170,23 @@ impl Rows {
 }
 
 /// What a row is called.
+#[derive(Clone, Copy)]
 struct RowName<'a> {
     row: u32,
     base: u32,
     name: &'a Name<'a>,
 }
 
-impl Display for RowName<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Words for RowName<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let mut base = itoa::Buffer::new();
         match self.name.exact() {
             _ if self.row == OTHERS => out.write_str("other operations"),
-            "" => write!(out, "operation {}", self.base),
-            _ => write!(out, "{} ({})", self.name, self.base),
+            "" => ["operation ", base.format(self.base)].write(out),
+            _ => {
+                self.name.write(out)?;
+                [" (", base.format(self.base), ")"].write(out)
+            }
         }
     }
 }
@@ -197,10 +202,9 @@ pub fn make(report: &mut Report, known: &Known<'_>, config: &Config, row: u32, f
     let here = |at: Text| u32::try_from((at as usize).saturating_sub(start)).unwrap_or(0);
     let notes = here(report.put_notes());
     let info = here(report.put(Sentence { known, name: &name }));
-    let mut put = |words: fmt::Arguments<'_>| here(report.put(words));
     let record = Record {
-        name: if name.exact().is_empty() { 0 } else { put(format_args!("{name}")) },
-        row_name: put(format_args!("{}", RowName { row, base: known.meaning.base, name: &row_name })),
+        name: here(report.put(&name)),
+        row_name: here(report.put(RowName { row, base: known.meaning.base, name: &row_name })),
         info,
         notes,
         ..of(known, row, first_visit)

@@ -116,6 +116,13 @@ impl<const COUNT: usize> Words for [&str; COUNT] {
     }
 }
 
+impl<Rest: Words> Words for (&str, Rest) {
+    fn write(self, out: &mut impl Write) -> fmt::Result {
+        out.write_str(self.0)?;
+        self.1.write(out)
+    }
+}
+
 impl Words for Arguments<'_> {
     fn write(self, out: &mut impl Write) -> fmt::Result {
         out.write_fmt(self)
