@@ -81,7 +81,7 @@ const FULL: Scale = Scale {
     shown: 50_000,
     priced: 200_000,
     connections: 200,
-    rounds: 3,
+    rounds: 5,
     counts: 3,
     counted: 4000,
     growth: &[1, 2, 10],
@@ -178,7 +178,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
          writes nothing). Times are user times; ratios are medians of the ratios of pairs of runs in alternation on the \
          same file, with the least and the most of them. Instructions are counted by callgrind, without those of tshark \
          on an empty capture; they repeat to half a percent, for Wireshark's hash tables are seeded at random, so they \
-         are medians too.\n\n## The machine\n\n",
+         are medians too, but for those of the cost of a frame.\n\n## The machine\n\n",
     );
     text.push_str(&measure::machine()?);
     println!("\n{text}");
@@ -188,7 +188,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         ("The cost of a frame", &|| arena.cost_of_a_frame()),
         ("The core alone", &|| arena.core_alone()),
         ("Memory and growth", &|| arena.growth()),
-        ("Other people's traffic", &|| arena.foreign(&plugin, if full { 5 } else { 3 })),
+        ("Other people's traffic", &|| arena.foreign(&plugin)),
     ];
     let mut body = String::new();
     for (title, section) in sections {
@@ -365,7 +365,7 @@ impl Arena {
             middle
         };
         let counts = |with: &Contestant, without: &Contestant, capture: &Path, mode: &[&str]| {
-            let [with, without] = [with, without].map(|of| of.instructions(capture, mode, self.scale.counts));
+            let [with, without] = [with, without].map(|of| of.instructions(capture, mode, 1));
             Ok::<_, anyhow::Error>((with? - without?) / self.scale.counted as f64)
         };
         for (name, dress, port) in
@@ -410,8 +410,8 @@ impl Arena {
             });
             ensure!(with > 0.0, "tshark {mode:?} took no time");
             let pairs = pairs.collect::<Result<Vec<_>>>()?;
-            let with = self.ours.instructions(counted, &mode, self.scale.counts)?;
-            let without = self.data.instructions(counted, STATISTICS, self.scale.counts)?;
+            let with = self.ours.instructions(counted, &mode, 1)?;
+            let without = self.data.instructions(counted, STATISTICS, 1)?;
             let cost = row("WeChat", &mode, &pairs, (with - without) / self.scale.counted as f64);
             if tap == "wechat,tree" {
                 let what = "the same with the statistics tap, `wechat,tree`";
@@ -526,8 +526,8 @@ impl Arena {
         Ok(table)
     }
 
-    fn foreign(&self, plugin: &Path, rounds: usize) -> Result<String> {
-        let (mut text, dearer) = cost::table(plugin, rounds, 1)?;
+    fn foreign(&self, plugin: &Path) -> Result<String> {
+        let (mut text, dearer) = cost::table(plugin, self.scale.rounds, self.scale.counts)?;
         let _ = writeln!(
             text,
             "\nIn instructions its first {} packets cost {:.2} % more with the plugin.",
