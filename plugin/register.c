@@ -361,17 +361,15 @@ static void end_capture(void)
     dissector = NULL;
 }
 
-/* epan is done with all rows. */
-static ws_bool end_registry(wmem_allocator_t *scope G_GNUC_UNUSED, wmem_cb_event_t event G_GNUC_UNUSED,
-                            void *unused G_GNUC_UNUSED)
+/* When the library is unloaded, epan is done with all rows. (With epan's own memory it would be too late: some
+ * versions free that only when the library is gone.) */
+static void __attribute__((destructor)) end_registry(void)
 {
     wechat_registry_free(registry);
-    return false;
 }
 
 static void register_protocol(void)
 {
-    wmem_register_callback(wmem_epan_scope(), end_registry, NULL);
     register_fields();
     register_notes();
     register_preferences();
