@@ -76,7 +76,7 @@ impl Wanted {
     /// Whether there is to be an item of this field.
     pub fn wants(&self, field: u16) -> bool {
         let own = field == F::WECHAT || field == W::WEB;
-        self.items && self.fields.is_none_or(|fields| own || fields.has(field))
+        self.items && self.fields.as_ref().is_none_or(|fields| own || fields.has(field))
     }
 
     /// Whether there is to be anything of what is in bodies.
