@@ -31,12 +31,14 @@ static size_t referenced_size;
 static int tap_records;
 static int tap_web_records;
 
-/* A field that nobody looks up has no place in a tree that nobody sees. */
-static void set_referenced(wechat_segment *segment)
+/* A field that nobody looks up has no place in a tree that nobody sees. These are the fields of one protocol; the
+ * others are not in its reports. */
+static void set_referenced(wechat_segment *segment, size_t first, size_t behind)
 {
     memset(referenced, 0, referenced_size);
-    for (size_t i = 0; i < tables->field_count; i++)
-        referenced[i / 64] |= (uint64_t)(drawables[i].info->ref_type != HF_REF_TYPE_NONE) << (i % 64);
+    for (size_t i = first; i < behind; i++)
+        if (drawables[i].info->ref_type != HF_REF_TYPE_NONE)
+            referenced[i / 64] |= (uint64_t)1 << (i % 64);
     segment->fields = referenced;
 }
 
@@ -64,11 +66,15 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, 
      * with each of its fields and notes. */
     if (proto_field_is_referenced(tree, proto_expert) || have_tap_listener(tap_expert)) {
         segment->wanted |= WECHAT_WANT_ITEMS;
-    } else if (drawables[proto == shim_web_proto ? tables->web_protocol : 0].info->ref_type != HF_REF_TYPE_NONE) {
-        segment->wanted |= WECHAT_WANT_ITEMS;
-        if (!notes_are_referenced())
-            set_referenced(segment);
+        return;
     }
+    size_t first = proto == shim_web_proto ? tables->web_protocol : 0;
+    size_t behind = proto == shim_web_proto ? tables->field_count : tables->web_protocol;
+    if (drawables[first].info->ref_type == HF_REF_TYPE_NONE)
+        return;
+    segment->wanted |= WECHAT_WANT_ITEMS;
+    if (!notes_are_referenced())
+        set_referenced(segment, first, behind);
 }
 
 static proto_item *draw_value(proto_tree *tree, const drawable *field, const wechat_item *item, tvbuff_t *tvb,
