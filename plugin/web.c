@@ -342,6 +342,7 @@ void web_remove(void)
     }
 }
 
+#define HTTP_OVER_TCP "http-over-tcp"
 #define HTTP_OVER_TLS "http-over-tls"
 
 void web_register(const wechat_tables *rows)
@@ -358,8 +359,8 @@ void web_register(const wechat_tables *rows)
                                                         shim_words("%s.around_http", row->filter),
                                                         shim_web_proto, FT_PROTOCOL);
     own = create_dissector_handle(dissect_own, shim_web_proto);
-    tcp_wrapper = create_dissector_handle(dissect_tcp_port, proto_helper);
-    /* TLS shows it (3.4). */
+    /* TLS (3.4) shows the name, and TCP's export of PDUs does not go without. */
+    tcp_wrapper = create_dissector_handle_with_name(dissect_tcp_port, proto_helper, HTTP_OVER_TCP);
     tls_wrapper = create_dissector_handle_with_name(dissect_tls, proto_helper, HTTP_OVER_TLS);
     for (size_t i = 0; i < media_count(); i++)
         media_wrappers[i] = described_handle(media_dissectors[i], proto_helper,
@@ -372,7 +373,7 @@ void web_handoff(void)
 {
     const wechat_field *row = &tables->fields[tables->web_protocol];
 
-    http_tcp = find_dissector("http-over-tcp");
+    http_tcp = find_dissector(HTTP_OVER_TCP);
     http_tls = find_dissector(HTTP_OVER_TLS);
     alpn_table = find_dissector_table("tls.alpn");
     media_table = find_dissector_table("media_type");

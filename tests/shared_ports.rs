@@ -354,6 +354,26 @@ fn the_web_clients_packets_keep_the_trees_of_http_and_of_the_bodies() {
     }
 }
 
+/// TCP's export of PDUs asks for the name of the dissector that a conversation was given to. Only the heuristic that
+/// found the first packet may be ours.
+#[test]
+fn the_web_clients_packets_are_exported_as_without_the_plugin() {
+    let stage = Stage::new();
+    for port in [80, 8080, 8000, 12_345] {
+        let (capture, _) = web(&stage, "article", None, port);
+        let [without, with] = [&stage.without, &stage.with].map(|home| {
+            let exported = stage.folder().join("exported.pcapng");
+            let mut tshark = home.tshark(["-U", "OSI layer 4", "-w", "-"]);
+            let output = process::output(tshark.arg("-r").arg(&capture)).expect("tshark").stdout;
+            std::fs::write(&exported, output).expect("written");
+            let mut tshark = stage.without.tshark(["-T", "fields", "-e", "exported_pdu.orig_fno"]);
+            process::stdout(tshark.arg("-r").arg(&exported)).expect("tshark")
+        });
+        assert!(without.lines().count() >= 4, "port {port}: {without}");
+        assert_eq!(with, without, "port {port}");
+    }
+}
+
 /// Details without our trees, and without our layer in the list of protocols.
 fn without_ours(details: &str) -> String {
     let mut ours = false;

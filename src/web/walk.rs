@@ -459,8 +459,7 @@ impl<'a> Walk<'a, '_> {
         if std::ptr::eq(shape, SYNC_KEY_ENTRY) && entries.is_none() {
             return self.close_key(told, open, end);
         }
-        if let Some((ret, at)) = &told.refused {
-            let at = at.clone();
+        if let Some((ret, at)) = told.refused {
             self.note(WN::CALL_FAILED, at, format_args!("the server refused the call: {ret}"));
         }
         let place = self.base.saturating_add(end);

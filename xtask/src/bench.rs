@@ -345,8 +345,8 @@ impl Arena {
             "User time and instructions over those of a tshark that takes TCP's payload for data, for each of {} and \
              {} frames. memcache and Diameter are dissectors that come with Wireshark, on frames of the same sizes, \
              times and pairs. \"Frames only\" is [`benches/c/stock.c`](../benches/c/stock.c): tcp_dissect_pdus, three \
-             fields, no pairs. What it costs is Wireshark's own work on frames that begin and end anywhere in a \
-             segment.\n\n\
+             fields, no pairs. What it costs is nearly all Wireshark's own work on frames that begin and end anywhere \
+             in a segment.\n\n\
              | dissector | tshark | µs a frame | of the pairs | instructions a frame |\n\
              | --- | --- | ---: | ---: | ---: |\n",
             self.scale.priced, self.scale.counted

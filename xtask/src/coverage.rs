@@ -33,7 +33,7 @@ const TESTS: [&str; 15] = [
     "c_abi",
 ];
 
-/// The library that the last of them builds and calls from C, in the target folder: the core as it is, without tests.
+/// The library that the last of them builds and calls from C, in the target folder: the core without tests, and with what provokes a panic.
 const LIBRARY: &str = "tmp/c-abi/debug/libwechat_dissector.so";
 
 pub fn measure() -> Result<()> {
