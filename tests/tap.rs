@@ -4,36 +4,21 @@
 #[path = "support/plugin.rs"]
 mod plugin;
 
-use std::env;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use plugin::{need, plugin};
 use serde_json::Value;
 use wechat_traffic::{exchanges, web};
 use xtask::sandbox::Sandbox;
-use xtask::wireshark::Folders;
+use xtask::wireshark::{Folders, compile_plugin};
 use xtask::{files, process};
 
 /// Another plugin, from a file of tests/support.
 fn build(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).with_extension("so");
-    let flags =
-        process::stdout(Command::new("pkg-config").args(["--cflags", "wireshark"])).expect("pkg-config");
-    let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
-    compiler.args(["-shared", "-fPIC", "-std=gnu11", "-Wall", "-Wextra", "-Werror"]);
-    // Wireshark's own headers are not ours to warn about.
-    for flag in flags.split_whitespace() {
-        match flag.strip_prefix("-I") {
-            Some(folder) => compiler.args(["-isystem", folder]),
-            None => compiler.arg(flag),
-        };
-    }
-    compiler.arg("-I").arg(root.join("include")).arg("-I").arg(root.join("plugin"));
-    process::stdout(compiler.arg("-o").arg(&library).arg(root.join("tests/support").join(name)))
-        .expect("a compiler");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(name);
+    compile_plugin(&source, &library).expect("a compiler");
     library
 }
 

@@ -5,7 +5,7 @@
  * plugin shows of the frames that `wechat-traffic bench` makes, down to the letter; bodies that are not in
  * that capture are left alone. Only `cargo xtask bench` builds it, to have something to compare with.
  */
-#include "../../plugin/compat.h"
+#include "../../tests/support/plugin.h"
 
 #include <epan/expert.h>
 #include <epan/proto_data.h>
@@ -881,22 +881,4 @@ static void hand_off(void)
     dissector_add_uint_range_with_preference("tcp.port", "80,8080,443", handle);
 }
 
-__attribute__((visibility("default"))) const char plugin_version[] = "0";
-__attribute__((visibility("default"))) const int plugin_want_major = WS_MAJOR;
-__attribute__((visibility("default"))) const int plugin_want_minor = WS_MINOR;
-
-__attribute__((visibility("default"))) void plugin_register(void);
-void plugin_register(void)
-{
-    static proto_plugin plugin;
-
-    plugin.register_protoinfo = register_protocol;
-    plugin.register_handoff = hand_off;
-    proto_register_plugin(&plugin);
-}
-
-__attribute__((visibility("default"))) uint32_t plugin_describe(void);
-uint32_t plugin_describe(void)
-{
-    return 1;
-}
+PLUGIN(register_protocol, hand_off);

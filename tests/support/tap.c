@@ -2,20 +2,11 @@
  *
  * tap.c - somebody else's plugin, which listens to the tap and prints each record. tests/tap.rs builds it.
  */
-#include "compat.h"
+#include "plugin.h"
 #include "wechat_dissector.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-extern const char plugin_version[];
-extern const int plugin_want_major, plugin_want_minor;
-void plugin_register(void);
-uint32_t plugin_describe(void);
-
-const char plugin_version[] = "1";
-const int plugin_want_major = WS_MAJOR;
-const int plugin_want_minor = WS_MINOR;
 
 static tap_packet_status print(void *data G_GNUC_UNUSED, packet_info *pinfo G_GNUC_UNUSED,
                                epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
@@ -39,15 +30,4 @@ static void listen(void)
         g_error("%s", error->str);
 }
 
-void plugin_register(void)
-{
-    static proto_plugin plugin;
-
-    plugin.register_handoff = listen;
-    proto_register_plugin(&plugin);
-}
-
-uint32_t plugin_describe(void)
-{
-    return 1;
-}
+PLUGIN(NULL, listen);

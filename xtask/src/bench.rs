@@ -351,22 +351,16 @@ impl Arena {
              | --- | --- | ---: | ---: | ---: |\n",
             self.scale.priced, self.scale.counted
         );
-        let each = |pairs: &[(f64, f64)], frames: u64| {
-            let each: Vec<f64> =
-                pairs.iter().map(|(with, without)| (with - without) / frames as f64 * 1e6).collect();
-            (median(each.iter().copied()), spread(each.iter().copied()))
-        };
-        let mut row = |name: &str, mode: &[&str], pairs: &[(f64, f64)], counts: f64| {
-            let (middle, (least, most)) = each(pairs, self.scale.priced);
+        let mut row = |name: &str, mode: &[&str], pairs: &[(f64, f64)], (with, without): (f64, f64)| {
+            let frames = self.scale.priced as f64;
+            let each = || pairs.iter().map(|(with, without)| (with - without) / frames * 1e6);
+            let (middle, (least, most)) = (median(each()), spread(each()));
+            let counts = (with - without) / self.scale.counted as f64;
             let asked =
                 if mode.is_empty() { "one-line list".to_owned() } else { format!("`{}`", mode.join(" ")) };
             let _ =
                 writeln!(text, "| {name} | {asked} | {middle:.2} | {least:.2} to {most:.2} | {counts:.0} |");
             middle
-        };
-        let counts = |with: &Contestant, without: &Contestant, capture: &Path, mode: &[&str]| {
-            let [with, without] = [with, without].map(|of| of.instructions(capture, mode, 1));
-            Ok::<_, anyhow::Error>((with? - without?) / self.scale.counted as f64)
         };
         for (name, dress, port) in
             [("memcache", Dress::Memcache, 11_211), ("Diameter", Dress::Diameter, 3868)]
@@ -377,15 +371,18 @@ impl Arena {
             let without = Contestant::new(None, &["-d", &format!("tcp.port=={port},data")])?;
             for mode in [STATISTICS, LIST] {
                 let pairs = self.pairs(&with, &without, &capture, mode)?;
-                row(name, mode, &pairs, counts(&with, &without, &small, mode)?);
+                let counts = (with.instructions(&small, mode, 1)?, without.instructions(&small, mode, 1)?);
+                row(name, mode, &pairs, counts);
             }
             fs::remove_file(capture)?;
         }
+        let payload = |mode| self.data.instructions(counted, mode, 1);
+        let (statistics, list) = (payload(STATISTICS)?, payload(LIST)?);
         let mut least = 0.0;
-        for mode in [STATISTICS, LIST] {
+        for (mode, payload) in [(STATISTICS, statistics), (LIST, list)] {
             for (name, of) in [("frames only", &self.stock), ("plain C", &self.c), ("WeChat", &self.ours)] {
                 let pairs = self.pairs(of, &self.data, large, mode)?;
-                let cost = row(name, mode, &pairs, counts(of, &self.data, counted, mode)?);
+                let cost = row(name, mode, &pairs, (of.instructions(counted, mode, 1)?, payload));
                 match (name, mode) {
                     ("frames only", STATISTICS) => least = cost,
                     ("WeChat", STATISTICS) => self.goal(
@@ -410,9 +407,8 @@ impl Arena {
             });
             ensure!(with > 0.0, "tshark {mode:?} took no time");
             let pairs = pairs.collect::<Result<Vec<_>>>()?;
-            let with = self.ours.instructions(counted, &mode, 1)?;
-            let without = self.data.instructions(counted, STATISTICS, 1)?;
-            let cost = row("WeChat", &mode, &pairs, (with - without) / self.scale.counted as f64);
+            let counts = (self.ours.instructions(counted, &mode, 1)?, statistics);
+            let cost = row("WeChat", &mode, &pairs, counts);
             if tap == "wechat,tree" {
                 let what = "the same with the statistics tap, `wechat,tree`";
                 self.goal(what, "≤ 1.3", format!("{cost:.2}"), cost <= 1.3);

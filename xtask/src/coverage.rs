@@ -33,8 +33,9 @@ const TESTS: [&str; 15] = [
     "c_abi",
 ];
 
-/// The library that the last of them builds and calls from C, in the target folder: the core without tests, and with what provokes a panic.
-const LIBRARY: &str = "tmp/c-abi/debug/libwechat_dissector.so";
+/// Where in the target folder the last of them builds the library that it calls from C: the core without tests, and with
+/// what provokes a panic.
+const LIBRARY: &str = "tmp/c-abi/debug";
 
 pub fn measure() -> Result<()> {
     let tools = tools()?;
@@ -67,7 +68,7 @@ pub fn measure() -> Result<()> {
         Ok(lines(&process::stdout(export.arg(program).arg(cargo::root()?.join("src")))?))
     };
     // Programs hold the same functions, compiled more than once: a line is run when any of them has run it.
-    let mut core = lines(target.join(LIBRARY).as_os_str())?;
+    let mut core = lines(target.join(LIBRARY).join(cargo::plugin_file_name()).as_os_str())?;
     for program in programs {
         for (line, run) in lines(program.as_ref())? {
             core.entry(line).and_modify(|known| *known |= run);

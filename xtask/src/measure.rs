@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use wait4::Wait4 as _;
 use xtask::sandbox::Sandbox;
+use xtask::wireshark::compile_plugin;
 use xtask::{cargo, process};
 
 /// What a run took.
@@ -49,28 +50,7 @@ pub fn build_c(name: &str) -> Result<PathBuf> {
     let folder = cargo::target_dir()?.join("bench");
     fs::create_dir_all(&folder)?;
     let library = folder.join(name).with_extension("so");
-    let flags = process::stdout(Command::new("pkg-config").args(["--cflags", "wireshark"]))?;
-    let flags = flags.split_whitespace().flat_map(|flag| match flag.strip_prefix("-I") {
-        Some(path) => vec!["-isystem", path],
-        None => vec![flag],
-    });
-    process::run(
-        Command::new("cc")
-            .args([
-                "-std=gnu11",
-                "-O2",
-                "-Wall",
-                "-Wextra",
-                "-Werror",
-                "-fPIC",
-                "-shared",
-                "-fvisibility=hidden",
-            ])
-            .args(flags)
-            .arg(source)
-            .arg("-o")
-            .arg(&library),
-    )?;
+    compile_plugin(&source, &library)?;
     Ok(library)
 }
 

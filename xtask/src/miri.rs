@@ -13,8 +13,17 @@ pub fn run() -> Result<()> {
         found.is_ok_and(|status| status.success()),
         "this needs a nightly compiler with Miri: rustup toolchain install nightly --component miri,rust-src"
     );
-    let tests = ["test", "--package", cargo::PLUGIN_PACKAGE, "--no-default-features", "--lib"];
-    let tests = [&tests[..], &["--test", "interface", "--test", "corpus"]].concat();
+    let tests = [
+        "test",
+        "--package",
+        cargo::PLUGIN_PACKAGE,
+        "--no-default-features",
+        "--lib",
+        "--test",
+        "interface",
+        "--test",
+        "corpus",
+    ];
     // The corpus is read from files.
     let target = cargo::target_dir()?.join("miri");
     process::run(miri(&tests).env("MIRIFLAGS", "-Zmiri-disable-isolation").arg("--target-dir").arg(target))

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, ensure};
 
 use crate::home::Home;
-use crate::process;
+use crate::{cargo, process};
 
 /// The file name under which the plugin is installed. Wireshark wants `.so` on macOS too.
 pub const PLUGIN_NAME: &str = "wechat.so";
@@ -196,6 +196,22 @@ fn listed(text: &str) -> Vec<PathBuf> {
 
 fn complaints(text: &str) -> Vec<String> {
     text.lines().filter(|line| line.contains("plugin")).map(|line| line.trim().to_owned()).collect()
+}
+
+/// Compiles a plugin that is not ours, from one file in C, as strictly as our own.
+pub fn compile_plugin(source: &Path, library: &Path) -> Result<()> {
+    let flags = process::stdout(Command::new("pkg-config").args(["--cflags", "wireshark"]))?;
+    // Wireshark's own headers are not ours to warn about.
+    let flags = flags.split_whitespace().flat_map(|flag| match flag.strip_prefix("-I") {
+        Some(path) => vec!["-isystem", path],
+        None => vec![flag],
+    });
+    let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    compiler.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]);
+    compiler.args(["-fPIC", "-shared", "-fvisibility=hidden"]).args(flags);
+    compiler.arg("-I").arg(cargo::root()?.join("include")).arg(source).arg("-o").arg(library);
+    process::output(&mut compiler)?;
+    Ok(())
 }
 
 #[cfg(test)]
