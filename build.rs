@@ -17,7 +17,7 @@ const PREAMBLE: &str = "\
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * wechat_dissector.h - the C interface of the WeChat long-link dissector.
- * Made from src/ffi.rs and the modules whose types it uses; `cargo xtask header` makes it anew.
+ * Made from src/ffi/mod.rs and the modules whose types it uses; `cargo xtask header` makes it anew.
  *
  * The library turns bytes of a stream into a flat list of items. It never calls back, never
  * blocks, and keeps what it knows in the handle. The sequence of calls stands at
@@ -31,11 +31,11 @@ const NUMBERED: [&str; 3] = ["ItemKind", "Item", "TickKind"];
 /// Writes the header to OUT_DIR. A test compares it with the one in include/.
 fn header() -> Result<(), Box<dyn Error>> {
     let sources = [
-        "src/ffi.rs",
-        "src/record.rs",
-        "src/report.rs",
-        "src/statistics.rs",
-        "src/fields.rs",
+        "src/ffi/mod.rs",
+        "src/long_link/record.rs",
+        "src/kernel/report.rs",
+        "src/long_link/statistics.rs",
+        "src/long_link/fields.rs",
         "src/web/statistics.rs",
     ];
     let mut config = cbindgen::Config {

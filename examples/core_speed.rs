@@ -8,10 +8,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use wechat_dissector::config::Config;
-use wechat_dissector::dissector::{Dissector, Segment, Step};
-use wechat_dissector::frame::Header;
-use wechat_dissector::framing::{Lane, Verdict, View};
-use wechat_dissector::report::Wanted;
+use wechat_dissector::kernel::report::Wanted;
+use wechat_dissector::long_link::frame::Header;
+use wechat_dissector::long_link::framing::{Lane, Verdict, View};
+use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_traffic::pdu::{Pdu, op};
 
 /// A segment as large as TCP hands over.

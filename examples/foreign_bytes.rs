@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use wechat_dissector::claim::{Claims, Offer};
 use wechat_dissector::config::Config;
-use wechat_dissector::framing::{Lane, Verdict, View};
+use wechat_dissector::long_link::framing::{Lane, Verdict, View};
 
 const SEGMENT: usize = 1400;
 const CHUNK: usize = SEGMENT * 4096;

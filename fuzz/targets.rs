@@ -8,12 +8,12 @@ use std::ffi::c_char;
 use std::ptr;
 
 use wechat_dissector::config::Config;
-use wechat_dissector::dissector::{Dissector, Segment, Step};
 use wechat_dissector::ffi;
-use wechat_dissector::fields::{FIELDS, FieldSet, NOTES, P, PREFERENCES};
-use wechat_dissector::framing::{Lane, Verdict, View};
-use wechat_dissector::report::{Item, ItemKind, Report, Wanted};
-use wechat_dissector::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS};
+use wechat_dissector::kernel::report::{Item, ItemKind, Report, Wanted};
+use wechat_dissector::long_link::fields::{FIELDS, FieldSet, NOTES, P, PREFERENCES};
+use wechat_dissector::long_link::framing::{Lane, Verdict, View};
+use wechat_dissector::long_link::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS};
+use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_dissector::web::call::CALLS;
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_dissector::web::{Bytes, Web};

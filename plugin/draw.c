@@ -52,7 +52,9 @@ static bool notes_are_referenced(void)
 
 void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, int proto)
 {
-    if (have_tap_listener(proto == shim_web_proto ? tap_web_records : tap_records))
+    bool is_web = proto == shim_web_proto;
+
+    if (have_tap_listener(is_web ? tap_web_records : tap_records))
         segment->wanted |= WECHAT_WANT_RECORD;
     if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
         segment->wanted |= WECHAT_WANT_INFO;
@@ -68,8 +70,8 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, 
         segment->wanted |= WECHAT_WANT_ITEMS;
         return;
     }
-    size_t first = proto == shim_web_proto ? tables->web_protocol : 0;
-    size_t behind = proto == shim_web_proto ? tables->field_count : tables->web_protocol;
+    size_t first = is_web ? tables->web_protocol : 0;
+    size_t behind = is_web ? tables->field_count : tables->web_protocol;
     if (drawables[first].info->ref_type == HF_REF_TYPE_NONE)
         return;
     segment->wanted |= WECHAT_WANT_ITEMS;

@@ -14,10 +14,10 @@
 use foldhash::HashMap;
 
 use crate::config::Config;
-use crate::fields::DEFAULT_LIMIT;
-use crate::frame::{HEADER_LEN, Header, at, may_start_header};
-use crate::framing::{Lane, begins_chain, find_chain};
-use crate::operation;
+use crate::long_link::fields::DEFAULT_LIMIT;
+use crate::long_link::frame::{HEADER_LEN, Header, at, may_start_header};
+use crate::long_link::framing::{Lane, begins_chain, find_chain};
+use crate::wechat::operation;
 
 /// Fewest bytes that make a header plausible: they end with its signature.
 const PLAUSIBLE: usize = at::SIGNATURE.end;
@@ -187,7 +187,7 @@ fn is_text(offer: &Offer<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::P;
+    use crate::long_link::fields::P;
 
     const HEARTBEAT: [u8; 16] = [0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15];
 

@@ -3,9 +3,9 @@
 
 use std::ops::RangeInclusive;
 
-use crate::fields::{DEFAULT_LIMIT, P, PREFERENCES};
-use crate::frame::HEADER_LEN;
-use crate::operation::{self, ANSWER, Kind, Meaning, Role, Sender};
+use crate::long_link::fields::{DEFAULT_LIMIT, P, PREFERENCES};
+use crate::long_link::frame::HEADER_LEN;
+use crate::wechat::operation::{self, ANSWER, Kind, Meaning, Role, Sender};
 
 /// Largest value of the preference `max_frame`: what one reassembly may be asked to hold.
 const LARGEST_LIMIT: u32 = 64 << 20;
@@ -212,7 +212,7 @@ fn user_operation([number, name, role]: [&str; 3]) -> Result<UserOperation, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::classify;
+    use crate::wechat::operation::classify;
 
     #[test]
     fn the_server_is_the_listed_port() {

@@ -2,7 +2,7 @@
 //! A Wireshark dissector for WeChat's long link.
 //!
 //! The mobile client keeps one TCP connection to its servers and exchanges frames on it: a header
-//! of 16 bytes, then a body ([`frame`] draws it). Requests and responses share a seqid, pushes
+//! of 16 bytes, then a body ([`long_link::frame`] draws it). Requests and responses share a seqid, pushes
 //! carry seqid 0, heartbeats are headers without a body.
 //!
 //! # The flow, one direction
@@ -20,21 +20,21 @@
 //!
 //! | module | is the only place that knows |
 //! | --- | --- |
-//! | [`frame`] | how a frame is laid out |
-//! | [`framing`] | where frames begin in a stream that may be cut, holed or wrong |
-//! | [`operation`] | what operation numbers mean |
-//! | [`session`] | which frame answers which |
+//! | [`long_link::frame`] | how a frame is laid out |
+//! | [`long_link::framing`] | where frames begin in a stream that may be cut, holed or wrong |
+//! | [`wechat::operation`] | what operation numbers mean |
+//! | [`long_link::session`] | which frame answers which |
 //! | [`claim`] | whose a stream on a shared port is |
-//! | [`fields`] | the words a user reads or filters on |
+//! | [`long_link::fields`] | the words a user reads or filters on |
 //! | [`config`] | what a user may set |
-//! | [`body`] | what is inside a body |
-//! | [`annotate`] | how all that becomes a report |
-//! | [`report`] | what a report is made of |
-//! | [`record`] | what a tap is told of a frame |
-//! | [`statistics`] | what is counted of a record, and what it is called |
-//! | [`lines`] | how a record is written as a line |
-//! | [`navigation`] | which filters lead from one frame to others |
-//! | [`dissector`] | how a capture's state is put together |
+//! | [`long_link::body`] | what is inside a body |
+//! | [`long_link::annotate`] | how all that becomes a report |
+//! | [`kernel::report`] | what a report is made of |
+//! | [`long_link::record`] | what a tap is told of a frame |
+//! | [`long_link::statistics`] | what is counted of a record, and what it is called |
+//! | [`kernel::line`] | how a record is written as a line |
+//! | [`long_link::navigation`] | which filters lead from one frame to others |
+//! | [`long_link`] | how a capture's state is put together |
 //! | [`ffi`] | the C ABI; `include/wechat_dissector.h` is made from it |
 //! | [`web`] | the web client, which syncs over HTTP: a protocol of its own, with rooms of its own |
 //! | `plugin` | the symbols Wireshark looks up |
@@ -45,22 +45,13 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 #![deny(unsafe_code)]
 
-pub mod annotate;
-pub mod body;
 pub mod claim;
 pub mod config;
-pub mod dissector;
 pub mod ffi;
-pub mod fields;
-pub mod frame;
-pub mod framing;
-pub mod lines;
-pub mod navigation;
-pub mod operation;
+pub mod http;
+pub mod kernel;
+pub mod long_link;
 #[cfg(all(feature = "wireshark", not(test)))]
 pub mod plugin;
-pub mod record;
-pub mod report;
-pub mod session;
-pub mod statistics;
 pub mod web;
+pub mod wechat;

@@ -7,8 +7,8 @@ use allocation_counter::measure as count;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wechat_dissector::config::Config;
-use wechat_dissector::dissector::{Dissector, Segment, Step};
-use wechat_dissector::report::Wanted;
+use wechat_dissector::kernel::report::Wanted;
+use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_traffic::account::Account;
 use wechat_traffic::pdu::Pdu;
 

@@ -11,9 +11,9 @@ use ::wechat_dissector::ffi::{
     wechat_field, wechat_node, wechat_note, wechat_part, wechat_preference, wechat_report, wechat_result,
     wechat_segment, wechat_tables, wechat_value, wechat_verdict, wechat_web_report,
 };
-use ::wechat_dissector::record::Record;
-use ::wechat_dissector::report::Item;
-use ::wechat_dissector::statistics::{Sample, Tick};
+use ::wechat_dissector::kernel::report::Item;
+use ::wechat_dissector::long_link::record::Record;
+use ::wechat_dissector::long_link::statistics::{Sample, Tick};
 use ::wechat_dissector::web::statistics::{WebRecord, WebTick};
 use wechat_traffic::packet::Direction;
 use wechat_traffic::sample;

@@ -22,7 +22,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng};
 use story::Story;
 use webstory::{Message, WebStory, added};
 use wechat_dissector::config::Config;
-use wechat_dissector::fields::{FIELDS, NOTES, P, Type};
+use wechat_dissector::long_link::fields::{FIELDS, NOTES, P, Type};
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_traffic::body::business::{Business, Form};
 use wechat_traffic::body::identify::{self, Trailer};

@@ -6,12 +6,12 @@ use std::ffi::{CStr, c_char};
 use std::{ptr, slice};
 
 use wechat_dissector::ffi::{self, wechat_result, wechat_segment};
-use wechat_dissector::fields::{F, FIELDS, FieldSet, NOTES, PREFERENCES};
-use wechat_dissector::navigation::PACKET_FILTERS;
-use wechat_dissector::operation::OPERATIONS;
-use wechat_dissector::statistics::NODES;
+use wechat_dissector::long_link::fields::{F, FIELDS, FieldSet, NOTES, PREFERENCES};
+use wechat_dissector::long_link::navigation::PACKET_FILTERS;
+use wechat_dissector::long_link::statistics::NODES;
 use wechat_dissector::web::fields::{MEDIA_TYPES, WEB_FIELDS, WEB_NOTES};
 use wechat_dissector::web::statistics::WEB_NODES;
+use wechat_dissector::wechat::operation::OPERATIONS;
 
 fn text(text: *const c_char) -> &'static CStr {
     assert!(!text.is_null());

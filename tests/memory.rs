@@ -4,8 +4,8 @@
 
 use allocation_counter::measure;
 use wechat_dissector::config::Config;
-use wechat_dissector::dissector::{Dissector, Segment, Step};
-use wechat_dissector::report::Wanted;
+use wechat_dissector::kernel::report::Wanted;
+use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_traffic::body::{self, sync_key::SyncKey};
 use wechat_traffic::pdu::{Pdu, op, seq};
 

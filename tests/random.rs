@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use wechat_dissector::config::Config;
-use wechat_dissector::dissector::{Dissector, Segment, Step};
-use wechat_dissector::fields::{F, FIELDS, NOTES, P};
-use wechat_dissector::report::{ItemKind, Report, Wanted};
+use wechat_dissector::kernel::report::{ItemKind, Report, Wanted};
+use wechat_dissector::long_link::fields::{F, FIELDS, NOTES, P};
+use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_dissector::web::call::CALLS;
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_dissector::web::{Bytes, Web};
@@ -293,7 +293,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
 }
 
 /// What is shown of a message: its items and its texts.
-type Message = (Vec<wechat_dissector::report::Item>, Vec<u8>);
+type Message = (Vec<wechat_dissector::kernel::report::Item>, Vec<u8>);
 
 fn message(web: &mut Web, bytes: &Bytes<'_>, body: &[u8], show_account: bool) -> Option<Message> {
     let mut config = Config::default();

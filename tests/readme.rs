@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-use wechat_dissector::fields::{FIELDS, NOTES, Severity, Type};
+use wechat_dissector::long_link::fields::{FIELDS, NOTES, Severity, Type};
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 
 const BEGIN: &str = "<!-- filters -->\n";
@@ -80,7 +80,7 @@ fn what_the_readme_names_exists() {
         }
     }
     let readme = fs::read_to_string(root.join("README.md")).expect("README.md");
-    for row in wechat_dissector::fields::PREFERENCES {
+    for row in wechat_dissector::long_link::fields::PREFERENCES {
         let name = format!("| `wechat.{}` |", row.name.to_str().unwrap());
         assert!(readme.contains(&name), "the README does not list {name}");
     }

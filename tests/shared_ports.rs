@@ -365,7 +365,7 @@ fn the_web_clients_packets_are_exported_as_without_the_plugin() {
             let exported = stage.folder().join("exported.pcapng");
             let mut tshark = home.tshark(["-U", "OSI layer 4", "-w", "-"]);
             let output = process::output(tshark.arg("-r").arg(&capture)).expect("tshark").stdout;
-            std::fs::write(&exported, output).expect("written");
+            fs::write(&exported, output).expect("written");
             let mut tshark = stage.without.tshark(["-T", "fields", "-e", "exported_pdu.orig_fno"]);
             process::stdout(tshark.arg("-r").arg(&exported)).expect("tshark")
         });

@@ -15,7 +15,9 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Map, Value, json};
-use wechat_dissector::fields::{Base, FIELDS, Field, NOTES, PREFERENCES, PrefType, Preference, Type};
+use wechat_dissector::long_link::fields::{
+    Base, FIELDS, Field, NOTES, PREFERENCES, PrefType, Preference, Type,
+};
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_traffic::account::Account;
 use wechat_traffic::capture::Capture;

@@ -17,7 +17,7 @@ use std::path::Path;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use webcalls::{PLAIN, TLS12, TLS13, Way, show};
-use wechat_dissector::fields::Type;
+use wechat_dissector::long_link::fields::Type;
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_dissector::web::query::decoded;
 use wechat_traffic::capture::BASE_TIME;
@@ -496,13 +496,13 @@ fn assert_members(layer: &Map<String, Value>, body: &[u8], base: usize) -> usize
         let hides = |text: &String| {
             text.starts_with('#') && (field == "account" || field == "skey" || field == "sid")
         };
-        let hex = |text: String| match text.strip_prefix("0x") {
+        let alike = |text: String| match text.strip_prefix("0x") {
             Some(digits) => u32::from_str_radix(digits, 16).expect("a number").to_string(),
             None => iso(&text).unwrap_or(text),
         };
         let mut shown: Vec<String> = values(part, &field)
             .into_iter()
-            .map(|text| if hides(&text) { "#".to_owned() } else { hex(text) })
+            .map(|text| if hides(&text) { "#".to_owned() } else { alike(text) })
             .collect();
         shown.sort();
         meant.sort();

@@ -15,18 +15,18 @@ use libc::strnlen;
 
 use crate::claim::Offer;
 use crate::config::Config;
-use crate::dissector::{Dissector, Segment, Step};
-use crate::fields::{
+use crate::kernel::line::{self as lines, Format, Frame};
+use crate::kernel::report::{Item, Wanted};
+use crate::long_link::fields::{
     self, Base, F, FIELDS, FieldSet, Group, NOTES, Note, PREFERENCES, PrefType, Severity, Type,
 };
-use crate::framing::More;
-use crate::lines::{self, Format, Frame};
-use crate::navigation::{self, PACKET_FILTERS, Packet};
-use crate::record::{self, Record};
-use crate::report::{Item, Wanted};
-use crate::statistics::{
+use crate::long_link::framing::More;
+use crate::long_link::navigation::{self, PACKET_FILTERS, Packet};
+use crate::long_link::record::{self, Record};
+use crate::long_link::statistics::{
     self, NODES, Node, SYNC_COLUMNS, SYNC_ROWS, Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS,
 };
+use crate::long_link::{Dissector, Segment, Step};
 use crate::web::fields::{MEDIA_TYPES, W, WEB_FIELDS, WEB_NOTES};
 use crate::web::statistics::{self as web_statistics, WEB_NODES, WebRecord};
 use crate::web::{self, Bytes, Web};

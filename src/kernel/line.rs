@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::fields::DIRECTIONS;
-use crate::record::*;
+use crate::long_link::fields::DIRECTIONS;
+use crate::long_link::record::*;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

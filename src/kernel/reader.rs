@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use bytes::Buf;
 
-use crate::fields::N;
-use crate::report::Report;
+use crate::kernel::report::Report;
+use crate::long_link::fields::N;
 
 /// Longest varint: ten bytes hold 64 bits.
 const LONGEST_VARINT: usize = 10;

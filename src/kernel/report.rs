@@ -7,8 +7,8 @@
 use std::fmt::{self, Arguments, Display, Write};
 use std::ops::Range;
 
-use crate::fields::{F, FieldSet, IN_BODIES, NOTES};
-use crate::record::Record;
+use crate::long_link::fields::{F, FieldSet, IN_BODIES, NOTES};
+use crate::long_link::record::Record;
 use crate::web::fields::W;
 
 /// What an item is. The set is closed; 6 is reserved for bytes that the dissector made itself.

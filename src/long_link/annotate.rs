@@ -4,14 +4,14 @@
 use std::fmt::{self, Display};
 use std::ops::Range;
 
-use crate::body;
 use crate::config::Config;
-use crate::fields::{F, N};
-use crate::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
-use crate::framing::Why;
-use crate::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
-use crate::report::{Report, Words};
-use crate::session::{AckRule, Fact, Facts, Interval, Missing, Partner};
+use crate::kernel::report::{Report, Words};
+use crate::long_link::body;
+use crate::long_link::fields::{F, N};
+use crate::long_link::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
+use crate::long_link::framing::Why;
+use crate::long_link::session::{AckRule, Fact, Facts, Interval, Missing, Partner};
+use crate::wechat::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
 
 /// A frame and everything that is known of it.
 #[derive(Clone, Copy, Debug)]

@@ -16,8 +16,8 @@
 
 use memchr::memmem;
 
-use crate::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
-use crate::operation;
+use crate::long_link::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
+use crate::wechat::operation;
 
 /// Up to this many missing bytes are asked for at once; a length that claims more is on probation.
 const CREDIBLE: usize = 8192;
@@ -562,7 +562,7 @@ fn clamp(length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::DEFAULT_LIMIT;
+    use crate::long_link::fields::DEFAULT_LIMIT;
 
     fn frame(op: u32, body: &[u8]) -> Vec<u8> {
         let mut frame = (16 + body.len() as u32).to_be_bytes().to_vec();

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One capture's dissector: framing, session and annotation put together.
 
+pub mod annotate;
+pub mod body;
+pub mod fields;
+pub mod frame;
+pub mod framing;
+pub mod navigation;
+pub mod record;
+pub mod session;
+pub mod statistics;
+
 use foldhash::{HashMap, HashSet};
 
-use crate::annotate::{self, Known};
-use crate::body;
 use crate::claim::{Claims, Offer};
 use crate::config::Config;
-use crate::frame::Header;
-use crate::framing::{Cut, Lane, More, Verdict, View, Why};
-use crate::navigation::{self, Packet};
-use crate::operation::{self, Kind, Layout, Meaning, Sender};
-use crate::record::{self, Rows};
-use crate::report::{Report, Wanted};
-use crate::session::{Decision, Facts, LaneId, Observed, Place, Session};
+use crate::kernel::report::{Report, Wanted};
+use crate::long_link::annotate::Known;
+use crate::long_link::frame::Header;
+use crate::long_link::framing::{Cut, Lane, More, Verdict, View, Why};
+use crate::long_link::navigation::Packet;
+use crate::long_link::record::Rows;
+use crate::long_link::session::{Decision, Facts, LaneId, Observed, Place, Session};
+use crate::wechat::operation::{self, Kind, Layout, Meaning, Sender};
 
 /// Bytes of a stream, from a place in it to the end of what the carrier has put together.
 #[derive(Clone, Copy, Debug)]

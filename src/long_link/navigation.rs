@@ -6,8 +6,8 @@ use std::ffi::CStr;
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use crate::fields::{F, FIELDS};
-use crate::session::Session;
+use crate::long_link::fields::{F, FIELDS};
+use crate::long_link::session::Session;
 
 /// A filter that the host offers for the packet at hand.
 #[derive(Clone, Copy, Debug)]

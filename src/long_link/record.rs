@@ -8,12 +8,12 @@ use std::ptr;
 
 use foldhash::HashMap;
 
-use crate::annotate::{self, Known, Name, Sentence};
 use crate::config::Config;
-use crate::fields::N;
-use crate::operation::{self, Kind, OPERATIONS, Sender};
-use crate::report::{ItemKind, Report, Text, Words};
-use crate::session::Fact;
+use crate::kernel::report::{ItemKind, Report, Text, Words};
+use crate::long_link::annotate::{self, Known, Name, Sentence};
+use crate::long_link::fields::N;
+use crate::long_link::session::Fact;
+use crate::wechat::operation::{self, Kind, OPERATIONS, Sender};
 
 /// Version of `wechat_record`. Members are only ever added at the end, and `size` tells how many there are.
 pub const WECHAT_RECORD_VERSION: u32 = 1;

@@ -6,10 +6,10 @@
 
 use std::ffi::CStr;
 
-use crate::annotate::Delivery;
-use crate::fields::rows;
-use crate::operation::Kind;
-use crate::record::*;
+use crate::long_link::annotate::Delivery;
+use crate::long_link::fields::rows;
+use crate::long_link::record::*;
+use crate::wechat::operation::Kind;
 
 /// A line of the tree of counters.
 #[derive(Clone, Copy, Debug)]

@@ -6,15 +6,15 @@ use std::ops::Range;
 
 use super::call::{self, Answer, Call, Role};
 use super::fields::{W, WN};
-use super::http::{Head, Kind};
 use super::members::{self, PARAMETERS, Sense, Sort, Take};
 use super::query::{self, Parameter, Part};
-use super::secret::Secret;
 use super::session::{Facts, Gist};
 use super::walk::{self, Entry, Look, row, walk};
-use crate::body::synckey::Steps;
 use crate::config::Config;
-use crate::report::Report;
+use crate::http::{Head, Kind};
+use crate::kernel::report::Report;
+use crate::wechat::secret::Secret;
+use crate::wechat::synckey::Steps;
 
 /// A message and where its parts lie.
 #[derive(Clone, Debug)]
@@ -281,7 +281,7 @@ fn sync_key(report: &mut Report, facts: Facts<'_>, sort: Sort, text: &[u8], at: 
                     W::SYNCKEY_KEY,
                     shift(key.1),
                     key.0,
-                    format_args!("{}", crate::body::synckey::meaning(key.0)),
+                    format_args!("{}", crate::wechat::synckey::meaning(key.0)),
                 );
                 report.decoded(W::SYNCKEY_VALUE, value_at.clone(), value.0, format_args!(""));
                 Entry { key: key.0, value: value.0, value_at, compared }.close(report, entry, whole.end);

@@ -5,8 +5,8 @@
 
 use std::ffi::CStr;
 
-use crate::fields::Type::*;
-use crate::fields::{FIELDS, Field, Group, NOTES, Note, Severity, Value, field, mark, note, rows};
+use crate::long_link::fields::Type::*;
+use crate::long_link::fields::{FIELDS, Field, Group, NOTES, Note, Severity, Value, field, mark, note, rows};
 
 /// A bit of a number, shown with it.
 const fn bit(mask: u64, filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Field {

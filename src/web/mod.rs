@@ -14,7 +14,7 @@
 //!
 //! | module | is the only place that knows |
 //! | --- | --- |
-//! | [`http`] | where messages lie |
+//! | [`crate::http`] | where messages lie |
 //! | [`call`] | which calls there are |
 //! | [`query`] | the query, and a SyncKey in it |
 //! | [`json`] | JSON as tokens |
@@ -22,18 +22,16 @@
 //! | [`walk`] | how a JSON body is read and shown |
 //! | [`session`] | which messages belong together |
 //! | [`annotate`] | how all that becomes a report |
-//! | [`secret`] | what stands for a secret |
+//! | [`crate::wechat::secret`] | what stands for a secret |
 //! | [`statistics`] | what is counted |
 //! | [`fields`] | the words a user reads or filters on |
 
 pub mod annotate;
 pub mod call;
 pub mod fields;
-pub mod http;
 pub mod json;
 pub mod members;
 pub mod query;
-pub mod secret;
 pub mod session;
 pub mod statistics;
 pub mod walk;
@@ -41,9 +39,9 @@ pub mod walk;
 use std::ops::Range;
 
 use crate::config::Config;
-use crate::report::{Report, Wanted};
+use crate::http::{self, Head, Kind};
+use crate::kernel::report::{Report, Wanted};
 use annotate::Known;
-use http::{Head, Kind};
 use session::{Event, Gist, Place, Sessions};
 use statistics::WebRecord;
 

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::call::Role;
 use super::members::Sort;
-use crate::session::{Growth, Missing, sorted};
+use crate::long_link::session::{Growth, Missing, sorted};
 
 /// Number of an event.
 pub type Event = u32;

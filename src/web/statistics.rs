@@ -9,9 +9,9 @@ use super::call::{Answer, Role};
 use super::fields::message_type;
 use super::members::Sort;
 use super::session::{Facts, Gist};
-use crate::fields::rows;
-use crate::session::Change;
-use crate::statistics::{Node, TickKind, part, top};
+use crate::long_link::fields::rows;
+use crate::long_link::session::Change;
+use crate::long_link::statistics::{Node, TickKind, part, top};
 
 const HOLDS: &[&CStr] = &[c"0-0", c"1-4", c"5-9", c"10-19", c"20-24", c"25-27", c"28-34", c"35-"];
 const DELAYS: &[&CStr] = &[c"0-9", c"10-49", c"50-99", c"100-499", c"500-999", c"1000-"];

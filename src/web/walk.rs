@@ -8,12 +8,12 @@ use std::ops::Range;
 use super::fields::{W, WEB_FIELDS, WN, message_type};
 use super::json::{Next, Reader, Token};
 use super::members::{self, Member, ROOT, SYNC_KEY, SYNC_KEY_ENTRY, Sense, Shape, Sort, Take};
-use super::secret::Secret;
 use super::session::{Compared, Facts, Gist};
-use crate::body::synckey::{KEY_TIME, Step, Steps, meaning};
-use crate::fields::{FIELDS, Field, Type};
-use crate::report::{Open, Report};
-use crate::session::Change;
+use crate::kernel::report::{Open, Report};
+use crate::long_link::fields::{FIELDS, Field, Type};
+use crate::long_link::session::Change;
+use crate::wechat::secret::Secret;
+use crate::wechat::synckey::{KEY_TIME, Step, Steps, meaning};
 
 /// Members that are shown of one body; what epan can hold is far more, but not for each packet.
 const MOST_SHOWN: usize = 20_000;

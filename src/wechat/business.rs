@@ -12,11 +12,11 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::Context;
-use super::reader::Reader;
-use crate::fields::{ALGORITHMS, F};
-use crate::operation::{self, Kind, Meaning};
-use crate::report::{Report, Words};
+use crate::kernel::reader::Reader;
+use crate::kernel::report::{Report, Words};
+use crate::long_link::body::Context;
+use crate::long_link::fields::{ALGORITHMS, F};
+use crate::wechat::operation::{self, Kind, Meaning};
 
 const MAGIC: u8 = 0xbf;
 const ZLIB: u8 = 1;

@@ -3,8 +3,6 @@
 
 use foldhash::HashMap;
 
-use super::EventId;
-
 /// More keys than any client has; those behind them are not compared.
 const MOST_KEYS: usize = 256;
 
@@ -50,20 +48,26 @@ impl Growth {
 
 /// The newest SyncKey of a link or an account.
 #[derive(Clone, Debug)]
-struct State {
-    newest: EventId,
+struct State<Event> {
+    newest: Event,
     keys: Vec<(u64, u64)>,
 }
 
-/// The newest SyncKeys of all links and accounts.
-#[derive(Debug, Default)]
-pub struct Keys {
+/// The newest SyncKeys of all links and accounts, each with the event that brought it.
+#[derive(Debug)]
+pub struct Keys<Event> {
     /// Of links, each with the account that it named last.
-    links: Vec<(State, Option<u32>)>,
-    accounts: HashMap<u32, State>,
+    links: Vec<(State<Event>, Option<u32>)>,
+    accounts: HashMap<u32, State<Event>>,
 }
 
-impl Keys {
+impl<Event> Default for Keys<Event> {
+    fn default() -> Self {
+        Self { links: Vec::new(), accounts: HashMap::default() }
+    }
+}
+
+impl<Event: Copy> Keys<Event> {
     /// Takes the SyncKey of `event`, on the link of number `link` if it had any before, and of `account`
     /// if the frame names it. Returns the link's number, and the SyncKey before: the link's, or where that
     /// had none its account's.
@@ -71,9 +75,9 @@ impl Keys {
         &mut self,
         link: Option<usize>,
         account: Option<u32>,
-        event: EventId,
+        event: Event,
         keys: &[(u64, u64)],
-    ) -> (usize, Option<(EventId, Growth)>) {
+    ) -> (usize, Option<(Event, Growth)>) {
         let number = link.unwrap_or(self.links.len());
         let known = self.links.get(number);
         let account_of_link = account.or_else(|| known.and_then(|(_, account)| *account));
@@ -103,20 +107,14 @@ pub(crate) fn sorted(keys: &[(u64, u64)]) -> Vec<(u64, u64)> {
 mod tests {
     use super::*;
 
-    fn event(event: u32) -> EventId {
-        EventId { stream: 1, event }
-    }
-
     #[test]
     fn keys_grow_stay_go_back_and_come_new() {
         let mut keys = Keys::default();
-        let (state, before) =
-            keys.follow(None, None, event(0), &[(201, 1000), (2, 7), (1, 5), (3, u64::MAX)]);
+        let (state, before) = keys.follow(None, None, 0, &[(201, 1000), (2, 7), (1, 5), (3, u64::MAX)]);
         assert!(before.is_none());
-        let (_, before) =
-            keys.follow(Some(state), None, event(1), &[(1, 5), (2, 8), (3, 0), (201, 973), (999, 1)]);
+        let (_, before) = keys.follow(Some(state), None, 1, &[(1, 5), (2, 8), (3, 0), (201, 973), (999, 1)]);
         let (newest, growth) = before.unwrap();
-        assert_eq!(newest, event(0));
+        assert_eq!(newest, 0);
         let changes: Vec<_> = growth.changes().collect();
         let by = Change::By;
         assert_eq!(changes, [(2, by(1)), (3, by(i64::MIN)), (201, by(-27)), (999, Change::New)]);
@@ -127,16 +125,16 @@ mod tests {
     fn a_new_link_goes_on_where_its_account_stopped() {
         let mut keys = Keys::default();
         let mut follow = |link, account, number| {
-            let (state, before) = keys.follow(link, account, event(number), &[(2, 7)]);
+            let (state, before) = keys.follow(link, account, number, &[(2, 7)]);
             (state, before.map(|(before, _)| before))
         };
         let (first, _) = follow(None, Some(77), 0);
         let (second, before) = follow(None, Some(77), 5);
-        assert_eq!(before, Some(event(0)));
+        assert_eq!(before, Some(0));
         // Each link goes on by itself.
-        assert_eq!(follow(Some(first), None, 6).1, Some(event(0)));
-        assert_eq!(follow(Some(second), None, 7).1, Some(event(5)));
+        assert_eq!(follow(Some(first), None, 6).1, Some(0));
+        assert_eq!(follow(Some(second), None, 7).1, Some(5));
         assert_eq!(follow(None, Some(78), 8).1, None);
-        assert_eq!(follow(None, Some(77), 9).1, Some(event(7)));
+        assert_eq!(follow(None, Some(77), 9).1, Some(7));
     }
 }

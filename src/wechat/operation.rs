@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::frame::SEQ_PUSH;
+use crate::long_link::frame::SEQ_PUSH;
 
 /// What an answer adds to its request's operation.
 pub const ANSWER: u32 = 1_000_000_000;
@@ -25,7 +25,7 @@ pub enum Role {
     Heartbeat,
 }
 
-/// How a body is laid out; [`crate::body`] takes it apart.
+/// How a body is laid out; [`crate::long_link::body`] takes it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// One business packet, or bytes nobody has described.

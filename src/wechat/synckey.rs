@@ -4,10 +4,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::reader::{Reader, VarintError};
-use crate::fields::{F, N};
-use crate::report::Report;
-use crate::session::{Change, Growth};
+use crate::kernel::reader::{Reader, VarintError};
+use crate::kernel::report::Report;
+use crate::long_link::fields::{F, N};
+use crate::wechat::keys::{Change, Growth};
 
 /// More entries than any client has; those behind it are counted, not shown.
 const MOST_SHOWN: usize = 1000;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Items of a report as text, each with its value and its bytes.
 
-use wechat_dissector::fields::{Base, Field, NOTES, Type};
-use wechat_dissector::report::{Item, ItemKind, Report};
+use wechat_dissector::kernel::report::{Item, ItemKind, Report};
+use wechat_dissector::long_link::fields::{Base, Field, NOTES, Type};
 use wechat_dissector::web::fields::WEB_NOTES;
 use wechat_dissector::web::walk::row;
 

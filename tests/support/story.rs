@@ -6,9 +6,9 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use wechat_dissector::config::Config;
-use wechat_dissector::dissector::{Dissector, Segment, Step};
-use wechat_dissector::framing::More;
-use wechat_dissector::report::{Report, Wanted};
+use wechat_dissector::kernel::report::{Report, Wanted};
+use wechat_dissector::long_link::framing::More;
+use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_traffic::capture::{BASE_TIME, Capture};
 use wechat_traffic::packet::{Control, Direction};
 

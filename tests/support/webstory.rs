@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use wechat_dissector::config::Config;
-use wechat_dissector::report::Wanted;
+use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::web::{Bytes, Web};
 use wechat_traffic::capture::BASE_TIME;
 use wechat_traffic::web::carrier::{self, Carrier};

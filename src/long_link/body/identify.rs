@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The identify exchange (operation 205): who is at the other end of the long link.
 
-use super::business::ClientVersion;
-use super::reader::Reader;
-use super::{Context, notices, synckey};
-use crate::fields::F;
-use crate::report::Report;
+use super::{Context, notices};
+use crate::kernel::reader::Reader;
+use crate::kernel::report::Report;
+use crate::long_link::fields::F;
+use crate::wechat::business::ClientVersion;
+use crate::wechat::synckey;
 
 /// Both masked words are XORed with it.
 const MASK: u32 = 0x5601_f281;

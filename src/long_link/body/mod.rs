@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What is inside a body: one file for each layout, one reader for all.
 
-mod business;
 mod identify;
 mod notices;
 mod push;
-mod reader;
-pub(crate) mod synckey;
 
 use std::fmt;
 use std::ops::Range;
 
-use crate::operation::{Layout, Meaning};
-use crate::report::Report;
-use crate::session::Growth;
-use reader::Reader;
+use crate::kernel::reader::Reader;
+use crate::kernel::report::Report;
+use crate::long_link::session::Growth;
+use crate::wechat::operation::{Layout, Meaning};
 
-pub use business::cgi;
+use crate::wechat::business;
+pub use crate::wechat::business::cgi;
 pub use push::wants_ack;
 
 /// The selector of a notice that has one.

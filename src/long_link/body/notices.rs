@@ -5,9 +5,9 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
-use super::reader::Reader;
-use crate::fields::{F, FIELDS};
-use crate::report::Report;
+use crate::kernel::reader::Reader;
+use crate::kernel::report::Report;
+use crate::long_link::fields::{F, FIELDS};
 
 /// The fields that show one bit of the selector each.
 const SELECTOR_BITS: std::ops::RangeInclusive<u16> = F::SELECTOR_PROFILE..=F::SELECTOR_SUB_ACCOUNT;

@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 
-use super::reader::Reader;
-use super::{Context, business, synckey};
-use crate::fields::{F, N};
-use crate::report::Report;
+use super::Context;
+use crate::kernel::reader::Reader;
+use crate::kernel::report::Report;
+use crate::long_link::fields::{F, N};
+use crate::wechat::{business, synckey};
 
 /// Flag bit 0: the client must acknowledge.
 const ACK_WANTED: u32 = 1;

@@ -2,8 +2,8 @@
 //! One PDU of the first pass, packed.
 
 use super::{NOBODY, Observed, Place};
-use crate::framing::Why;
-use crate::operation::{Kind, Sender};
+use crate::long_link::framing::Why;
+use crate::wechat::operation::{Kind, Sender};
 
 /// One PDU of the first pass. Two of them are an exchange: 56 bytes, which leaves 8 for indexes.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +124,7 @@ pub fn grow<T>(list: &mut Vec<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::LaneId;
+    use crate::long_link::session::LaneId;
 
     #[test]
     fn a_time_comes_back() {

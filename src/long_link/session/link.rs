@@ -9,8 +9,8 @@ use super::event::{Event, Tags, grow};
 use super::fact::{Fact, Remarks};
 use super::newest::Newest;
 use super::{Decision, Growth, NOBODY, Observed, Place, is_ordinary};
-use crate::framing::Why;
-use crate::operation::{self, Kind, Meaning, Sender, Sync};
+use crate::long_link::framing::Why;
+use crate::wechat::operation::{self, Kind, Meaning, Sender, Sync};
 
 /// How far the stated elapsed time may be off: ± 50 ms, in nanoseconds.
 const ACK_TOLERANCE: i64 = 50_000_000;

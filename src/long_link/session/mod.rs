@@ -15,21 +15,20 @@
 
 mod event;
 mod fact;
-mod keys;
 mod link;
 mod newest;
 
 use foldhash::HashMap;
 
-use crate::framing::Why;
-use crate::operation::{Kind, Meaning, Sync};
+use crate::long_link::framing::Why;
+use crate::wechat::keys::Keys;
+use crate::wechat::operation::{Kind, Meaning, Sync};
 use event::{Event, Tags};
-use keys::Keys;
 use link::Link;
 
+pub(crate) use crate::wechat::keys::sorted;
+pub use crate::wechat::keys::{Change, Growth};
 pub use fact::Fact;
-pub(crate) use keys::sorted;
-pub use keys::{Change, Growth};
 
 /// Number of a stream, and which of its two ends sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -220,7 +219,7 @@ pub struct Session {
     links: HashMap<u32, Link>,
     /// By the address of a client, the stream that it opened last.
     clients: HashMap<Box<[u8]>, u32>,
-    keys: Keys,
+    keys: Keys<EventId>,
     /// When the last packet was captured that the first pass saw, in nanoseconds.
     end: i64,
 }
@@ -352,7 +351,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::{self, Sender, classify};
+    use crate::wechat::operation::{self, Sender, classify};
 
     const MS: i64 = 1_000_000;
 
