@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * wechat_dissector.h - the C interface of the WeChat long-link dissector.
- * Made from src/ffi.rs and the modules whose types it uses; `cargo xtask header` makes it anew.
+ * Made from src/ffi/mod.rs and the modules whose types it uses; `cargo xtask header` makes it anew.
  *
  * The library turns bytes of a stream into a flat list of items. It never calls back, never
  * blocks, and keeps what it knows in the handle. The sequence of calls stands at
