@@ -133,7 +133,7 @@ fn sanitize(build: &mut cc::Build) {
         build.flag(flag);
     }
     if wanted == "planted" {
-        println!("cargo::rerun-if-changed=tests/support/planted.c");
-        build.file("tests/support/planted.c");
+        println!("cargo::rerun-if-changed=tests/wireshark/support/planted.c");
+        build.file("tests/wireshark/support/planted.c");
     }
 }

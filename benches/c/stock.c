@@ -3,7 +3,7 @@
  * stock.c - the frames of the long link on tcp_dissect_pdus, as most dissectors of length-prefixed
  * protocols are written. Only `cargo xtask robustness` builds it, to have something to compare with.
  */
-#include "../../tests/support/plugin.h"
+#include "../../tests/wireshark/support/plugin.h"
 
 #define HEADER 16
 

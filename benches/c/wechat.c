@@ -5,7 +5,7 @@
  * plugin shows of the frames that `wechat-traffic bench` makes, down to the letter; bodies that are not in
  * that capture are left alone. Only `cargo xtask bench` builds it, to have something to compare with.
  */
-#include "../../tests/support/plugin.h"
+#include "../../tests/wireshark/support/plugin.h"
 
 #include <epan/expert.h>
 #include <epan/proto_data.h>

@@ -2,9 +2,6 @@
 //! A capture that is still running: a client and a server really talk, dumpcap records them, and tshark
 //! shows their frames as they come.
 
-#[path = "support/plugin.rs"]
-mod plugin;
-
 use std::collections::BTreeMap;
 use std::env::consts::EXE_SUFFIX;
 use std::fs::{self, File, Permissions};
@@ -17,7 +14,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use plugin::{need, plugin};
+use crate::support::plugin::{need, plugin};
 use wechat_traffic::pdu::{RESPONSE_OFFSET, op};
 use wechat_traffic::web::case;
 use xtask::sandbox::Sandbox;

@@ -4,26 +4,14 @@
 //!
 //! Each test runs Wireshark in two homes, one with the plugin and one without, and compares.
 
-#[path = "support/compare.rs"]
-mod compare;
-#[path = "support/foreign.rs"]
-mod foreign;
-#[path = "support/longlink.rs"]
-mod longlink;
-#[path = "support/plugin.rs"]
-mod plugin;
-#[path = "support/servers.rs"]
-mod servers;
-#[path = "support/sharkd.rs"]
-mod sharkd;
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use compare::Stage;
-use foreign::PORTS;
-use servers::Servers;
+use crate::support::compare::Stage;
+use crate::support::foreign::{self, PORTS};
+use crate::support::servers::Servers;
+use crate::support::{longlink, sharkd};
 use wechat_traffic::web;
 use wechat_traffic::web::tls::{Tls, Version};
 use xtask::process;

@@ -2,13 +2,6 @@
 //! Statistics and navigation in a real tshark: each number is compared with what the generator sent, or
 //! with what the packet tree says of the same capture.
 
-#[path = "support/plugin.rs"]
-mod plugin;
-#[path = "support/webcalls.rs"]
-mod webcalls;
-#[path = "support/wireshark.rs"]
-mod wireshark;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
@@ -16,9 +9,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use plugin::plugin;
+use crate::support::opened;
+use crate::support::opened::{
+    Frame, Opened, assert_frames, example, open, open_packets, whole, with_whole_header,
+};
+use crate::support::plugin::plugin;
+use crate::support::webcalls::{PLAIN, TLS13, show};
 use serde_json::{Map, Value};
-use webcalls::{PLAIN, TLS13, show};
 use wechat_dissector::long_link::fields::NOTES;
 use wechat_dissector::long_link::record::ROW_COUNT;
 use wechat_dissector::wechat::operation::Kind;
@@ -30,7 +27,6 @@ use wechat_traffic::pdu::{Pdu, op, seq};
 use wechat_traffic::script::Script;
 use wechat_traffic::web::truth::Row;
 use wechat_traffic::{case, exchanges, sample};
-use wireshark::{Frame, Opened, assert_frames, example, open, open_packets, whole, with_whole_header};
 use xtask::sandbox::Sandbox;
 
 const SEED: u64 = 1;
@@ -296,7 +292,7 @@ fn lines_come_while_packets_do() {
 #[test]
 fn lines_are_much_faster_than_trees() {
     let bench = Bench { frames: 20_000, connections: 20, seed: SEED, dress: Dress::LongLink };
-    let opened = wireshark::open_file(|file| bench::write(file, &bench).map(|_| ()));
+    let opened = opened::open_file(|file| bench::write(file, &bench).map(|_| ()));
     let time = |options: &[&str]| {
         let start = Instant::now();
         let text = opened.text(options);
@@ -542,7 +538,7 @@ fn a_clock_that_was_set_back_spoils_no_response_times() {
 /// Packets of which the headers were captured, each with a frame of a mebibyte.
 fn mebibytes(count: u32) -> Opened {
     const MEBIBYTE: u32 = 1 << 20;
-    wireshark::open_file(|mut file| {
+    opened::open_file(|mut file| {
         for word in [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, 1 << 18, 1] {
             file.write_all(&u32::to_le_bytes(word))?;
         }
@@ -785,7 +781,7 @@ fn the_lua_example_prints_percentiles() {
 /// What `tshark -z help` lists.
 #[test]
 fn every_statistic_is_listed() {
-    let help = wireshark::Wireshark::shared().run(&["-z", "help"]);
+    let help = opened::Wireshark::shared().run(&["-z", "help"]);
     let listed: BTreeSet<&str> = help.stderr.lines().chain(help.stdout.lines()).map(str::trim).collect();
     for name in [
         "wechat,srt",

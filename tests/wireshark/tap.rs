@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What other plugins, written in C, see: the records of the tap `wechat`, and packets without a tree.
 
-#[path = "support/plugin.rs"]
-mod plugin;
-
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use plugin::{need, plugin};
+use crate::support::plugin::{need, plugin};
 use serde_json::Value;
 use wechat_traffic::{exchanges, web};
 use xtask::sandbox::Sandbox;
 use xtask::wireshark::{Folders, compile_plugin};
 use xtask::{files, process};
 
-/// Another plugin, from a file of tests/support.
+/// Another plugin, from a file of tests/wireshark/support.
 fn build(name: &str) -> PathBuf {
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).with_extension("so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(name);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wireshark/support").join(name);
     compile_plugin(&source, &library).expect("a compiler");
     library
 }

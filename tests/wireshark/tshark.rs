@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The plugin in a real tshark, on generated captures: what it shows is what was sent.
 
-#[path = "support/plugin.rs"]
-mod plugin;
-#[path = "support/wireshark.rs"]
-mod wireshark;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::opened;
+use crate::support::opened::{
+    Frame, Opened, Wireshark, assert_frames, example, open, open_file, whole, with_whole_header,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Map, Value, json};
@@ -26,9 +25,6 @@ use wechat_traffic::packet::{Control, Direction, Endpoints, Packet};
 use wechat_traffic::pdu::{HEADER_LEN, MAX_PACKET_LEN, Pdu, RESPONSE_OFFSET, op, seq};
 use wechat_traffic::script::Script;
 use wechat_traffic::{case, exchanges, sample};
-use wireshark::{
-    Frame, Opened, Wireshark, assert_frames, example, open, open_file, whole, with_whole_header,
-};
 
 const SEED: u64 = 1;
 const TWO_PASSES: &[&str] = &["-2"];
@@ -1170,7 +1166,7 @@ fn two_hundred_thousand_frames_in_the_largest_packets_are_all_shown() {
             payload: seqs.iter().flat_map(|&seq| Pdu::empty(op::NOOP, seq).encode()).collect(),
         }
     });
-    let opened = wireshark::open_packets(packets, &Endpoints::v4(40_700, 8080));
+    let opened = opened::open_packets(packets, &Endpoints::v4(40_700, 8080));
     let shown: Vec<u32> = opened.frames().iter().map(|frame| frame.seq).collect();
     assert!(shown == seqs, "{} frames are shown, not all that were sent, in order", shown.len());
 }

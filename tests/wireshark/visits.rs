@@ -2,9 +2,6 @@
 //! A packet looks the same however one comes to it: clicked at random, among filters and statistics, or
 //! in tshark's second pass.
 
-#[path = "support/plugin.rs"]
-mod plugin;
-
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, BufWriter};
@@ -12,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use plugin::{need, plugin};
+use crate::support::plugin::{need, plugin};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The web client in a real tshark, on generated captures: what it shows is what was said.
 
-#[path = "support/plugin.rs"]
-mod plugin;
-#[path = "support/webcalls.rs"]
-mod webcalls;
-#[path = "support/wireshark.rs"]
-#[allow(dead_code)]
-mod wireshark;
-
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
+use crate::support::opened::{Opened, open};
+use crate::support::webcalls::{PLAIN, TLS12, TLS13, Way, show};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use webcalls::{PLAIN, TLS12, TLS13, Way, show};
 use wechat_dissector::long_link::fields::Type;
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_dissector::web::query::decoded;
@@ -24,7 +17,6 @@ use wechat_traffic::capture::BASE_TIME;
 use wechat_traffic::sample;
 use wechat_traffic::web::dialogue::Dialogue;
 use wechat_traffic::web::truth::Row;
-use wireshark::{Opened, open};
 
 const TWO_PASSES: &[&str] = &["-2"];
 /// All ways to carry the same calls.

@@ -14,7 +14,7 @@ use xtask::process;
 use xtask::sandbox::Sandbox;
 use xtask::wireshark::PLUGIN_NAME;
 
-use crate::plugin::{need, plugin};
+use crate::support::plugin::{need, plugin};
 
 /// A home with the plugin, one without, and a folder for captures that both can read.
 pub struct Stage {

@@ -17,7 +17,7 @@ use wechat_traffic::script::Script;
 use xtask::process;
 use xtask::sandbox::Sandbox;
 
-use crate::foreign::{self, PORTS};
+use crate::support::foreign::{self, PORTS};
 
 /// The host on which WeChat runs; foreign traffic comes from others.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 3, 1);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * plugin.h - what Wireshark looks up in a plugin that is not ours: one to compare with (benches/c), or one that
- * listens to ours (tests/support).
+ * listens to ours (tests/wireshark/support).
  */
 #ifndef WECHAT_OTHER_PLUGIN_H
 #define WECHAT_OTHER_PLUGIN_H
 
-#include "../../plugin/compat.h"
+#include "../../../plugin/compat.h"
 
 #define LOOKED_UP __attribute__((visibility("default")))
 

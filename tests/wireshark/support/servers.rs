@@ -6,7 +6,7 @@ use std::process::Command;
 
 use xtask::process;
 
-use crate::plugin::need;
+use crate::support::plugin::need;
 
 /// What `servers.sh` runs.
 const PROGRAMS: [&str; 10] =
@@ -25,7 +25,7 @@ impl Servers {
     /// Runs the servers and the clients, with `folder` for everything that they write.
     pub fn record(folder: &Path) -> Self {
         PROGRAMS.into_iter().for_each(need);
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/servers.sh");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wireshark/support/servers.sh");
         let script_in = |arguments: &[&str]| {
             let mut command = Command::new("timeout");
             command

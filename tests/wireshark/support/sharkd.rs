@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::compare::{Run, Stage};
-use crate::plugin::need;
+use crate::support::compare::{Run, Stage};
+use crate::support::plugin::need;
 
 /// Requests for two sharkds, one with the plugin and one without.
 #[derive(Default)]

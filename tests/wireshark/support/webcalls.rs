@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Captures of the web client's calls, opened, and the truth about them.
-#![allow(dead_code)]
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -14,7 +13,7 @@ use wechat_traffic::web::dialogue::{Call, Dialogue};
 use wechat_traffic::web::tls::{HTTPS, Tls, Version};
 use wechat_traffic::web::truth::{self, Row};
 
-use crate::wireshark::{Opened, open};
+use crate::support::opened::{Opened, open};
 
 /// A capture of the web client's, and what is in it.
 pub struct Shown {

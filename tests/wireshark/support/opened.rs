@@ -18,7 +18,7 @@ use wechat_traffic::truth;
 use xtask::process;
 use xtask::sandbox::Sandbox;
 
-use crate::plugin::{need, plugin};
+use crate::support::plugin::{need, plugin};
 
 /// What tshark needs here is far less; behind it a dissector hangs.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! All tests that drive Wireshark's programs with the plugin: one program, so that it is linked once.
+
+mod live;
+mod shared_ports;
+mod statistics;
+mod support;
+mod tap;
+mod tshark;
+mod visits;
+mod web;
