@@ -17,7 +17,7 @@ const PREAMBLE: &str = "\
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * wechat_dissector.h - the C interface of the WeChat long-link dissector.
- * Made from src/ffi/mod.rs and the modules whose types it uses; `cargo xtask header` makes it anew.
+ * Made from src/ffi/; `cargo xtask header` makes it anew.
  *
  * The library turns bytes of a stream into a flat list of items. It never calls back, never
  * blocks, and keeps what it knows in the handle. The sequence of calls stands at
@@ -26,18 +26,14 @@ const PREAMBLE: &str = "\
  */";
 
 /// Types that no function names, because what crosses the interface is their number.
-const NUMBERED: [&str; 3] = ["ItemKind", "Item", "TickKind"];
+const NUMBERED: [&str; 3] = ["wechat_item_kind", "wechat_hand_off_kind", "wechat_tick_kind"];
+
+/// Files of src/ffi, in the order in which the header tells of them.
+const SOURCES: [&str; 9] =
+    ["mod", "tables", "config", "segment", "dissector", "report", "record", "lines", "filters"];
 
 /// Writes the header to OUT_DIR. A test compares it with the one in include/.
 fn header() -> Result<(), Box<dyn Error>> {
-    let sources = [
-        "src/ffi/mod.rs",
-        "src/long_link/record.rs",
-        "src/kernel/report.rs",
-        "src/long_link/statistics.rs",
-        "src/long_link/fields.rs",
-        "src/web/statistics.rs",
-    ];
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
         header: Some(PREAMBLE.to_owned()),
@@ -52,27 +48,10 @@ fn header() -> Result<(), Box<dyn Error>> {
     config.enumeration.prefix_with_name = true;
     config.enumeration.rename_variants = cbindgen::RenameRule::ScreamingSnakeCase;
     config.export.include = NUMBERED.map(str::to_owned).into();
-    config.export.exclude =
-        ["wechat_provoke_panic", "DEFAULT_LIMIT", "BODY_TABLE", "BODY_TABLE_TITLE"].map(str::to_owned).into();
-    let renamed = [
-        ("Item", "wechat_item"),
-        ("WebRecord", "wechat_web_record"),
-        ("WebTick", "wechat_web_tick"),
-        ("Record", "wechat_record"),
-        ("Tick", "wechat_tick"),
-        ("TickKind", "wechat_tick_kind"),
-        ("Sample", "wechat_sample"),
-        ("ItemKind", "wechat_item_kind"),
-        ("Type", "wechat_type"),
-        ("Base", "wechat_base"),
-        ("Group", "wechat_group"),
-        ("Severity", "wechat_severity"),
-        ("PrefType", "wechat_preference_type"),
-    ];
-    config.export.rename = renamed.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
+    config.export.exclude = ["wechat_provoke_panic"].map(str::to_owned).into();
 
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in sources {
+    for source in SOURCES.map(|name| format!("src/ffi/{name}.rs")) {
         println!("cargo::rerun-if-changed={source}");
         builder = builder.with_src(source);
     }

@@ -1,60 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * draw.c - a report to columns and packet tree, and the body to whoever wants it.
+ * draw.c - a report to columns and packet tree, and what it hands to others.
  */
 #include "shim.h"
 
 /* Deeper items stay at this depth; the Rust side nests less. */
 #define DEEPEST 17
 
-/* What drawing needs of a field's row. */
-typedef struct {
-    const header_field_info *info;
-    int id;
-    int subtree;
-    unsigned encoding;
-    unsigned width;
-    wechat_type kind;
-    /* Of a subtree, whether its name is all that epan would say. */
-    bool is_bare;
-} drawable;
-
-static const wechat_tables *tables;
-static drawable *drawables;
-static dissector_table_t body_table;
-static heur_dissector_list_t body_heuristics;
-static bool has_heuristics;
 static int tap_expert;
-static const header_field_info **note_infos;
-static uint64_t *referenced;
-static size_t referenced_size;
-static int tap_records;
-static int tap_web_records;
+static uint64_t referenced[2 * WECHAT_FIELD_WORDS];
 
-/* A field that nobody looks up has no place in a tree that nobody sees. These are the fields of one protocol; the
- * others are not in its reports. */
-static void set_referenced(wechat_segment *segment, size_t first, size_t behind)
+/* A field that nobody looks up has no place in a tree that nobody sees. */
+static void set_referenced(const shim_protocol *protocol, uint64_t *words)
 {
-    memset(referenced, 0, referenced_size);
-    for (size_t i = first; i < behind; i++)
-        if (drawables[i].info->ref_type != HF_REF_TYPE_NONE)
-            referenced[i / 64] |= (uint64_t)1 << (i % 64);
-    segment->fields = referenced;
+    for (size_t i = 0; i < protocol->row->field_count; i++)
+        if (protocol->fields[i].info->ref_type != HF_REF_TYPE_NONE)
+            words[i / 64] |= (uint64_t)1 << (i % 64);
 }
 
-static bool notes_are_referenced(void)
+static bool notes_are_referenced(const shim_protocol *protocol)
 {
-    for (size_t i = 0; i < tables->note_count; i++)
-        if (note_infos[i]->ref_type != HF_REF_TYPE_NONE)
+    for (size_t i = 0; i < protocol->row->note_count; i++)
+        if (protocol->note_infos[i]->ref_type != HF_REF_TYPE_NONE)
             return true;
     return false;
 }
 
-void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, int proto)
+/* Fields that a report of the protocol may have: its own, and those of the first, which all share. */
+static bool is_referenced(const shim_protocol *protocol)
 {
-    bool is_web = proto == shim_web_proto;
+    const header_field_info *own = proto_registrar_get_nth((unsigned)protocol->proto);
+    const header_field_info *shared = proto_registrar_get_nth((unsigned)shim_protocols[0].proto);
 
-    if (have_tap_listener(is_web ? tap_web_records : tap_records))
+    return own->ref_type != HF_REF_TYPE_NONE || shared->ref_type != HF_REF_TYPE_NONE;
+}
+
+void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree)
+{
+    const shim_protocol *protocol = &shim_protocols[segment->protocol];
+
+    segment->wanted = 0;
+    segment->fields = NULL;
+    if (have_tap_listener(protocol->tap))
         segment->wanted |= WECHAT_WANT_RECORD;
     if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
         segment->wanted |= WECHAT_WANT_INFO;
@@ -70,16 +57,29 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, 
         segment->wanted |= WECHAT_WANT_ITEMS;
         return;
     }
-    size_t first = is_web ? tables->web_protocol : 0;
-    size_t behind = is_web ? tables->field_count : tables->web_protocol;
-    if (drawables[first].info->ref_type == HF_REF_TYPE_NONE)
+    if (!is_referenced(protocol))
         return;
     segment->wanted |= WECHAT_WANT_ITEMS;
-    if (!notes_are_referenced())
-        set_referenced(segment, first, behind);
+    if (notes_are_referenced(protocol) || notes_are_referenced(&shim_protocols[0]))
+        return;
+    memset(referenced, 0, sizeof referenced);
+    set_referenced(&shim_protocols[0], referenced);
+    set_referenced(protocol, referenced + WECHAT_FIELD_WORDS);
+    segment->fields = referenced;
 }
 
-static proto_item *draw_value(proto_tree *tree, const drawable *field, const wechat_item *item, tvbuff_t *tvb,
+/* The protocol of whose table a number names a row. */
+static const shim_protocol *protocol_of(uint16_t number)
+{
+    return &shim_protocols[number >> WECHAT_ROW_BITS];
+}
+
+static size_t row_of(uint16_t number)
+{
+    return number & ((1u << WECHAT_ROW_BITS) - 1);
+}
+
+static proto_item *draw_value(proto_tree *tree, const shim_field *field, const wechat_item *item, tvbuff_t *tvb,
                               int start)
 {
     int length = (int)item->length;
@@ -111,48 +111,45 @@ static proto_item *draw_value(proto_tree *tree, const drawable *field, const wec
     case WECHAT_TYPE_RESPONSE_PACKET:
     case WECHAT_TYPE_ACK_PACKET:
         return proto_tree_add_uint(tree, field->id, tvb, start, length, (uint32_t)item->value);
-    default:
-        return NULL;
+    case WECHAT_TYPE_PROTOCOL:
+    case WECHAT_TYPE_NONE:
+    case WECHAT_TYPE_BYTES:
+    case WECHAT_TYPE_TEXT:
+    case WECHAT_TYPE_PADDED_TEXT:
+    case WECHAT_TYPE_IPV4:
+        break;
     }
+    return NULL;
 }
 
 /* Bytes of a number on the wire; of all else, more than any item has. */
 static unsigned field_width(wechat_type type)
 {
-    switch (type) {
-    case WECHAT_TYPE_U8:
-        return 1;
-    case WECHAT_TYPE_U16:
-        return 2;
-    case WECHAT_TYPE_U32:
-        return 4;
-    default:
-        return UINT_MAX;
-    }
+    static const unsigned widths[] = { [WECHAT_TYPE_U8] = 1, [WECHAT_TYPE_U16] = 2, [WECHAT_TYPE_U32] = 4 };
+    unsigned width = (size_t)type < G_N_ELEMENTS(widths) ? widths[type] : 0;
+
+    return width != 0 ? width : UINT_MAX;
+}
+
+static bool is_bare(wechat_type type)
+{
+    return type == WECHAT_TYPE_PROTOCOL || type == WECHAT_TYPE_NONE || type == WECHAT_TYPE_BYTES;
 }
 
 static unsigned field_encoding(wechat_type type)
 {
-    switch (type) {
-    case WECHAT_TYPE_TEXT:
-    case WECHAT_TYPE_PADDED_TEXT:
+    if (type == WECHAT_TYPE_TEXT || type == WECHAT_TYPE_PADDED_TEXT)
         return ENC_UTF_8 | ENC_NA;
-    case WECHAT_TYPE_PROTOCOL:
-    case WECHAT_TYPE_NONE:
-    case WECHAT_TYPE_BYTES:
-        return ENC_NA;
-    default:
-        return ENC_BIG_ENDIAN;
-    }
+    return is_bare(type) ? ENC_NA : ENC_BIG_ENDIAN;
 }
 
 /* Numbers are read here: epan takes three quarters more time over them. */
-static proto_item *draw_wire(proto_tree *tree, const drawable *field, const wechat_item *item, tvbuff_t *tvb, int at,
+static proto_item *draw_wire(proto_tree *tree, const shim_field *field, const wechat_item *item, tvbuff_t *tvb, int at,
                              const uint8_t *bytes)
 {
     int length = (int)item->length;
 
-    if (item->length == field->width) {
+    if (item->length == field->width && bytes != NULL) {
         const uint8_t *number = bytes + item->offset;
         uint32_t value = number[0];
 
@@ -170,47 +167,40 @@ static proto_item *draw_wire(proto_tree *tree, const drawable *field, const wech
 static void draw_note(const wechat_item *note, const wechat_item *above, const char *text, tvbuff_t *tvb, int at,
                       packet_info *pinfo, proto_tree *tree)
 {
-    expert_field *id = &shim_note_ids[note->field];
+    expert_field *id = &protocol_of(note->field)->note_ids[row_of(note->field)];
 
-    if (above != NULL && above->offset == note->offset && above->length == note->length)
+    if (above != NULL && above->source == note->source && above->offset == note->offset && above->length == note->length)
         expert_add_info_format(pinfo, proto_tree_get_parent(tree), id, "%s", text);
     else
         proto_tree_add_expert_format(tree, pinfo, id, tvb, at, (int)note->length, "%s", text);
 }
 
-/* Where a report's bytes lie: `bytes`, from `start` of `tvb`, and those behind the first `captured` in `body`. */
-typedef struct {
-    tvbuff_t *tvb;
-    unsigned start;
-    const uint8_t *bytes;
-    unsigned captured;
-    tvbuff_t *body;
-} drawn_bytes;
-
-static void draw_items(const wechat_item *items, size_t count, const char *texts, const drawn_bytes *from,
-                       packet_info *pinfo, proto_tree *tree)
+static void draw_items(const drawing *drawing, const wechat_report *report, packet_info *pinfo, proto_tree *tree)
 {
     proto_tree *trees[DEEPEST + 1] = { tree };
     const wechat_item *blamed[DEEPEST + 1] = { NULL };
 
-    for (size_t i = 0; i < count; i++) {
-        const wechat_item *item = &items[i];
-        const drawable *field = item->kind == WECHAT_ITEM_KIND_NOTE ? NULL : &drawables[item->field];
+    for (size_t i = 0; i < report->item_count; i++) {
+        const wechat_item *item = &report->items[i];
+        const bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
+        const shim_field *field = is_note ? NULL : &protocol_of(item->field)->fields[row_of(item->field)];
+        const drawn_source *source = &drawing->sources[item->source];
         unsigned depth = MIN(item->depth, DEEPEST - 1);
         proto_tree *parent = trees[depth];
-        bool behind = from->body != NULL && item->offset >= from->captured;
-        tvbuff_t *tvb = behind ? from->body : from->tvb;
-        int at = (int)(behind ? item->offset - from->captured : from->start + item->offset);
+        tvbuff_t *tvb = source->tvb;
+        int at = (int)(source->start + item->offset);
         int length = (int)item->length;
-        const char *text = texts + item->text;
-        proto_item *drawn;
+        const char *text = report->texts + item->text;
+        bool has_children = i + 1 < report->item_count && report->items[i + 1].depth > item->depth;
+        proto_item *drawn = NULL;
 
-        switch (item->kind) {
+        switch ((wechat_item_kind)item->kind) {
         case WECHAT_ITEM_KIND_WIRE:
-            drawn = draw_wire(parent, field, item, tvb, at, from->bytes);
+            drawn = draw_wire(parent, field, item, tvb, at, source->bytes);
             break;
         case WECHAT_ITEM_KIND_SUBTREE:
-            drawn = draw_wire(parent, field, item, tvb, at, from->bytes);
+        case WECHAT_ITEM_KIND_DERIVED:
+            drawn = draw_wire(parent, field, item, tvb, at, source->bytes);
             trees[depth + 1] = proto_item_add_subtree(drawn, field->subtree);
             blamed[depth + 1] = item;
             if (field->is_bare) {
@@ -225,7 +215,7 @@ static void draw_items(const wechat_item *items, size_t count, const char *texts
             break;
         case WECHAT_ITEM_KIND_DECODED:
             drawn = draw_value(parent, field, item, tvb, at);
-            if (i + 1 < count && items[i + 1].depth > item->depth) {
+            if (has_children) {
                 trees[depth + 1] = proto_item_add_subtree(drawn, field->subtree);
                 blamed[depth + 1] = item;
             }
@@ -240,50 +230,131 @@ static void draw_items(const wechat_item *items, size_t count, const char *texts
         case WECHAT_ITEM_KIND_NOTE:
             draw_note(item, blamed[depth], text, tvb, at, pinfo, parent);
             continue;
-        default:
-            continue;
         }
         if (item->text != 0)
             proto_item_append_text(drawn, "%s", text);
     }
 }
 
-static void draw_body(uint32_t operation, tvbuff_t *tvb, int at, int captured, int length, packet_info *pinfo,
-                      proto_tree *tree)
-{
-    heur_dtbl_entry_t *entry;
-    tvbuff_t *body;
-
-    /* Mostly nobody wants any. */
-    if (!has_heuristics && dissector_get_uint_handle(body_table, operation) == NULL)
-        return;
-    body = tvb_new_subset_length_caplen(tvb, at, captured, length);
-    if (dissector_try_uint(body_table, operation, body, pinfo, tree) == 0)
-        dissector_try_heuristic(body_heuristics, body, pinfo, tree, &entry, NULL);
-}
-
-void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, const uint8_t *bytes, packet_info *pinfo,
+void draw_report(const drawing *drawing, const wechat_report *report, unsigned length, packet_info *pinfo,
                  proto_tree *tree)
 {
-    /* A body dissector may call us again, which takes the report away. */
-    uint32_t operation = report->body_operation;
-    int captured = (int)report->body_captured;
-    int length = (int)report->body_length;
-    int at = (int)(start + report->body_offset);
+    const drawn_source *pdu = &drawing->sources[0];
 
-    if (report->info != 0)
-        col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report->texts + report->info);
     if (tree != NULL && (report->item_count == 0 || report->items[0].kind == WECHAT_ITEM_KIND_NOTE))
         /* Nobody asked for items, but the protocol hierarchy counts protocols and their bytes. Notes are
          * there in any case. */
-        proto_tree_add_item(tree, shim_proto, tvb, (int)start,
-                            (int)MIN(report->length, tvb_captured_length(tvb) - start), ENC_NA);
-    if (report->item_count > 0) {
-        drawn_bytes from = { tvb, start, bytes, 0, NULL };
-        draw_items(report->items, report->item_count, report->texts, &from, pinfo, tree);
+        proto_tree_add_item(tree, drawing->protocol->proto, pdu->tvb, (int)(pdu->start + report->offset), (int)length,
+                            ENC_NA);
+    if (report->item_count > 0)
+        draw_items(drawing, report, pinfo, tree);
+}
+
+/* ---- what outlives a report ---- */
+
+/* Whether somebody may take what is handed to a table. Mostly nobody wants any. */
+static bool is_wanted(const shim_protocol *protocol, const wechat_hand_off *hand_off)
+{
+    switch ((wechat_hand_off_kind)hand_off->kind) {
+    case WECHAT_HAND_OFF_KIND_TABLE:
+        return protocol->has_heuristics[hand_off->to] ||
+               dissector_get_uint_handle(protocol->offers[hand_off->to], hand_off->key) != NULL;
+    case WECHAT_HAND_OFF_KIND_PROTOCOL:
+        return true;
     }
-    if (captured != 0)
-        draw_body(operation, tvb, at, captured, length, pinfo, tree);
+    return false;
+}
+
+/* Bytes that the Rust side made are the packet's from now on, with a tab of their own. */
+static drawn_source take_source(const wechat_source *source, const char *texts, tvbuff_t *parent, packet_info *pinfo)
+{
+    drawn_source taken = { parent, 0, NULL };
+
+    if (source->captured == 0)
+        return taken;
+    taken.bytes = (const uint8_t *)wmem_memdup(pinfo->pool, source->data, source->captured);
+    taken.tvb = tvb_new_child_real_data(parent, taken.bytes, source->captured, (int)source->captured);
+    add_new_data_source(pinfo, taken.tvb, texts + source->name);
+    return taken;
+}
+
+void draw_take(drawing *drawing, const wechat_report *report, drawn_source pdu, drawn_source body, packet_info *pinfo)
+{
+    const shim_protocol *protocol = &shim_protocols[report->protocol];
+    size_t made = 2;
+
+    *drawing = (struct drawing){ .protocol = protocol, .few = { pdu, body }, .sources = drawing->few };
+    if (report->source_count > 1 && report->sources[1].data != NULL)
+        made = 1;
+    if (report->source_count > made) {
+        drawing->sources = wmem_alloc_array(pinfo->pool, drawn_source, report->source_count);
+        memcpy(drawing->sources, drawing->few, made * sizeof *drawing->sources);
+        for (size_t i = made; i < report->source_count; i++)
+            drawing->sources[i] = take_source(&report->sources[i], report->texts, pdu.tvb, pinfo);
+    }
+    for (size_t i = 0; i < report->hand_off_count; i++) {
+        if (!is_wanted(protocol, &report->hand_offs[i]))
+            continue;
+        if (drawing->hand_offs == NULL)
+            drawing->hand_offs = wmem_alloc_array(pinfo->pool, wechat_hand_off, report->hand_off_count);
+        drawing->hand_offs[drawing->hand_off_count++] = report->hand_offs[i];
+    }
+}
+
+/* Whose bytes are handed to a dissector of ours now, and by what. */
+static const tvbuff_t *handed_bytes;
+static const wechat_hand_off *handed;
+
+const wechat_hand_off *draw_handed(const tvbuff_t *tvb)
+{
+    return tvb == handed_bytes ? handed : NULL;
+}
+
+static void hand_off(const shim_protocol *protocol, const wechat_hand_off *hand_off, const drawn_source *source,
+                     packet_info *pinfo, proto_tree *tree)
+{
+    tvbuff_t *tvb = tvb_new_subset_length_caplen(source->tvb, (int)(source->start + hand_off->offset),
+                                                 (int)hand_off->captured, (int)hand_off->length);
+    heur_dtbl_entry_t *entry;
+
+    switch ((wechat_hand_off_kind)hand_off->kind) {
+    case WECHAT_HAND_OFF_KIND_TABLE:
+        if (dissector_try_uint(protocol->offers[hand_off->to], hand_off->key, tvb, pinfo, tree) == 0)
+            dissector_try_heuristic(protocol->heuristics[hand_off->to], tvb, pinfo, tree, &entry, NULL);
+        break;
+    case WECHAT_HAND_OFF_KIND_PROTOCOL:
+        handed_bytes = tvb;
+        handed = hand_off;
+        call_dissector_only(shim_protocols[hand_off->to].handle, tvb, pinfo, tree, NULL);
+        break;
+    }
+}
+
+void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree)
+{
+    const char *const saved_proto = pinfo->current_proto;
+    const uint16_t saved_can_desegment = pinfo->can_desegment;
+    volatile size_t i;
+
+    for (i = 0; i < drawing->hand_off_count; i++) {
+        const wechat_hand_off *one = &drawing->hand_offs[i];
+        const drawn_source *source = &drawing->sources[one->source];
+
+        /* What somebody waits for is not the carrier's to give. */
+        pinfo->can_desegment = 0;
+        TRY {
+            hand_off(drawing->protocol, one, source, pinfo, tree);
+        }
+        CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
+            show_exception(source->tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
+        }
+        ENDTRY;
+        handed_bytes = NULL;
+        pinfo->current_proto = saved_proto;
+    }
+    pinfo->can_desegment = saved_can_desegment;
+    pinfo->desegment_offset = 0;
+    pinfo->desegment_len = 0;
 }
 
 wechat_record *draw_record(const wechat_report *report, wechat_record *last, packet_info *pinfo)
@@ -292,82 +363,79 @@ wechat_record *draw_record(const wechat_report *report, wechat_record *last, pac
 
     if (report->record == NULL)
         return last;
-    record = (wechat_record *)wmem_memdup(pinfo->pool, report->record, sizeof *record);
+    record = (wechat_record *)wmem_memdup(pinfo->pool, report->record, report->record->size);
     record->texts = (const char *)wmem_memdup(pinfo->pool, record->texts, record->text_length);
     if (last == NULL)
-        tap_queue_packet(tap_records, pinfo, record);
+        tap_queue_packet(shim_protocols[report->protocol].tap, pinfo, record);
     else
         last->next = record;
     return record;
 }
 
-void draw_web_report(const wechat_web_report *report, tvbuff_t *tvb, unsigned captured, tvbuff_t *body,
-                     packet_info *pinfo, proto_tree *tree)
+/* ---- registration ---- */
+
+static void note_heuristic(const char *table G_GNUC_UNUSED, heur_dtbl_entry_t *entry G_GNUC_UNUSED, void *has)
 {
-    drawn_bytes from = { tvb, 0, NULL, captured, body };
-
-    col_set_str(pinfo->cinfo, COL_PROTOCOL, tables->fields[tables->web_protocol].label);
-    /* HTTP has put a fence behind its own words. */
-    if (report->info != 0)
-        col_prepend_fstr(pinfo->cinfo, COL_INFO, "%s | ", report->texts + report->info);
-    if (tree != NULL && (report->item_count == 0 || report->items[0].kind == WECHAT_ITEM_KIND_NOTE))
-        proto_tree_add_item(tree, shim_web_proto, tvb, (int)report->offset, (int)report->length, ENC_NA);
-    draw_items(report->items, report->item_count, report->texts, &from, pinfo, tree);
-}
-
-wechat_web_record *draw_web_record(const wechat_web_report *report, wechat_web_record *last, packet_info *pinfo)
-{
-    wechat_web_record *record;
-
-    if (report->record == NULL)
-        return last;
-    record = (wechat_web_record *)wmem_memdup(pinfo->pool, report->record, sizeof *record);
-    if (last == NULL)
-        tap_queue_packet(tap_web_records, pinfo, record);
-    else
-        last->next = record;
-    return record;
-}
-
-static void note_heuristic(const char *table G_GNUC_UNUSED, heur_dtbl_entry_t *entry G_GNUC_UNUSED,
-                           void *unused G_GNUC_UNUSED)
-{
-    has_heuristics = true;
+    *(bool *)has = true;
 }
 
 void draw_begin(void)
 {
-    has_heuristics = false;
-    heur_dissector_table_foreach(tables->fields[0].filter, note_heuristic, NULL);
+    for (size_t i = 0; i < shim_protocol_count; i++) {
+        const shim_protocol *protocol = &shim_protocols[i];
+        for (size_t j = 0; j < protocol->row->offer_count; j++) {
+            protocol->has_heuristics[j] = false;
+            heur_dissector_table_foreach(protocol->row->offers[j].heuristics, note_heuristic,
+                                         &protocol->has_heuristics[j]);
+        }
+    }
 }
 
-void draw_register(const wechat_tables *rows)
+void draw_register(void)
 {
-    tables = rows;
-    tap_records = register_tap(rows->fields[0].filter);
-    tap_web_records = register_tap(rows->fields[rows->web_protocol].filter);
-    body_table = register_dissector_table(rows->body_table, rows->body_title, shim_proto, FT_UINT32, BASE_DEC);
-    body_heuristics = register_heur_dissector_list(rows->fields[0].filter, shim_proto);
+    for (size_t i = 0; i < shim_protocol_count; i++) {
+        shim_protocol *protocol = &shim_protocols[i];
+        size_t count = protocol->row->offer_count;
+
+        if (protocol->row->under == protocol->number)
+            protocol->tap = register_tap(protocol->filter);
+        protocol->offers = wmem_alloc_array(wmem_epan_scope(), dissector_table_t, count);
+        protocol->heuristics = wmem_alloc_array(wmem_epan_scope(), heur_dissector_list_t, count);
+        protocol->has_heuristics = wmem_alloc0_array(wmem_epan_scope(), bool, count);
+        for (size_t j = 0; j < count; j++) {
+            const wechat_offer *offer = &protocol->row->offers[j];
+            protocol->offers[j] =
+                register_dissector_table(offer->name, offer->title, protocol->proto, FT_UINT32, BASE_DEC);
+            protocol->heuristics[j] = register_heur_dissector_list(offer->heuristics, protocol->proto);
+        }
+    }
+}
+
+static void find_infos(shim_protocol *protocol)
+{
+    size_t fields = protocol->row->field_count, notes = protocol->row->note_count;
+
+    protocol->fields = wmem_alloc_array(wmem_epan_scope(), shim_field, fields);
+    for (size_t i = 0; i < fields; i++) {
+        wechat_type kind = protocol->row->fields[i].kind;
+        int id = protocol->field_ids[i];
+
+        protocol->fields[i] = (shim_field){ proto_registrar_get_nth((unsigned)id), id, protocol->subtree_ids[i],
+                                            field_encoding(kind), field_width(kind), kind, is_bare(kind) };
+    }
+    protocol->note_infos = wmem_alloc_array(wmem_epan_scope(), const header_field_info *, notes);
+    for (size_t i = 0; i < notes; i++)
+        protocol->note_infos[i] = proto_registrar_get_nth((unsigned)protocol->note_ids[i].hf);
 }
 
 void draw_handoff(void)
 {
     tap_expert = find_tap_id("expert");
-    drawables = wmem_alloc_array(wmem_epan_scope(), drawable, tables->field_count);
-    for (size_t i = 0; i < tables->field_count; i++) {
-        wechat_type kind = tables->fields[i].kind;
-
-        drawables[i].info = proto_registrar_get_nth((unsigned)shim_field_ids[i]);
-        drawables[i].id = shim_field_ids[i];
-        drawables[i].subtree = shim_subtree_ids[i];
-        drawables[i].encoding = field_encoding(kind);
-        drawables[i].width = field_width(kind);
-        drawables[i].kind = kind;
-        drawables[i].is_bare = kind == WECHAT_TYPE_PROTOCOL || kind == WECHAT_TYPE_NONE || kind == WECHAT_TYPE_BYTES;
+    for (size_t i = 0; i < shim_protocol_count; i++) {
+        find_infos(&shim_protocols[i]);
+        for (size_t j = 0; j < shim_protocols[i].row->join_count; j++) {
+            const wechat_join *join = &shim_protocols[i].row->joins[j];
+            dissector_add_uint(join->table, join->key, shim_protocols[i].handle);
+        }
     }
-    note_infos = wmem_alloc_array(wmem_epan_scope(), const header_field_info *, tables->note_count);
-    for (size_t i = 0; i < tables->note_count; i++)
-        note_infos[i] = proto_registrar_get_nth((unsigned)shim_note_ids[i].hf);
-    referenced_size = (tables->field_count + 63) / 64 * sizeof *referenced;
-    referenced = (uint64_t *)wmem_alloc(wmem_epan_scope(), referenced_size);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * web.c - standing around HTTP's dissector: before it is called, the Rust side reads the heads of the
+ * http.c - standing around HTTP's dissector: before it is called, the Rust side reads the heads of the
  * messages; the bodies that it passes on are kept; behind it, each message that is ours is drawn.
  *
  * HTTP is called by whatever calls it, unchanged, so that its own dissection, and that of its bodies,
@@ -18,11 +18,10 @@
  */
 #include "shim.h"
 
-static const wechat_tables *tables;
 static int proto_helper = -1;
 static int proto_http = -1;
 static int proto_data = -1;
-static dissector_handle_t http_tcp, http_tls, own, tcp_wrapper, tls_wrapper;
+static dissector_handle_t http_tcp, http_tls, tcp_wrapper, tls_wrapper;
 static shared_ports tcp_ports, tls_ports;
 static dissector_table_t alpn_table, media_table;
 static bool installed;
@@ -39,53 +38,69 @@ static pass *current;
 
 /* ---- around HTTP ---- */
 
-/* What our own layer is called with. */
+/* What a dissector of ours is called with for a message. */
 typedef struct {
     const pass *around;
     size_t message;
-    wechat_web_record *last;
+    wechat_record *last[WECHAT_MOST_PROTOCOLS];
 } own_call;
 
 static int dissect_own(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     own_call *call = (own_call *)data;
     const pass *around;
-    wechat_web_report report;
-    tvbuff_t *body;
+    wechat_report report;
+    drawing drawing;
+    drawn_source head = { 0 }, body = { 0 };
     unsigned captured;
+    wechat_record **last;
 
     if (call == NULL)
         return 0;
     around = call->around;
-    body = call->message < around->count ? around->bodies[call->message] : NULL;
-    captured = body != NULL ? tvb_captured_length(body) : 0;
-    switch (wechat_web_message(shim_dissector(), &around->segment, call->message,
-                               captured > 0 ? tvb_get_ptr(body, 0, (int)captured) : NULL, captured, &report)) {
+    head = (drawn_source){ tvb, 0, around->segment.data };
+    body.tvb = call->message < around->count ? around->bodies[call->message] : NULL;
+    captured = body.tvb != NULL ? tvb_captured_length(body.tvb) : 0;
+    if (captured > 0)
+        body.bytes = tvb_get_ptr(body.tvb, 0, (int)captured);
+    switch (wechat_http_message(shim_dissector(), &around->segment, call->message, body.bytes, captured, &report)) {
     case WECHAT_RESULT_OK:
     case WECHAT_RESULT_FAILED:
         break;
-    default:
+    case WECHAT_RESULT_NULL:
+    case WECHAT_RESULT_INVALID:
         return 0;
     }
     if (report.length == 0)
         return 0;
-    call->last = draw_web_record(&report, call->last, pinfo);
-    draw_web_report(&report, tvb, (unsigned)around->segment.captured, captured > 0 ? body : NULL, pinfo, tree);
+    last = &call->last[report.protocol];
+    *last = draw_record(&report, *last, pinfo);
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocols[report.protocol].label);
+    /* HTTP has put a fence behind its own words. */
+    if (report.info != 0)
+        col_prepend_fstr(pinfo->cinfo, COL_INFO, "%s | ", report.texts + report.info);
+    draw_take(&drawing, &report, head, body, pinfo);
+    draw_report(&drawing, &report, report.length, pinfo, tree);
+    draw_hand_offs(&drawing, pinfo, tree);
     return (int)report.length;
 }
 
 /* One message does not hide the next, nor what HTTP itself ran into. */
 static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, size_t taken)
 {
-    own_call call = { around, 0, NULL };
-    size_t count = wechat_web_take(shim_dissector(), &around->segment, taken);
+    own_call call = { around, 0, { NULL } };
+    size_t count = wechat_http_end(shim_dissector(), &around->segment, taken);
 
-    if (count == 0)
-        return;
-    draw_wanted(&around->segment, pinfo, tree, shim_web_proto);
     for (; call.message < count; call.message++) {
+        const shim_protocol *owner =
+            &shim_protocols[wechat_http_owner(shim_dissector(), &around->segment, call.message)];
+
+        if (owner->message_handle == NULL)
+            continue;
+        around->segment.protocol = owner->number;
+        draw_wanted(&around->segment, pinfo, tree);
         TRY {
-            call_dissector_only(own, around->tvb, pinfo, tree, &call);
+            call_dissector_only(owner->message_handle, around->tvb, pinfo, tree, &call);
         }
         CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
             show_exception(around->tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
@@ -102,9 +117,9 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
 
     if (!installed || pinfo->flags.in_error_pkt)
         return call_dissector_only(http, tvb, pinfo, tree, data);
-    around.segment = tcp_segment(tvb, pinfo, data);
+    around.segment = loop_segment(tvb, pinfo, data);
     taken = around.segment.captured;
-    around.count = wechat_web_begin(shim_dissector(), &around.segment);
+    around.count = wechat_http_begin(shim_dissector(), &around.segment);
     /* HTTP in a tunnel through HTTP has bodies of its own. */
     if (around.count == 0 && current == NULL)
         return call_dissector_only(http, tvb, pinfo, tree, data);
@@ -137,7 +152,7 @@ static bool is_http(dissector_handle_t handle)
     return handle != NULL && dissector_handle_get_protocol_index(handle) == proto_http;
 }
 
-int web_call(dissector_handle_t owner, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+int http_call(dissector_handle_t owner, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     if (is_http(owner))
         return around_http(owner, tvb, pinfo, tree, data);
@@ -168,7 +183,7 @@ static bool begins_with_call(tvbuff_t *tvb)
 
     segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
     segment.captured = captured;
-    return wechat_web_claim(&segment) != 0;
+    return wechat_http_claim(&segment) != 0;
 }
 
 /* A stream that begins with a call is HTTP's, through us, for good. */
@@ -218,7 +233,7 @@ static void keep_body(tvbuff_t *tvb, packet_info *pinfo, const char *media)
 
     if (current == NULL || !is_from_http(pinfo))
         return;
-    message = wechat_web_place(shim_dissector(), &current->segment, media);
+    message = wechat_http_place(shim_dissector(), &current->segment, media);
     if (message >= 0 && (size_t)message < current->count)
         current->bodies[message] = tvb;
 }
@@ -229,7 +244,7 @@ static dissector_handle_t media_wrappers[MOST_MEDIA_TYPES], media_owners[MOST_ME
 
 static int dissect_media(size_t type, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    keep_body(tvb, pinfo, tables->media_types[type]);
+    keep_body(tvb, pinfo, shim_tables()->media_types[type]);
     pinfo->can_desegment = pinfo->saved_can_desegment;
     return media_owners[type] != NULL ? call_dissector_only(media_owners[type], tvb, pinfo, tree, data) : 0;
 }
@@ -267,7 +282,7 @@ static ws_bool keep_untyped(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree 
 
 static size_t media_count(void)
 {
-    return MIN(tables->media_type_count, MOST_MEDIA_TYPES);
+    return MIN(shim_tables()->media_type_count, MOST_MEDIA_TYPES);
 }
 
 /* ---- the life of a capture ---- */
@@ -307,11 +322,11 @@ static void install_ports(shared_ports *ports)
 
 #define HTTP_1_1 "http/1.1"
 
-void web_install(void)
+void http_install(void)
 {
     dissector_handle_t handle;
 
-    if (proto_http == -1 || http_tcp == NULL || http_tls == NULL)
+    if (proto_helper == -1 || http_tcp == NULL || http_tls == NULL)
         return;
     installed = true;
     install_ports(&tcp_ports);
@@ -319,13 +334,13 @@ void web_install(void)
     if (alpn_table != NULL && is_unchanged(alpn_table, "tls.alpn", HTTP_1_1, &handle) && handle == http_tls)
         change_string("tls.alpn", HTTP_1_1, http_tls, tls_wrapper);
     for (size_t i = 0; i < media_count(); i++)
-        if (is_unchanged(media_table, "media_type", tables->media_types[i], &handle)) {
+        if (is_unchanged(media_table, "media_type", shim_tables()->media_types[i], &handle)) {
             media_owners[i] = handle;
-            change_string("media_type", tables->media_types[i], handle, media_wrappers[i]);
+            change_string("media_type", shim_tables()->media_types[i], handle, media_wrappers[i]);
         }
 }
 
-void web_remove(void)
+void http_remove(void)
 {
     if (!installed)
         return;
@@ -337,7 +352,7 @@ void web_remove(void)
         change_string("tls.alpn", HTTP_1_1, tls_wrapper, http_tls);
     for (size_t i = 0; i < media_count(); i++) {
         if (media_owners[i] != NULL)
-            change_string("media_type", tables->media_types[i], media_wrappers[i], media_owners[i]);
+            change_string("media_type", shim_tables()->media_types[i], media_wrappers[i], media_owners[i]);
         media_owners[i] = NULL;
     }
 }
@@ -345,42 +360,50 @@ void web_remove(void)
 #define HTTP_OVER_TCP "http-over-tcp"
 #define HTTP_OVER_TLS "http-over-tls"
 
-void web_register(const wechat_tables *rows)
+void http_register(void)
 {
-    const wechat_field *row = &rows->fields[rows->web_protocol];
-    const char *name = "Hypertext Transfer Protocol";
+    const shim_protocol *first = NULL;
 
-    tables = rows;
     proto_http = proto_get_id_by_filter_name("http");
     proto_data = proto_get_id_by_filter_name("data");
-    if (proto_http != -1)
-        name = proto_get_protocol_long_name(find_protocol_by_id(proto_http));
-    proto_helper = proto_register_protocol_in_name_only(name, shim_words("HTTP and %s", row->label),
-                                                        shim_words("%s.around_http", row->filter),
-                                                        shim_web_proto, FT_PROTOCOL);
-    own = create_dissector_handle(dissect_own, shim_web_proto);
+    for (size_t i = shim_protocol_count; i-- > 0;) {
+        shim_protocol *protocol = &shim_protocols[i];
+        if (protocol->row->carrier != WECHAT_CARRIER_HTTP)
+            continue;
+        protocol->message_handle = create_dissector_handle(dissect_own, protocol->proto);
+        first = protocol;
+    }
+    if (first == NULL || proto_http == -1)
+        return;
+    /* Enabled as HTTP is: it stands for that. */
+    proto_helper = proto_register_protocol_in_name_only(
+        proto_get_protocol_long_name(find_protocol_by_id(proto_http)), shim_words("HTTP and %s", first->label),
+        shim_words("%s.around_http", first->filter), proto_http, FT_PROTOCOL);
     /* TLS (3.4) shows the name, and TCP's export of PDUs does not go without. */
     tcp_wrapper = create_dissector_handle_with_name(dissect_tcp_port, proto_helper, HTTP_OVER_TCP);
     tls_wrapper = create_dissector_handle_with_name(dissect_tls, proto_helper, HTTP_OVER_TLS);
     for (size_t i = 0; i < media_count(); i++)
         media_wrappers[i] = described_handle(media_dissectors[i], proto_helper,
-                                             shim_words("%s and %s", rows->media_types[i], row->label));
+                                             shim_words("%s and %s", shim_tables()->media_types[i], first->label));
     shared_begin(&tcp_ports, "tcp.port", tcp_wrapper);
     shared_begin(&tls_ports, "tls.port", tls_wrapper);
 }
 
-void web_handoff(void)
+void http_handoff(void)
 {
-    const wechat_field *row = &tables->fields[tables->web_protocol];
-
     http_tcp = find_dissector(HTTP_OVER_TCP);
     http_tls = find_dissector(HTTP_OVER_TLS);
     alpn_table = find_dissector_table("tls.alpn");
     media_table = find_dissector_table("media_type");
-    heur_dissector_add("tcp", try_tcp, shim_words("%s over HTTP", row->label),
-                       shim_words("%s_tcp", row->filter), shim_web_proto, HEURISTIC_ENABLE);
-    heur_dissector_add("tls", try_tls, shim_words("%s over HTTP in TLS", row->label),
-                       shim_words("%s_tls", row->filter), shim_web_proto, HEURISTIC_ENABLE);
-    heur_dissector_add("http", keep_untyped, shim_words("%s body", row->label),
-                       shim_words("%s_body", row->filter), shim_web_proto, HEURISTIC_ENABLE);
+    for (size_t i = 0; proto_helper != -1 && i < shim_protocol_count; i++) {
+        const shim_protocol *protocol = &shim_protocols[i];
+        if (protocol->row->carrier != WECHAT_CARRIER_HTTP)
+            continue;
+        heur_dissector_add("tcp", try_tcp, shim_words("%s over HTTP", protocol->label),
+                           shim_words("%s_tcp", protocol->filter), protocol->proto, HEURISTIC_ENABLE);
+        heur_dissector_add("tls", try_tls, shim_words("%s over HTTP in TLS", protocol->label),
+                           shim_words("%s_tls", protocol->filter), protocol->proto, HEURISTIC_ENABLE);
+        heur_dissector_add("http", keep_untyped, shim_words("%s body", protocol->label),
+                           shim_words("%s_body", protocol->filter), protocol->proto, HEURISTIC_ENABLE);
+    }
 }

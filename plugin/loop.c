@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * tcp.c - the loop over a segment. The Rust side says how long each PDU is; this file hands it the
+ * loop.c - the loop over the PDUs of a segment. The Rust side says how long each is; this file hands it the
  * bytes, passes requests for more on to TCP, and keeps one PDU's exceptions from the next.
  */
 #include "shim.h"
 
-dissector_handle_t tcp_handle;
 static int proto_tcp = -1;
 
 /* PDUs of one call that get a tree: a packet has room for fewer, and epan gives up on a tree of a
@@ -45,7 +44,7 @@ typedef struct {
 
 static recent recents[2];
 
-void tcp_forget(void)
+void loop_forget(void)
 {
     memset(recents, 0, sizeof recents);
 }
@@ -121,7 +120,7 @@ static wechat_segment describe(packet_info *pinfo, conversation_t *conversation,
     return segment;
 }
 
-wechat_segment tcp_describe(packet_info *pinfo)
+wechat_segment loop_describe(packet_info *pinfo)
 {
     return describe(pinfo, find_conversation_pinfo(pinfo, 0), NULL);
 }
@@ -136,40 +135,57 @@ static wechat_segment with_bytes(wechat_segment segment, tvbuff_t *tvb)
     return segment;
 }
 
-wechat_segment tcp_segment(tvbuff_t *tvb, packet_info *pinfo, void *data)
+wechat_segment loop_segment(tvbuff_t *tvb, packet_info *pinfo, void *data)
 {
     const struct tcpinfo *tcp = tcp_info(pinfo, data);
 
     return with_bytes(describe(pinfo, tcp_conversation(pinfo, tcp), tcp), tvb);
 }
 
-static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+/* Bytes that another protocol of ours hands over are from where it says. */
+static void move_inside(wechat_segment *segment, const wechat_hand_off *handed)
 {
-    const struct tcpinfo *tcp = tcp_info(pinfo, data);
+    segment->stream = handed->stream;
+    segment->shown_stream = handed->shown_stream;
+    segment->position = handed->position;
+    segment->flags &= ~(uint32_t)WECHAT_SIDE;
+    segment->flags |= WECHAT_STREAM | WECHAT_COUNTED | WECHAT_BEGAN | WECHAT_INSIDE | handed->side;
+}
+
+static int dissect(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const wechat_hand_off *handed = draw_handed(tvb);
+    const struct tcpinfo *tcp = handed == NULL ? tcp_info(pinfo, data) : NULL;
     conversation_t *conversation = tcp_conversation(pinfo, tcp);
     wechat_segment segment =
         describe(pinfo, conversation != NULL ? conversation : find_or_create_conversation(pinfo), tcp);
     const unsigned captured = tvb_captured_length(tvb);
     const unsigned reported = tvb_reported_length(tvb);
     const uint8_t *bytes = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
-    const uint32_t first = segment.position;
     const char *const saved_proto = pinfo->current_proto;
     const uint16_t saved_can_desegment = pinfo->can_desegment;
+    uint32_t first;
     volatile unsigned offset = 0;
     volatile unsigned count = 0;
     wechat_record *volatile last = NULL;
 
     if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
         return 0;
-    draw_wanted(&segment, pinfo, tree, shim_proto);
+    if (handed != NULL)
+        move_inside(&segment, handed);
+    first = segment.position;
+    segment.protocol = protocol->number;
+    draw_wanted(&segment, pinfo, tree);
     /* Behind a FIN nothing more can come. */
     if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
         segment.flags |= WECHAT_MORE;
     while (offset < reported) {
         wechat_report report;
+        drawing drawing;
         unsigned here = MIN(offset, captured);
+        drawn_source pdu = { tvb, here, here < captured ? bytes + here : NULL };
 
-        segment.data = here < captured ? bytes + here : NULL;
+        segment.data = pdu.bytes;
         segment.captured = captured - here;
         segment.reported = reported - offset;
         segment.position = first + offset;
@@ -177,7 +193,8 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         case WECHAT_RESULT_OK:
         case WECHAT_RESULT_FAILED:
             break;
-        default:
+        case WECHAT_RESULT_NULL:
+        case WECHAT_RESULT_INVALID:
             return (int)captured;
         }
         if (report.verdict != WECHAT_VERDICT_CONSUMED) {
@@ -186,71 +203,116 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
                 report.verdict == WECHAT_VERDICT_NEED_BYTES ? report.length : DESEGMENT_ONE_MORE_SEGMENT;
             return (int)captured;
         }
-        /* Not before there is something to show: a segment that only waits stays TCP's. */
+        /* Not before there is something to show: a segment that only waits stays TCP's. The outermost of our
+         * protocols clears what TCP wrote, those inside add to it. */
         if (offset == 0) {
-            col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocol_row()->label);
-            col_clear(pinfo->cinfo, COL_INFO);
+            col_set_str(pinfo->cinfo, COL_PROTOCOL, protocol->label);
+            if (handed == NULL)
+                col_clear(pinfo->cinfo, COL_INFO);
         }
-        /* Whatever a body's dissector does, the next frame is seen; and what it waits for is not
-         * TCP's to give. */
-        pinfo->can_desegment = 0;
+        if (report.info != 0)
+            col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report.texts + report.info);
         last = draw_record(&report, last, pinfo);
+        offset += report.length;
+        draw_take(&drawing, &report, pdu, (drawn_source){ tvb, captured, NULL }, pinfo);
+        /* Whatever drawing runs into, the next PDU is seen. */
         TRY {
-            draw_report(&report, tvb, here, segment.data, pinfo, tree);
+            draw_report(&drawing, &report, MIN(report.length, captured - here), pinfo, tree);
         }
         CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
             show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
         }
         ENDTRY;
+        if (drawing.hand_off_count > 0)
+            draw_hand_offs(&drawing, pinfo, tree);
         pinfo->can_desegment = saved_can_desegment;
-        pinfo->desegment_offset = 0;
-        pinfo->desegment_len = 0;
         pinfo->current_proto = saved_proto;
-        offset += report.length;
         if (++count == MOST_IN_TREE)
             segment.wanted &= ~(uint32_t)(WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS);
     }
     return (int)captured;
 }
 
-bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
+#define DISSECT(number)                                                                                      \
+    static int dissect_##number(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)              \
+    {                                                                                                        \
+        return dissect(&shim_protocols[number], tvb, pinfo, tree, data);                                     \
+    }
+EACH_PROTOCOL(DISSECT)
+
+/* The protocol whose a segment is, where others may want it too; NULL when it is none of ours. `flags` are added to
+ * the segment's; `asks` is the protocol that asks, if it does so for itself. */
+static const shim_protocol *claim(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags, uint16_t asks)
 {
     const struct tcpinfo *tcp = tcp_info(pinfo, data);
     conversation_t *conversation = tcp_conversation(pinfo, tcp);
     wechat_segment segment = describe(pinfo, conversation, tcp);
+    const shim_protocol *protocol;
 
     /* An ICMP error quotes the start of a segment: it is none of the stream. */
     if (pinfo->flags.in_error_pkt)
-        return false;
+        return NULL;
     segment = with_bytes(segment, tvb);
     segment.flags |= flags;
-    if (wechat_claim(shim_dissector(), &segment) == 0)
-        return false;
+    segment.protocol = asks;
+    protocol = &shim_protocols[wechat_claim(shim_dissector(), &segment)];
+    if (protocol->handle == NULL)
+        return NULL;
     /* A stream that is ours stays ours: TCP need not ask anybody about its later packets. */
     if (conversation != NULL && tcp != NULL && !PINFO_FD_VISITED(pinfo))
-        conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, tcp_handle);
-    return true;
+        conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, protocol->handle);
+    return protocol;
 }
 
-static ws_bool try_any_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+bool loop_claimed(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, int *result)
 {
-    if (!tcp_claims(tvb, pinfo, data, WECHAT_ANY_PORT))
+    const shim_protocol *protocol = claim(tvb, pinfo, data, 0, 0);
+
+    if (protocol != NULL)
+        *result = call_dissector_only(protocol->handle, tvb, pinfo, tree, data);
+    return protocol != NULL;
+}
+
+/* On any port each protocol asks for itself, for epan has given it a layer. */
+static ws_bool try_any_port(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
+                            void *data)
+{
+    if (claim(tvb, pinfo, data, WECHAT_ANY_PORT, protocol->number) != protocol)
         return false;
-    dissect(tvb, pinfo, tree, data);
+    dissect(protocol, tvb, pinfo, tree, data);
     return true;
 }
 
-void tcp_register(void)
+#define TRY_ANY_PORT(number)                                                                                 \
+    static ws_bool try_any_port_##number(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)     \
+    {                                                                                                        \
+        return try_any_port(&shim_protocols[number], tvb, pinfo, tree, data);                                \
+    }
+EACH_PROTOCOL(TRY_ANY_PORT)
+
+void loop_register(void)
 {
-    tcp_handle = register_dissector(shim_protocol_row()->filter, dissect, shim_proto);
+#define DISSECTOR(number) dissect_##number,
+    static const dissector_t dissectors[] = { EACH_PROTOCOL(DISSECTOR) };
+
+    for (size_t i = 0; i < shim_protocol_count; i++)
+        if (shim_protocols[i].row->carrier == WECHAT_CARRIER_STREAM)
+            shim_protocols[i].handle =
+                register_dissector(shim_protocols[i].filter, dissectors[i], shim_protocols[i].proto);
 }
 
-void tcp_handoff(void)
+void loop_handoff(void)
 {
-    const char *filter = shim_protocol_row()->filter;
+#define HEURISTIC(number) try_any_port_##number,
+    static const heur_dissector_t heuristics[] = { EACH_PROTOCOL(HEURISTIC) };
 
     proto_tcp = proto_get_id_by_filter_name("tcp");
-    dissector_add_for_decode_as("tcp.port", tcp_handle);
-    heur_dissector_add("tcp", try_any_port, shim_words("%s over TCP", shim_protocol_row()->label),
-                       shim_words("%s_tcp", filter), shim_proto, HEURISTIC_ENABLE);
+    for (size_t i = 0; i < shim_protocol_count; i++) {
+        const shim_protocol *protocol = &shim_protocols[i];
+        if (protocol->handle == NULL)
+            continue;
+        dissector_add_for_decode_as("tcp.port", protocol->handle);
+        heur_dissector_add("tcp", heuristics[i], shim_words("%s over TCP", protocol->label),
+                           shim_words("%s_tcp", protocol->filter), protocol->proto, HEURISTIC_ENABLE);
+    }
 }

@@ -77,15 +77,25 @@ int shared_call_owner(const shared_ports *ports, uint32_t number, tvbuff_t *tvb,
     pinfo->can_desegment = pinfo->saved_can_desegment;
     if (was == NULL || was->was_current == NULL)
         return 0;
-    return web_call(was->was_current, tvb, pinfo, tree, data);
+    return http_call(was->was_current, tvb, pinfo, tree, data);
 }
 
 static int dissect_shared(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
+    int result;
+
     pinfo->can_desegment = pinfo->saved_can_desegment;
-    if (tcp_claims(tvb, pinfo, data, 0))
-        return call_dissector_only(tcp_handle, tvb, pinfo, tree, data);
+    if (loop_claimed(tvb, pinfo, tree, data, &result))
+        return result;
     return shared_call_owner(&shared, pinfo->match_uint, tvb, pinfo, tree, data);
+}
+
+static bool is_ours(dissector_handle_t handle)
+{
+    for (size_t i = 0; handle != NULL && i < shim_protocol_count; i++)
+        if (shim_protocols[i].handle == handle)
+            return true;
+    return false;
 }
 
 static void install(uint32_t number)
@@ -93,7 +103,7 @@ static void install(uint32_t number)
     dissector_handle_t current = dissector_get_uint_handle(find_dissector_table(shared.table), number);
     dissector_handle_t initial = dissector_get_default_uint_handle(shared.table, number);
 
-    if (number == 0 || current == shared.wrapper || current == tcp_handle)
+    if (number == 0 || current == shared.wrapper || is_ours(current))
         return;
     /* An entry that was changed to anything but HTTP or TLS, whose port preferences are such
      * changes, is the user's Decode As. */
@@ -104,7 +114,7 @@ static void install(uint32_t number)
 
 void ports_install(void)
 {
-    const range_t *ports = shim_ports();
+    const range_t *ports = register_ports();
 
     for (unsigned i = 0; ports != NULL && i < ports->nranges; i++)
         for (uint32_t number = ports->ranges[i].low; number <= ports->ranges[i].high; number++)
@@ -118,12 +128,13 @@ void ports_remove(void)
 
 void ports_register(void)
 {
-    const wechat_field *row = shim_protocol_row();
+    const shim_protocol *first = &shim_protocols[0];
 
-    proto_helper = proto_register_protocol_in_name_only(shim_words("%s (shared TCP port)", row->help),
-                                                        shim_words("%s shared port", row->label),
-                                                        shim_words("%s.shared_port", row->filter), shim_proto,
-                                                        FT_PROTOCOL);
+    /* Enabled as TCP is: it stands for whoever owns the port. */
+    proto_helper = proto_register_protocol_in_name_only(shim_words("%s (shared TCP port)", first->title),
+                                                        shim_words("%s shared port", first->label),
+                                                        shim_words("%s.shared_port", first->filter),
+                                                        proto_get_id_by_filter_name("tcp"), FT_PROTOCOL);
     shared_begin(&shared, "tcp.port", create_dissector_handle(dissect_shared, proto_helper));
 }
 

@@ -2,15 +2,16 @@
  *
  * shim.h - what the files of the shim share.
  *
- * The shim registers rows and draws items as it is told. It knows no field, no operation and no
- * rule of the protocol: those are rows and decisions of the Rust side.
+ * The shim registers rows and draws items as it is told. It knows no protocol, no field, no operation and no
+ * rule: those are rows and decisions of the Rust side. A protocol is a number to it.
  *
- *   register.c  rows to hf, expert, preferences and UAT; the capture's handle
- *   draw.c      a report to the packet tree
- *   tcp.c       the loop over a segment
- *   ports.c     sharing ports with the dissectors that own them
- *   web.c       standing around HTTP's dissector
- *   stats.c     what listens to the tap: statistics, follow, flow graph; and filters for a packet
+ *   shim.c      the tables, epan's ids for their rows, and the handle of the capture that is open
+ *   register.c  rows to fields, expert infos, preferences and UAT
+ *   draw.c      a report to columns and packet tree, and what it hands to others
+ *   loop.c      the loop over the PDUs of a segment
+ *   ports.c     sharing TCP ports with the dissectors that own them
+ *   http.c      standing around HTTP's dissector
+ *   stats.c     what listens to the taps: statistics, lines, follow, flow graph; and filters for a packet
  */
 #ifndef WECHAT_SHIM_H
 #define WECHAT_SHIM_H
@@ -18,20 +19,60 @@
 #include "compat.h"
 #include "wechat_dissector.h"
 
-/* ---- register.c ---- */
+/* epan gives many of its callbacks nothing to tell protocols apart by: each protocol has its own. */
+#define EACH_PROTOCOL(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+_Static_assert(WECHAT_MOST_PROTOCOLS == 8, "as many as EACH_PROTOCOL has");
 
-/* Ids that registration gave to the rows; the protocol's own is that of the first field. */
-extern int *shim_field_ids;
-extern int *shim_subtree_ids;
-extern expert_field *shim_note_ids;
-extern int shim_proto;
-extern int shim_web_proto;
+/* ---- shim.c ---- */
 
-/* Names of the first field. */
-const wechat_field *shim_protocol_row(void);
+/* What drawing needs of a field's row. */
+typedef struct {
+    const header_field_info *info;
+    int id;
+    int subtree;
+    unsigned encoding;
+    unsigned width;
+    wechat_type kind;
+    /* Of a subtree, whether its name is all that epan would say. */
+    bool is_bare;
+} shim_field;
+
+/* A protocol, and what epan calls it and its rows. */
+typedef struct {
+    const wechat_protocol *row;
+    uint16_t number;
+    /* Its own id, or that of the protocol under whose name it stands. */
+    int proto;
+    /* Names of that. */
+    const char *filter;
+    const char *label;
+    const char *title;
+    int *field_ids;
+    int *subtree_ids;
+    shim_field *fields;
+    expert_field *note_ids;
+    const header_field_info **note_infos;
+    int tap;
+    /* Takes segments, and a message of HTTP's; NULL where it lies in none. */
+    dissector_handle_t handle;
+    dissector_handle_t message_handle;
+    /* What it offers to others. */
+    dissector_table_t *offers;
+    heur_dissector_list_t *heuristics;
+    bool *has_heuristics;
+} shim_protocol;
+
+extern shim_protocol shim_protocols[WECHAT_MOST_PROTOCOLS];
+extern size_t shim_protocol_count;
+
+/* What there is to register. */
+const wechat_tables *shim_tables(void);
 
 /* Whether a layer of a packet is one of ours. */
 bool shim_is_own_layer(int proto);
+
+/* Whether a user has not disabled it. */
+bool shim_is_enabled(const shim_protocol *protocol);
 
 /* A text for epan, which keeps it for as long as it runs. */
 #define shim_words(...) wmem_strdup_printf(wmem_epan_scope(), __VA_ARGS__)
@@ -39,60 +80,79 @@ bool shim_is_own_layer(int proto);
 /* The state of the capture that is open, or NULL. */
 wechat_dissector *shim_dissector(void);
 
+/* ---- register.c ---- */
+
+/* Registers the rows of all protocols. */
+void register_rows(void);
+
+/* What the user has set; free it. */
+wechat_config *register_config(void);
+
 /* Ports the user gave; the range lives until the preference changes. */
-const range_t *shim_ports(void);
+const range_t *register_ports(void);
 
 /* ---- draw.c ---- */
 
-/* Says in the segment what the host will look at of a protocol of ours; good until the next call. */
-void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree, int proto);
+/* Says in the segment what the host will look at of its protocol; good until the next call. */
+void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree);
 
-/* Puts a report on a PDU that begins at `start` of `tvb`, where `bytes` are, into columns and tree, and offers
- * its body to other dissectors. May throw. */
-void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, const uint8_t *bytes, packet_info *pinfo,
+/* Bytes in which items lie: `bytes`, from `start` of `tvb`. */
+typedef struct {
+    tvbuff_t *tvb;
+    unsigned start;
+    const uint8_t *bytes;
+} drawn_source;
+
+/* A report's sources, and what it hands to others: both outlive it. */
+typedef struct drawing {
+    const shim_protocol *protocol;
+    drawn_source few[2];
+    drawn_source *sources;
+    wechat_hand_off *hand_offs;
+    size_t hand_off_count;
+} drawing;
+
+/* Takes from a report what outlives it. It is of a PDU at `pdu`; of a message, whose body was passed on, at
+ * `body`. */
+void draw_take(drawing *drawing, const wechat_report *report, drawn_source pdu, drawn_source body, packet_info *pinfo);
+
+/* Puts a report into the tree; `length` bytes of its PDU are there. May throw. */
+void draw_report(const drawing *drawing, const wechat_report *report, unsigned length, packet_info *pinfo,
                  proto_tree *tree);
 
+/* Calls those for whom bytes are. What one of them runs into hides no other. The report is gone behind it. */
+void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree);
+
+/* The hand-off of ours by which these very bytes came to a dissector of ours, or NULL. */
+const wechat_hand_off *draw_handed(const tvbuff_t *tvb);
+
 /* Hands the record of a report, if it has one, to the tap: as the first of a dissection, or behind the
- * `last` of it. (The tap's queue has room for few thousand entries, a packet for more frames.) Returns
+ * `last` of it. (The tap's queue has room for few thousand entries, a packet for more PDUs.) Returns
  * the last one now. */
 wechat_record *draw_record(const wechat_report *report, wechat_record *last, packet_info *pinfo);
 
-/* Puts a report on a message of the web client into columns and tree: its head lies in `tvb`, of which it
- * has seen `captured` bytes, its body in `body`. */
-void draw_web_report(const wechat_web_report *report, tvbuff_t *tvb, unsigned captured, tvbuff_t *body,
-                     packet_info *pinfo, proto_tree *tree);
-
-/* As `draw_record`. */
-wechat_web_record *draw_web_record(const wechat_web_report *report, wechat_web_record *last, packet_info *pinfo);
-
-void draw_register(const wechat_tables *tables);
+void draw_register(void);
 void draw_handoff(void);
 
 /* Call it at the beginning of a capture. */
 void draw_begin(void);
 
-/* ---- tcp.c ---- */
+/* ---- loop.c ---- */
 
-extern dissector_handle_t tcp_handle;
-
-void tcp_register(void);
-void tcp_handoff(void);
+void loop_register(void);
+void loop_handoff(void);
 
 /* Call it at the end of a capture. */
-void tcp_forget(void);
+void loop_forget(void);
 
-/* Whether the segment belongs to WeChat, where others may want it too. `flags` are added. */
-bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags);
+/* Has the protocol take the segment whose it is, where others may want it too; returns whether there is one. */
+bool loop_claimed(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, int *result);
 
 /* Where the packet stands: what filters go by. */
-wechat_segment tcp_describe(packet_info *pinfo);
+wechat_segment loop_describe(packet_info *pinfo);
 
 /* The bytes of a segment that TCP or another carrier hands over with `data`, and where they are from. */
-wechat_segment tcp_segment(tvbuff_t *tvb, packet_info *pinfo, void *data);
-
-/* ---- stats.c ---- */
-
-void stats_register(const wechat_tables *tables);
+wechat_segment loop_segment(tvbuff_t *tvb, packet_info *pinfo, void *data);
 
 /* ---- ports.c ---- */
 
@@ -121,14 +181,18 @@ void ports_handoff(void);
 void ports_install(void);
 void ports_remove(void);
 
-/* ---- web.c ---- */
+/* ---- http.c ---- */
 
 /* Calls a dissector that owns a port and stands around it, if it is HTTP's. */
-int web_call(dissector_handle_t owner, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+int http_call(dissector_handle_t owner, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
 
-void web_register(const wechat_tables *tables);
-void web_handoff(void);
-void web_install(void);
-void web_remove(void);
+void http_register(void);
+void http_handoff(void);
+void http_install(void);
+void http_remove(void);
+
+/* ---- stats.c ---- */
+
+void stats_register(void);
 
 #endif

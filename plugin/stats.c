@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * stats.c - what listens to the tap: statistics, follow, flow graph. The Rust side says what a record
+ * stats.c - what listens to the taps: statistics, lines, follow, flow graph. The Rust side says what a record
  * counts and how it is written; this file adds, prints and registers. And filters for a packet.
  */
 #include "shim.h"
@@ -8,21 +8,23 @@
 #include <limits.h>
 #include <stdio.h>
 
-static const wechat_tables *tables;
-
-static const char *protocol_name(void)
-{
-    return tables->fields[0].filter;
-}
-
-static const char *record_text(const wechat_record *record, uint32_t at)
-{
-    return record->texts + at;
-}
-
 #define NANOSECONDS 1000000000
 
-/* ---- response times by operation ---- */
+static const shim_protocol *protocol_of(const wechat_record *record)
+{
+    return &shim_protocols[record->protocol];
+}
+
+/* The protocol whose tables have a name. */
+static const shim_protocol *protocol_by_id(int proto)
+{
+    for (size_t i = 0; i < shim_protocol_count; i++)
+        if (shim_protocols[i].proto == proto && shim_protocols[i].row->under == i)
+            return &shim_protocols[i];
+    return NULL;
+}
+
+/* ---- response times ---- */
 
 static tap_packet_status srt_packet(void *data, packet_info *pinfo, epan_dissect_t *edt G_GNUC_UNUSED, const void *first
                                     TAP_FLAGS)
@@ -30,29 +32,30 @@ static tap_packet_status srt_packet(void *data, packet_info *pinfo, epan_dissect
     srt_stat_table *table = g_array_index(((srt_data_t *)data)->srt_array, srt_stat_table *, 0);
 
     for (const wechat_record *record = first; record != NULL; record = record->next) {
-        int row = (int)record->row;
-        if (!(record->flags & WECHAT_RECORD_RESPONDS) || record->row >= tables->operation_rows)
-            continue;
+        wechat_response response;
         /* A clock that was set back: Wireshark's sums know no such times and would spoil the row. */
-        if (record->elapsed < 0)
+        if (!wechat_response_get(record, &response) || response.elapsed < 0)
             continue;
+        int row = (int)response.row;
         if (table->procedures[row].procedure == NULL)
-            init_srt_table_row(table, row, record_text(record, record->row_name));
-        int64_t asked = record->time - record->elapsed;
+            init_srt_table_row(table, row, response.name);
+        int64_t asked = record->time - response.elapsed;
         nstime_t time = { (time_t)(asked / NANOSECONDS), (int)(asked % NANOSECONDS) };
         add_srt_table_data(table, row, &time, pinfo);
     }
     return TAP_PACKET_REDRAW;
 }
 
-static void srt_init(struct register_srt *srt G_GNUC_UNUSED, GArray *srt_array)
+static void srt_init(struct register_srt *srt, GArray *srt_array)
 {
-    /* Rows are numbered as the table of operations has them: no number for a filter. */
-    init_srt_table(tables->srt_title, tables->fields[0].label, srt_array, (int)tables->operation_rows,
-                   tables->operation_column, NULL, NULL);
+    const shim_protocol *protocol = protocol_by_id(get_srt_proto_id(srt));
+
+    /* Rows are numbered by the Rust side: no number for a filter. */
+    init_srt_table(protocol->row->responses_title, protocol->label, srt_array, (int)protocol->row->response_rows,
+                   protocol->row->responses_column, NULL, NULL);
 }
 
-/* ---- the tree of counters ---- */
+/* ---- trees of counters ---- */
 
 /* A node of a tree: its number and its parent's in the tree, and what it counts, for the tree's own counters
  * cannot be read. None may fall below zero where a filter lets through what ends something, but not what
@@ -98,8 +101,10 @@ static void tree_forget(stats_tree *tree)
     wmem_free(wmem_epan_scope(), wmem_map_remove(tree_nodes, tree));
 }
 
-static void tree_begin(stats_tree *tree, const wechat_node *rows, size_t count)
+static void tree_begin(stats_tree *tree, const wechat_protocol *protocol)
 {
+    const wechat_node *rows = protocol->nodes;
+    size_t count = protocol->node_count;
     tree_node *nodes = wmem_alloc0_array(wmem_epan_scope(), tree_node, count);
 
     for (size_t i = 0; i < count; i++) {
@@ -121,86 +126,71 @@ static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC
     tree_node *nodes = (tree_node *)wmem_map_lookup(tree_nodes, tree);
 
     for (const wechat_record *record = first; record != NULL; record = record->next) {
+        const wechat_node *rows = protocol_of(record)->row->nodes;
         wechat_tick ticks[WECHAT_MOST_TICKS];
         size_t count = wechat_tree_ticks(record, ticks, WECHAT_MOST_TICKS);
         for (size_t i = 0; i < count; i++)
-            tree_change(tree, &nodes[ticks[i].node], tables->nodes[ticks[i].node].name,
-                        ticks[i].named ? record_text(record, record->row_name) : NULL, ticks[i].how, ticks[i].amount);
+            tree_change(tree, &nodes[ticks[i].node], rows[ticks[i].node].name, ticks[i].part, ticks[i].how,
+                        ticks[i].amount);
     }
     return TAP_PACKET_REDRAW;
 }
 
-static void tree_init(stats_tree *tree)
-{
-    tree_begin(tree, tables->nodes, tables->node_count);
-}
-
-static tap_packet_status web_tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC_UNUSED,
-                                         epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
-{
-    tree_node *nodes = (tree_node *)wmem_map_lookup(tree_nodes, tree);
-
-    for (const wechat_web_record *record = first; record != NULL; record = record->next) {
-        for (uint32_t i = 0; i < record->count; i++) {
-            const wechat_web_tick *tick = &record->ticks[i];
-            tree_change(tree, &nodes[tick->node], tables->web_nodes[tick->node].name, tick->name, tick->how,
-                        tick->amount);
-        }
+#define TREE_INIT(number)                                 \
+    static void tree_init_##number(stats_tree *tree)      \
+    {                                                     \
+        tree_begin(tree, shim_protocols[number].row);     \
     }
-    return TAP_PACKET_REDRAW;
-}
+EACH_PROTOCOL(TREE_INIT)
 
-static void web_tree_init(stats_tree *tree)
-{
-    tree_begin(tree, tables->web_nodes, tables->web_node_count);
-}
-
-static void trees_register(void)
-{
-    const char *web = tables->fields[tables->web_protocol].filter;
-
-    tree_nodes = wmem_map_new(wmem_epan_scope(), g_direct_hash, g_direct_equal);
-    stats_tree_register_plugin(protocol_name(), protocol_name(), tables->tree_title, 0, tree_packet, tree_init,
-                               tree_forget);
-    stats_tree_register_plugin(web, web, tables->web_tree_title, 0, web_tree_packet, web_tree_init, tree_forget);
-}
-
-/* ---- the table of delivery ---- */
+/* ---- tables of delays ---- */
 
 enum { COLUMN_NAME, COLUMN_COUNT, COLUMN_MIN, COLUMN_AVERAGE, COLUMN_MAX, COLUMNS };
 
-static void sync_clear_row(stat_tap_table *table, unsigned row)
+/* The protocol whose table has a title. */
+static const wechat_protocol *delays_of(const char *title)
+{
+    for (size_t i = 0; i < shim_protocol_count; i++) {
+        const wechat_protocol *row = shim_protocols[i].row;
+        if (row->delays_title != NULL && strcmp(row->delays_title, title) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static void delays_clear_row(const wechat_protocol *protocol, stat_tap_table *table, unsigned row)
 {
     stat_tap_table_item_type cells[COLUMNS] = { { 0 } };
 
     cells[COLUMN_NAME].type = TABLE_ITEM_STRING;
-    cells[COLUMN_NAME].value.string_value = tables->sync_rows[row];
+    cells[COLUMN_NAME].value.string_value = protocol->delay_rows[row];
     cells[COLUMN_COUNT].type = TABLE_ITEM_UINT;
     /* What has no delay so far shows none. */
     stat_tap_init_table_row(table, row, COLUMNS, cells);
 }
 
-static void sync_reset(stat_tap_table *table)
+static void delays_reset(stat_tap_table *table)
 {
     for (unsigned i = 0; i < table->num_elements; i++)
-        sync_clear_row(table, i);
+        delays_clear_row(delays_of(table->title), table, i);
 }
 
-static void sync_init(stat_tap_table_ui *ui)
+static void delays_init(stat_tap_table_ui *ui)
 {
+    const wechat_protocol *protocol = delays_of(ui->title);
     /* It may have been begun before. */
     stat_tap_table *table =
         ui->tables != NULL && ui->tables->len > 0 ? g_array_index(ui->tables, stat_tap_table *, 0) : NULL;
 
     if (table == NULL) {
-        table = stat_tap_init_table(tables->sync_title, COLUMNS, 0, NULL);
+        table = stat_tap_init_table(protocol->delays_title, COLUMNS, 0, NULL);
         stat_tap_add_table(ui, table);
     }
-    for (unsigned i = 0; i < tables->sync_row_count; i++)
-        sync_clear_row(table, i);
+    for (unsigned i = 0; i < protocol->delay_row_count; i++)
+        delays_clear_row(protocol, table, i);
 }
 
-static void sync_add(stat_tap_table_item_type *cells, const wechat_sample *sample)
+static void delays_add(stat_tap_table_item_type *cells, const wechat_sample *sample)
 {
     double delay = (double)sample->delay / NANOSECONDS;
     double *sum = &cells[COLUMN_AVERAGE].user_data.float_value;
@@ -220,152 +210,166 @@ static void sync_add(stat_tap_table_item_type *cells, const wechat_sample *sampl
         cells[i].type = TABLE_ITEM_FLOAT;
 }
 
-static tap_packet_status sync_packet(void *data, packet_info *pinfo G_GNUC_UNUSED, epan_dissect_t *edt G_GNUC_UNUSED,
+static tap_packet_status delays_packet(void *data, packet_info *pinfo G_GNUC_UNUSED, epan_dissect_t *edt G_GNUC_UNUSED,
                                      const void *first TAP_FLAGS)
 {
     const stat_tap_table *table = g_array_index(((stat_data_t *)data)->stat_tap_data->tables, stat_tap_table *, 0);
 
     for (const wechat_record *record = first; record != NULL; record = record->next) {
         wechat_sample samples[WECHAT_MOST_SAMPLES];
-        size_t count = wechat_delivery_samples(record, samples, WECHAT_MOST_SAMPLES);
+        size_t count = wechat_delay_samples(record, samples, WECHAT_MOST_SAMPLES);
         for (size_t i = 0; i < count; i++)
-            sync_add(table->elements[samples[i].row], &samples[i]);
+            delays_add(table->elements[samples[i].row], &samples[i]);
     }
     return TAP_PACKET_REDRAW;
 }
 
-static void sync_register(void)
+static void delays_register(const shim_protocol *protocol)
 {
-    static stat_tap_table_item columns[COLUMNS];
     static tap_param filter = { PARAM_FILTER, "filter", "Filter", NULL, true };
-    static stat_tap_table_ui ui;
+    stat_tap_table_item *columns = wmem_alloc0_array(wmem_epan_scope(), stat_tap_table_item, COLUMNS);
+    stat_tap_table_ui *ui = wmem_new0(wmem_epan_scope(), stat_tap_table_ui);
 
     for (int i = 0; i < COLUMNS; i++)
-        columns[i] = (stat_tap_table_item){ TABLE_ITEM_FLOAT, TAP_ALIGN_RIGHT, tables->sync_columns[i], "%.6f" };
+        columns[i] =
+            (stat_tap_table_item){ TABLE_ITEM_FLOAT, TAP_ALIGN_RIGHT, protocol->row->delay_columns[i], "%.6f" };
     columns[COLUMN_NAME].type = TABLE_ITEM_STRING;
     columns[COLUMN_NAME].align = TAP_ALIGN_LEFT;
     columns[COLUMN_NAME].field_format = "%-30s";
     columns[COLUMN_COUNT].type = TABLE_ITEM_UINT;
     columns[COLUMN_COUNT].field_format = "%u";
-    ui.group = REGISTER_PACKET_STAT_GROUP_UNSORTED;
-    ui.title = tables->sync_title;
-    ui.tap_name = protocol_name();
-    ui.cli_string = shim_words("%s,%s", protocol_name(), tables->sync_command);
-    ui.stat_tap_init_cb = sync_init;
-    ui.packet_func = sync_packet;
-    ui.stat_tap_reset_table_cb = sync_reset;
-    ui.nfields = COLUMNS;
-    ui.fields = columns;
-    ui.nparams = 1;
-    ui.params = &filter;
-    register_stat_tap_table_ui(&ui);
+    ui->group = REGISTER_PACKET_STAT_GROUP_UNSORTED;
+    ui->title = protocol->row->delays_title;
+    ui->tap_name = protocol->filter;
+    ui->cli_string = shim_words("%s,%s", protocol->filter, protocol->row->delays_command);
+    ui->stat_tap_init_cb = delays_init;
+    ui->packet_func = delays_packet;
+    ui->stat_tap_reset_table_cb = delays_reset;
+    ui->nfields = COLUMNS;
+    ui->fields = columns;
+    ui->nparams = 1;
+    ui->params = &filter;
+    register_stat_tap_table_ui(ui);
 }
 
-/* ---- frames, a line each ---- */
+/* ---- records, a line each ---- */
+
+/* What a command asks for. */
+typedef struct {
+    const shim_protocol *protocol;
+    const char *words;
+} command;
 
 typedef struct {
     wechat_lines *lines;
     bool begun;
-} frames;
+} writer;
 
-static void frames_write(frames *all, const wechat_record *record)
+static void lines_write(writer *writer, const wechat_record *record)
 {
-    fputs(wechat_lines_write(all->lines, record), stdout);
+    fputs(wechat_lines_write(writer->lines, record), stdout);
 }
 
-static void frames_begin(frames *all)
+static void lines_begin(writer *writer)
 {
-    if (!all->begun)
-        frames_write(all, NULL);
-    all->begun = true;
+    if (!writer->begun)
+        lines_write(writer, NULL);
+    writer->begun = true;
 }
 
-static tap_packet_status frames_packet(void *data, packet_info *pinfo G_GNUC_UNUSED,
-                                       epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
+static tap_packet_status lines_packet(void *data, packet_info *pinfo G_GNUC_UNUSED,
+                                      epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
 {
-    frames_begin((frames *)data);
+    lines_begin((writer *)data);
     for (const wechat_record *record = first; record != NULL; record = record->next)
-        frames_write((frames *)data, record);
+        lines_write((writer *)data, record);
     /* Packets may come as they are captured, and somebody may wait for their lines. */
     fflush(stdout);
     return TAP_PACKET_DONT_REDRAW;
 }
 
-static void frames_draw(void *data)
+static void lines_draw(void *data)
 {
-    frames_begin((frames *)data);
+    lines_begin((writer *)data);
 }
 
-static void frames_finish(void *data)
+static void lines_finish(void *data)
 {
-    wechat_lines_free(((frames *)data)->lines);
+    wechat_lines_free(((writer *)data)->lines);
     g_free(data);
 }
 
-static bool frames_start(const char *argument, void *command)
+static bool lines_start(const char *argument, void *data)
 {
-    frames *all = g_new0(frames, 1);
+    const command *asked = (const command *)data;
+    writer *all = g_new0(writer, 1);
     const char *filter = NULL;
-    const char *words = argument + strlen((const char *)command);
     GString *error;
 
-    all->lines = wechat_lines_new(words, &filter);
+    all->lines = wechat_lines_new(asked->protocol->number, argument + strlen(asked->words), &filter);
     if (all->lines == NULL) {
         fprintf(stderr, "\"-z %s\" is no UTF-8\n", argument);
-        frames_finish(all);
+        lines_finish(all);
         return false;
     }
-    error = register_tap_listener(protocol_name(), all, filter, 0, NULL, frames_packet, frames_draw, frames_finish);
+    error = register_tap_listener(asked->protocol->filter, all, filter, 0, NULL, lines_packet, lines_draw, lines_finish);
     if (error != NULL) {
         fprintf(stderr, "Couldn't register the tap for \"-z %s\": %s\n", argument, error->str);
         g_string_free(error, true);
-        frames_finish(all);
+        lines_finish(all);
         return false;
     }
     return true;
 }
 
-STAT_INIT(frames_init, frames_start)
+STAT_INIT(lines_init, lines_start)
 
-static void frames_register(void)
+static void lines_register(const shim_protocol *protocol)
 {
-    char *command = shim_words("%s,%s", protocol_name(), tables->frames_command);
+    command *asked = wmem_new(wmem_epan_scope(), command);
     stat_tap_ui ui = { 0 };
 
+    *asked = (command){ protocol, shim_words("%s,%s", protocol->filter, protocol->row->lines_command) };
     ui.group = REGISTER_STAT_GROUP_GENERIC;
-    ui.title = tables->frames_title;
-    ui.cli_string = command;
-    ui.tap_init_cb = frames_init;
-    register_stat_tap_ui(&ui, command);
+    ui.title = protocol->row->lines_title;
+    ui.cli_string = asked->words;
+    ui.tap_init_cb = lines_init;
+    register_stat_tap_ui(&ui, asked);
 }
 
 /* ---- follow ---- */
 
 #define LONGEST_FILTER 4096
 
-static char *stream_filter(unsigned stream)
+static char *stream_filter(const shim_protocol *protocol, unsigned stream)
 {
     char filter[LONGEST_FILTER];
 
-    wechat_stream_filter(stream, filter, sizeof filter);
+    wechat_stream_filter(protocol->number, stream, filter, sizeof filter);
     return g_strdup(filter);
 }
 
-static char *follow_index(unsigned stream, unsigned sub_stream G_GNUC_UNUSED)
+static char *follow_conversation(const shim_protocol *protocol, packet_info *pinfo, unsigned *stream)
 {
-    return stream_filter(stream);
-}
+    wechat_segment segment = loop_describe(pinfo);
 
-static char *follow_conversation(FOLLOW_DISSECTION packet_info *pinfo, unsigned *stream,
-                                 unsigned *sub_stream G_GNUC_UNUSED)
-{
-    wechat_segment segment = tcp_describe(pinfo);
-
-    if (!(segment.flags & WECHAT_STREAM) || !proto_is_frame_protocol(pinfo->layers, protocol_name()))
+    if (!(segment.flags & WECHAT_STREAM) || !proto_is_frame_protocol(pinfo->layers, protocol->filter))
         return NULL;
     *stream = segment.shown_stream;
-    return stream_filter(segment.shown_stream);
+    return stream_filter(protocol, segment.shown_stream);
 }
+
+#define FOLLOW(number)                                                                                   \
+    static char *follow_index_##number(unsigned stream, unsigned sub_stream G_GNUC_UNUSED)                \
+    {                                                                                                    \
+        return stream_filter(&shim_protocols[number], stream);                                           \
+    }                                                                                                    \
+    static char *follow_conversation_##number(FOLLOW_DISSECTION packet_info *pinfo, unsigned *stream,     \
+                                              unsigned *sub_stream G_GNUC_UNUSED)                         \
+    {                                                                                                    \
+        return follow_conversation(&shim_protocols[number], pinfo, stream);                              \
+    }
+EACH_PROTOCOL(FOLLOW)
 
 static char *follow_ends(address *src, address *dst, int src_port, int dst_port)
 {
@@ -381,17 +385,19 @@ static char *follow_ends(address *src, address *dst, int src_port, int dst_port)
     return wechat_ends_filter(&segment, filter, sizeof filter) != 0 ? g_strdup(filter) : NULL;
 }
 
-/* A line for each frame. The side that asks is the client, as far as the frames tell. */
+/* A line for each record. The side that asks is the client, as far as the records tell. */
 static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_dissect_t *edt G_GNUC_UNUSED, const void *first
                                        TAP_FLAGS)
 {
     follow_info_t *info = (follow_info_t *)data;
 
     for (const wechat_record *record = first; record != NULL; record = record->next) {
+        wechat_sentence sentence;
+        if (!wechat_sentence_get(record, &sentence))
+            continue;
         follow_record_t *line = g_new0(follow_record_t, 1);
-        const char *words = record_text(record, record->info);
         if (info->client_port == 0) {
-            bool backwards = record->sender == WECHAT_SENDER_SERVER;
+            bool backwards = sentence.side == WECHAT_SIDE_SERVER;
             info->client_port = backwards ? pinfo->destport : pinfo->srcport;
             info->server_port = backwards ? pinfo->srcport : pinfo->destport;
             copy_address(&info->client_ip, backwards ? &pinfo->dst : &pinfo->src);
@@ -401,7 +407,7 @@ static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_diss
         line->packet_num = record->packet;
         FOLLOW_SET_TIME(line, pinfo->abs_ts);
         line->data = g_byte_array_new();
-        g_byte_array_append(line->data, (const uint8_t *)words, (unsigned)strlen(words));
+        g_byte_array_append(line->data, (const uint8_t *)sentence.line, (unsigned)strlen(sentence.line));
         g_byte_array_append(line->data, (const uint8_t *)"\n", 1);
         info->bytes_written[line->is_server] += line->data->len;
         info->payload = g_list_prepend(info->payload, line);
@@ -417,14 +423,17 @@ static tap_packet_status flow_packet(void *data, packet_info *pinfo, epan_dissec
     seq_analysis_info_t *info = (seq_analysis_info_t *)data;
 
     for (const wechat_record *record = first; record != NULL; record = record->next) {
+        wechat_sentence sentence;
+        if (!wechat_sentence_get(record, &sentence))
+            continue;
         seq_analysis_item_t *item = sequence_analysis_create_sai_with_addresses(pinfo, info);
         if (item == NULL)
             break;
         item->frame_number = record->packet;
         item->port_src = (uint16_t)pinfo->srcport;
         item->port_dst = (uint16_t)pinfo->destport;
-        item->frame_label = g_strdup(record_text(record, record->row_name));
-        item->comment = g_strdup(record_text(record, record->info));
+        item->frame_label = g_strdup(sentence.label);
+        item->comment = g_strdup(sentence.line);
         item->conv_num = (uint16_t)record->stream;
         item->line_style = 1;
         item->display = true;
@@ -436,57 +445,80 @@ static tap_packet_status flow_packet(void *data, packet_info *pinfo, epan_dissec
 
 /* ---- filters for a packet ---- */
 
-static size_t packet_filter(packet_info *pinfo, size_t filter, char *text, size_t size)
+static size_t packet_filter(size_t protocol, packet_info *pinfo, size_t filter, char *text, size_t size)
 {
-    wechat_segment segment = tcp_describe(pinfo);
+    wechat_segment segment = loop_describe(pinfo);
 
+    segment.protocol = (uint16_t)protocol;
     return wechat_packet_filter(shim_dissector(), filter, &segment, text, size);
 }
 
-static char *packet_filter_text(packet_info *pinfo, size_t filter)
+static char *packet_filter_text(size_t protocol, packet_info *pinfo, size_t filter)
 {
     char text[LONGEST_FILTER];
 
-    return packet_filter(pinfo, filter, text, sizeof text) != 0 ? g_strdup(text) : NULL;
+    return packet_filter(protocol, pinfo, filter, text, sizeof text) != 0 ? g_strdup(text) : NULL;
 }
 
 /* Older versions give callbacks nothing to tell filters apart by: each has its own. */
-#define PACKET_FILTER(number)                                                     \
-    static ws_bool packet_filter_valid_##number(packet_info *pinfo FILTER_DATA)   \
-    {                                                                             \
-        return packet_filter(pinfo, number, NULL, 0) != 0;                        \
-    }                                                                             \
-    static char *packet_filter_build_##number(packet_info *pinfo FILTER_DATA)     \
-    {                                                                             \
-        return packet_filter_text(pinfo, number);                                 \
+#define MOST_PACKET_FILTERS 2
+#define PACKET_FILTER(protocol, number)                                                       \
+    static ws_bool packet_filter_valid_##protocol##_##number(packet_info *pinfo FILTER_DATA)  \
+    {                                                                                         \
+        return packet_filter(protocol, pinfo, number, NULL, 0) != 0;                          \
+    }                                                                                         \
+    static char *packet_filter_build_##protocol##_##number(packet_info *pinfo FILTER_DATA)    \
+    {                                                                                         \
+        return packet_filter_text(protocol, pinfo, number);                                   \
     }
-PACKET_FILTER(0)
-PACKET_FILTER(1)
+#define PACKET_FILTERS(protocol) PACKET_FILTER(protocol, 0) PACKET_FILTER(protocol, 1)
+EACH_PROTOCOL(PACKET_FILTERS)
 
-static void packet_filters_register(void)
+static void packet_filters_register(const shim_protocol *protocol)
 {
+#define PACKET_FILTER_ROW(protocol)                                               \
+    { { packet_filter_valid_##protocol##_0, packet_filter_build_##protocol##_0 }, \
+      { packet_filter_valid_##protocol##_1, packet_filter_build_##protocol##_1 } },
     static const struct {
         ws_bool (*valid)(packet_info *pinfo FILTER_DATA);
         char *(*build)(packet_info *pinfo FILTER_DATA);
-    } filters[] = {
-        { packet_filter_valid_0, packet_filter_build_0 },
-        { packet_filter_valid_1, packet_filter_build_1 },
-    };
+    } filters[][MOST_PACKET_FILTERS] = { EACH_PROTOCOL(PACKET_FILTER_ROW) };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(filters) && i < tables->packet_filter_count; i++)
-        register_conversation_filter(protocol_name(), tables->packet_filters[i], filters[i].valid,
-                                     filters[i].build FILTER_NO_DATA);
+    for (size_t i = 0; i < MOST_PACKET_FILTERS && i < protocol->row->packet_filter_count; i++)
+        register_conversation_filter(protocol->filter, protocol->row->packet_filters[i],
+                                     filters[protocol->number][i].valid,
+                                     filters[protocol->number][i].build FILTER_NO_DATA);
 }
 
-void stats_register(const wechat_tables *rows)
+void stats_register(void)
 {
-    tables = rows;
-    register_srt_table(shim_proto, protocol_name(), 1, srt_packet, srt_init, NULL);
-    trees_register();
-    sync_register();
-    frames_register();
-    register_follow_stream(shim_proto, protocol_name(), follow_conversation, follow_index, follow_ends,
-                           tcp_port_to_display, follow_packet FOLLOW_COUNTS);
-    register_seq_analysis(protocol_name(), tables->flow_title, shim_proto, protocol_name(), 0, flow_packet);
-    packet_filters_register();
+#define TREE_INITIALISER(number) tree_init_##number,
+#define FOLLOWER(number) { follow_conversation_##number, follow_index_##number },
+    static void (*const tree_inits[])(stats_tree *) = { EACH_PROTOCOL(TREE_INITIALISER) };
+    static const struct {
+        follow_conv_filter_func conversation;
+        follow_index_filter_func index;
+    } followers[] = { EACH_PROTOCOL(FOLLOWER) };
+
+    tree_nodes = wmem_map_new(wmem_epan_scope(), g_direct_hash, g_direct_equal);
+    for (size_t i = 0; i < shim_protocol_count; i++) {
+        const shim_protocol *protocol = &shim_protocols[i];
+        const wechat_protocol *row = protocol->row;
+
+        if (row->responses_title != NULL)
+            register_srt_table(protocol->proto, protocol->filter, 1, srt_packet, srt_init, NULL);
+        if (row->tree_title != NULL)
+            stats_tree_register_plugin(protocol->filter, protocol->filter, row->tree_title, 0, tree_packet,
+                                       tree_inits[i], tree_forget);
+        if (row->delays_title != NULL)
+            delays_register(protocol);
+        if (row->lines_title != NULL)
+            lines_register(protocol);
+        if (row->flow_title != NULL) {
+            register_follow_stream(protocol->proto, protocol->filter, followers[i].conversation, followers[i].index,
+                                   follow_ends, tcp_port_to_display, follow_packet FOLLOW_COUNTS);
+            register_seq_analysis(protocol->filter, row->flow_title, protocol->proto, protocol->filter, 0, flow_packet);
+        }
+        packet_filters_register(protocol);
+    }
 }

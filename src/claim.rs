@@ -13,10 +13,10 @@
 
 use foldhash::HashMap;
 
-use crate::config::Config;
-use crate::long_link::fields::DEFAULT_LIMIT;
 use crate::long_link::frame::{HEADER_LEN, Header, at, may_start_header};
-use crate::long_link::framing::{Lane, begins_chain, find_chain};
+use crate::long_link::framing::{begins_chain, find_chain};
+use crate::long_link::settings::{DEFAULT_LIMIT, Settings};
+use crate::web;
 use crate::wechat::operation;
 
 /// Fewest bytes that make a header plausible: they end with its signature.
@@ -45,8 +45,8 @@ pub struct Offer<'a> {
 
 /// The length up to which a header is plausible: a stream whose frames are beyond the user's limit is
 /// still ours, to say so.
-fn limit(config: &Config) -> u32 {
-    config.limit.max(DEFAULT_LIMIT)
+fn limit(settings: &Settings) -> u32 {
+    settings.limit.max(DEFAULT_LIMIT)
 }
 
 /// What is known of a stream.
@@ -62,7 +62,7 @@ enum Owner {
 
 /// The first bytes of what may be a header, where they begin in the stream and who sent them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Beginning {
+pub struct Beginning {
     bytes: [u8; HEADER_LEN],
     length: usize,
     start: u32,
@@ -71,27 +71,33 @@ struct Beginning {
 
 impl Beginning {
     /// What these bytes and the segment behind them may begin together.
-    fn of(begun: &[u8], offer: &Offer<'_>, config: &Config) -> Option<Self> {
+    fn of(begun: &[u8], offer: &Offer<'_>, settings: &Settings) -> Option<Self> {
         let mut bytes = [0; HEADER_LEN];
         let joined = begun.iter().chain(offer.data);
         let length = bytes.iter_mut().zip(joined).map(|(to, from)| *to = *from).count();
         let start = offer.position.wrapping_sub(begun.len() as u32);
-        let plausible = may_start_header(bytes.get(..length)?, limit(config));
+        let plausible = may_start_header(bytes.get(..length)?, limit(settings));
         plausible.then_some(Self { bytes, length, start, side: offer.side })
     }
 
     /// The same with a segment that follows. Its first bytes may be known already: the owner of the
     /// port may have asked for more, and is then offered all of them once again.
-    fn joined(self, offer: &Offer<'_>, config: &Config) -> Option<Self> {
+    fn joined(self, offer: &Offer<'_>, settings: &Settings) -> Option<Self> {
         if self.side != offer.side || offer.any_port {
             return None;
         }
         let known = offer.position.wrapping_sub(self.start) as usize;
-        Self::of(self.bytes.get(..self.length)?.get(..known)?, offer, config)
+        Self::of(self.bytes.get(..self.length)?.get(..known)?, offer, settings)
     }
 
-    fn header(&self) -> Option<Header> {
-        Header::read(self.bytes.get(..self.length)?)
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Position of the first of them.
+    pub fn start(&self) -> u32 {
+        self.start
     }
 }
 
@@ -102,13 +108,13 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Whether the segment is ours, and, where its frame began in the segment before, its lane.
-    pub fn decide(&mut self, offer: Offer<'_>, config: &Config) -> (bool, Option<Lane>) {
-        if offer.any_port && !config.try_any_port {
+    /// Whether the segment is ours, and, where its frame began in the segment before, what was there.
+    pub fn decide(&mut self, offer: Offer<'_>, settings: &Settings) -> (bool, Option<Beginning>) {
+        if offer.any_port && !settings.try_any_port {
             return (false, None);
         }
         let Some(stream) = offer.stream else {
-            return (begins_ours(&offer, config), None);
+            return (begins_ours(&offer, settings), None);
         };
         let known = self.owners.get(&stream).copied();
         match known {
@@ -122,36 +128,40 @@ impl Claims {
             _ => {}
         }
         let joined = match known {
-            Some(Owner::Begun(begun)) => begun.joined(&offer, config),
+            Some(Owner::Begun(begun)) => begun.joined(&offer, settings),
             _ => None,
         };
         if joined.is_none() && begins_theirs(&offer) {
             self.owners.insert(stream, Owner::Theirs(offer.packet));
             return (false, None);
         }
-        let lane = joined
-            .filter(|joined| joined.start != offer.position)
-            .and_then(|joined| Some(Lane::behind_header(joined.start, &joined.header()?, offer.position)));
-        let ours = lane.is_some() || begins_ours(&offer, config);
+        let begun =
+            joined.filter(|joined| joined.start != offer.position && joined.bytes().len() == HEADER_LEN);
+        let ours = begun.is_some() || begins_ours(&offer, settings);
         if ours {
             self.owners.insert(stream, Owner::Ours(offer.packet, offer.position));
-        } else if let Some(begun) = joined.or_else(|| Beginning::of(&[], &offer, config)) {
+        } else if let Some(begun) = joined.or_else(|| Beginning::of(&[], &offer, settings)) {
             self.owners.insert(stream, Owner::Begun(begun));
         }
-        (ours, lane)
+        (ours, begun)
     }
 }
 
-fn begins_ours(offer: &Offer<'_>, config: &Config) -> bool {
+/// Whether bytes begin with a message of HTTP's that is ours.
+pub fn is_http_of_ours(data: &[u8]) -> bool {
+    web::is_call(data)
+}
+
+fn begins_ours(offer: &Offer<'_>, settings: &Settings) -> bool {
     let Offer { data, .. } = *offer;
     if offer.any_port {
         let known = |header: Header| {
             [header.op, operation::base(header.op)].iter().any(|op| !operation::rows(*op).is_empty())
         };
-        return Header::read(data).is_some_and(known) && begins_chain(data, limit(config));
+        return Header::read(data).is_some_and(known) && begins_chain(data, limit(settings));
     }
-    let plausible = data.len() >= PLAUSIBLE && may_start_header(data, limit(config));
-    plausible || (!offer.began_in_capture && find_chain(data, limit(config)))
+    let plausible = data.len() >= PLAUSIBLE && may_start_header(data, limit(settings));
+    plausible || (!offer.began_in_capture && find_chain(data, limit(settings)))
 }
 
 /// Whether a segment begins as a TLS record or an HTTP message does, or is text, as the pieces of
@@ -187,7 +197,8 @@ fn is_text(offer: &Offer<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::long_link::fields::P;
+    use crate::config::Config;
+    use crate::long_link::settings::P;
 
     const HEARTBEAT: [u8; 16] = [0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15];
 
@@ -206,7 +217,7 @@ mod tests {
     }
 
     fn decide(claims: &mut Claims, offer: Offer<'_>) -> bool {
-        claims.decide(offer, &Config::default()).0
+        claims.decide(offer, &Settings::default()).0
     }
 
     #[test]
@@ -235,7 +246,7 @@ mod tests {
             let mut claims = Claims::default();
             assert!(!decide(&mut claims, offer(&HEARTBEAT[..length], 1)));
             let rest = Offer { position: 1 + length as u32, ..offer(&HEARTBEAT[length..], 2) };
-            let (ours, lane) = claims.decide(rest, &Config::default());
+            let (ours, begun) = claims.decide(rest, &Settings::default());
             assert!(ours && lane.is_some_and(|lane| lane.next() == 17), "{length}");
         }
     }

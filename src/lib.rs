@@ -45,6 +45,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 #![deny(unsafe_code)]
 
+pub mod capture;
 pub mod claim;
 pub mod config;
 pub mod ffi;
@@ -53,5 +54,6 @@ pub mod kernel;
 pub mod long_link;
 #[cfg(all(feature = "wireshark", not(test)))]
 pub mod plugin;
+pub mod protocols;
 pub mod web;
 pub mod wechat;

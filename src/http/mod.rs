@@ -5,6 +5,7 @@
 //! here for three things that it does not pass on: where the request line lies, how many messages
 //! there are, and which request a response answers. `httparse` reads them.
 
+use std::ffi::CStr;
 use std::ops::Range;
 
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Request, Response, Status};
@@ -155,6 +156,22 @@ fn chunks_end(data: &[u8], mut at: usize) -> Option<usize> {
         at = at.checked_add(usize::try_from(size).ok()?)?.checked_add(2)?;
     }
 }
+
+/// Media types of bodies that may be ours. What counts is the request; these are the types by which HTTP's
+/// dissector passes bodies on.
+pub const MEDIA_TYPES: &[&CStr] = &[
+    c"application/json",
+    c"text/plain",
+    c"text/javascript",
+    c"application/javascript",
+    c"application/x-javascript",
+    c"text/json",
+    c"text/html",
+    c"text/xml",
+    c"application/xml",
+    c"application/octet-stream",
+    c"application/x-www-form-urlencoded",
+];
 
 #[cfg(test)]
 mod tests {

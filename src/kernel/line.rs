@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A record as one line: columns apart by tabs, or a JSON object. docs/frames.md describes both.
 
+use std::ffi::CStr;
 use std::fmt::{self, Display, Write};
 
-use crate::long_link::fields::DIRECTIONS;
-use crate::long_link::record::*;
+use super::record::View;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,68 +16,38 @@ pub enum Format {
 }
 
 /// A value of a line.
-enum Value<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// There is none.
     Nothing,
-    Number(u32),
+    /// A number.
+    Number(u64),
+    /// Nanoseconds.
     Time(i64),
+    /// A text; empty is none.
     Text(&'a str),
     /// Texts apart by commas.
     List(&'a str),
 }
 
-/// A record and its texts.
+/// A column.
 #[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
-    /// The record.
-    pub record: &'a Record,
-    /// What lies at its `texts`.
-    pub texts: &'a [u8],
+pub struct Column {
+    /// Its heading.
+    pub name: &'static str,
+    /// What stands in it.
+    pub value: for<'a> fn(View<'a>) -> Value<'a>,
 }
 
-impl<'a> Frame<'a> {
-    fn text(&self, at: u32) -> &'a str {
-        let bytes = self.texts.get(at as usize..).unwrap_or_default();
-        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-        std::str::from_utf8(bytes.get(..end).unwrap_or_default()).unwrap_or_default()
-    }
-}
-
-/// A column: its heading, and what stands in it.
-type Column = (&'static str, for<'a> fn(Frame<'a>) -> Value<'a>);
-
-/// The columns. Further ones come behind the last.
-const COLUMNS: &[Column] = &[
-    ("frame", |frame| Value::Number(frame.record.packet)),
-    ("stream", |frame| Value::Number(frame.record.stream)),
-    ("direction", |frame| Value::Text(direction(frame.record))),
-    ("time", |frame| Value::Time(frame.record.time)),
-    ("operation", |frame| Value::Number(frame.record.operation)),
-    ("name", |frame| text(frame.text(frame.record.name))),
-    ("kind", |frame| Value::Text(frame.record.kind().label())),
-    ("seqid", |frame| Value::Number(frame.record.seq)),
-    ("packet_len", |frame| Value::Number(frame.record.packet_len)),
-    ("head_len", |frame| Value::Number(frame.record.head_len.into())),
-    ("body_len", |frame| Value::Number(frame.record.body_len)),
-    ("partner", |frame| match frame.record.partner {
-        0 => Value::Nothing,
-        packet => Value::Number(packet),
-    }),
-    ("response_time", |frame| elapsed(frame.record, WECHAT_RECORD_RESPONDS)),
-    ("ack_time", |frame| elapsed(frame.record, WECHAT_RECORD_ACKNOWLEDGES)),
-    ("notes", |frame| Value::List(frame.text(frame.record.notes))),
-];
-
-fn direction(record: &Record) -> &'static str {
-    let known = DIRECTIONS.iter().find(|(sender, _)| *sender == u32::from(record.sender));
-    known.and_then(|(_, words)| words.to_str().ok()).unwrap_or("unknown")
-}
-
-fn text(text: &str) -> Value<'_> {
-    if text.is_empty() { Value::Nothing } else { Value::Text(text) }
-}
-
-fn elapsed(record: &Record, flag: u32) -> Value<'static> {
-    if record.has(flag) { Value::Time(record.elapsed) } else { Value::Nothing }
+/// Records as lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    /// What they are called in menus.
+    pub title: &'static CStr,
+    /// The word that asks for them, behind the protocol's name and a comma.
+    pub command: &'static CStr,
+    /// The columns. Further ones come behind the last.
+    pub columns: &'static [Column],
 }
 
 /// Nanoseconds as seconds with nine decimals.
@@ -106,31 +76,31 @@ impl Display for Quoted<'_> {
 }
 
 /// The line in front of all others, if the format has one.
-pub fn heading(format: Format, line: &mut String) {
+pub fn heading(format: Format, columns: &[Column], line: &mut String) {
     if format == Format::Text {
-        for (place, (heading, _)) in COLUMNS.iter().enumerate() {
+        for (place, column) in columns.iter().enumerate() {
             line.push_str(if place == 0 { "" } else { "\t" });
-            line.push_str(heading);
+            line.push_str(column.name);
         }
         line.push('\n');
     }
 }
 
-/// Adds the line of a frame.
-pub fn add(format: Format, frame: Frame<'_>, line: &mut String) {
+/// Adds the line of a record.
+pub fn add(format: Format, columns: &[Column], record: View<'_>, line: &mut String) {
     // Writing to a text does not fail.
     let _ = match format {
-        Format::Text => add_text(frame, line),
-        Format::Json => add_json(frame, line),
+        Format::Text => add_text(columns, record, line),
+        Format::Json => add_json(columns, record, line),
     };
 }
 
-fn add_text(frame: Frame<'_>, line: &mut String) -> fmt::Result {
-    for (place, (_, value)) in COLUMNS.iter().enumerate() {
+fn add_text(columns: &[Column], record: View<'_>, line: &mut String) -> fmt::Result {
+    for (place, column) in columns.iter().enumerate() {
         line.push_str(if place == 0 { "" } else { "\t" });
-        match value(frame) {
+        match (column.value)(record) {
             Value::Nothing => {}
-            Value::Number(number) => write!(line, "{number}")?,
+            Value::Number(number) => line.push_str(itoa::Buffer::new().format(number)),
             Value::Time(time) => write!(line, "{}", Seconds(time))?,
             Value::Text(text) | Value::List(text) => line.push_str(text),
         }
@@ -139,11 +109,11 @@ fn add_text(frame: Frame<'_>, line: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn add_json(frame: Frame<'_>, line: &mut String) -> fmt::Result {
-    for (place, (heading, value)) in COLUMNS.iter().enumerate() {
-        write!(line, "{}\"{heading}\":", if place == 0 { '{' } else { ',' })?;
-        match value(frame) {
-            Value::Nothing => line.push_str("null"),
+fn add_json(columns: &[Column], record: View<'_>, line: &mut String) -> fmt::Result {
+    for (place, column) in columns.iter().enumerate() {
+        write!(line, "{}\"{}\":", if place == 0 { '{' } else { ',' }, column.name)?;
+        match (column.value)(record) {
+            Value::Nothing | Value::Text("") => line.push_str("null"),
             Value::Number(number) => write!(line, "{number}")?,
             Value::Time(time) => write!(line, "{}", Seconds(time))?,
             Value::Text(text) => write!(line, "{}", Quoted(text))?,

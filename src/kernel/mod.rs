@@ -1,6 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What every protocol is built on: knows none of them.
+//!
+//! | module | is the only place that knows |
+//! | --- | --- |
+//! | [`rows`] | what fields, notes and preferences are made of |
+//! | [`protocol`] | what a protocol offers, and what is asked of it |
+//! | [`segment`] | what comes in |
+//! | [`place`] | where it was seen |
+//! | [`reader`] | how bytes are read without reading beyond |
+//! | [`report`] | what comes out |
+//! | [`record`] | what a tap is told |
+//! | [`tick`] | what statistics count of it |
+//! | [`line`] | how it is written as a line |
 
 pub mod line;
+pub mod place;
+pub mod protocol;
 pub mod reader;
+pub mod record;
 pub mod report;
+pub mod rows;
+pub mod segment;
+pub mod tick;

@@ -5,11 +5,21 @@ use std::ops::Range;
 
 use bytes::Buf;
 
-use crate::kernel::report::Report;
-use crate::long_link::fields::N;
+use super::report::Report;
 
 /// Longest varint: ten bytes hold 64 bits.
 const LONGEST_VARINT: usize = 10;
+
+/// The notes of a protocol on bytes that are not as they should be.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// The bytes end before what is to be read.
+    pub short: u16,
+    /// A varint does not end.
+    pub unending: u16,
+    /// Bytes are left over.
+    pub excess: u16,
+}
 
 /// Reads a range of a frame from its start to its end.
 #[derive(Clone, Debug)]
@@ -18,6 +28,7 @@ pub struct Reader<'a> {
     data: &'a [u8],
     at: usize,
     end: usize,
+    faults: Faults,
 }
 
 /// A varint cannot be read.
@@ -30,9 +41,9 @@ pub enum VarintError {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of `range` of a frame, of which `data` was captured.
-    pub fn new(data: &'a [u8], range: Range<usize>) -> Self {
-        Self { data, at: range.start, end: range.end.max(range.start) }
+    /// A reader of `range` of a frame, of which `data` was captured, that notes what is wrong as `faults`.
+    pub fn new(data: &'a [u8], range: Range<usize>, faults: Faults) -> Self {
+        Self { data, at: range.start, end: range.end.max(range.start), faults }
     }
 
     /// Bytes not read yet; some may not be captured.
@@ -65,7 +76,7 @@ impl<'a> Reader<'a> {
 
     /// A reader of the next `length` bytes.
     pub fn sub(&mut self, length: usize) -> Option<Self> {
-        self.take(length).map(|range| Self::new(self.data, range))
+        self.take(length).map(|range| Self::new(self.data, range, self.faults))
     }
 
     /// A big-endian number of one byte, and where it lies.
@@ -106,7 +117,7 @@ impl<'a> Reader<'a> {
     pub fn short(&self, report: &mut Report, what: &str, needed: usize) {
         if self.is_captured() {
             let words = format_args!("{what} needs {needed} bytes, the body has {}", self.left());
-            report.note(N::BODY_SHORT, self.rest(), words);
+            report.note(self.faults.short, self.rest(), words);
         }
     }
 
@@ -120,14 +131,14 @@ impl<'a> Reader<'a> {
             VarintError::Short => return,
         };
         let end = self.rest().end.min(self.rest().start.saturating_add(LONGEST_VARINT));
-        report.note(N::VARINT_UNENDING, self.rest().start..end, words);
+        report.note(self.faults.unending, self.rest().start..end, words);
     }
 
     /// Notes bytes behind the known layout, if any.
     pub fn excess(&self, report: &mut Report, what: &str) {
         if self.left() > 0 && self.is_captured() {
             let words = format_args!("{} bytes behind {what}", self.left());
-            report.note(N::BODY_EXCESS, self.rest(), words);
+            report.note(self.faults.excess, self.rest(), words);
         }
     }
 }
@@ -136,8 +147,10 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
+    const NONE: Faults = Faults { short: 0, unending: 0, excess: 0 };
+
     fn varint(bytes: &[u8]) -> Result<(u64, Range<usize>), VarintError> {
-        Reader::new(bytes, 0..bytes.len()).varint()
+        Reader::new(bytes, 0..bytes.len(), NONE).varint()
     }
 
     #[test]
@@ -168,7 +181,7 @@ mod tests {
 
     #[test]
     fn nothing_is_read_beyond_the_captured_bytes() {
-        let mut reader = Reader::new(&[0, 0, 0, 5, 9], 0..8);
+        let mut reader = Reader::new(&[0, 0, 0, 5, 9], 0..8, NONE);
         assert_eq!(reader.u32(), Some((5, 0..4)));
         assert_eq!((reader.u32(), reader.left(), reader.bytes().len()), (None, 4, 1));
     }

@@ -3,17 +3,21 @@
 //!
 //! A report belongs to its handle and is reused, so that the steady state allocates nothing. Texts
 //! lie in one buffer, each ended by a NUL byte; an item names its text by an offset into it.
+//!
+//! Items lie in a source: the bytes that came in, what the carrier passed on beside them, or bytes that the
+//! dissector made. What is inside and somebody else's is not called: the report ends with hand-offs.
 
 use std::fmt::{self, Arguments, Display, Write};
 use std::ops::Range;
 
-use crate::long_link::fields::{F, FieldSet, IN_BODIES, NOTES};
-use crate::long_link::record::Record;
-use crate::web::fields::W;
+use bytes::Bytes;
 
-/// What an item is. The set is closed; 6 is reserved for bytes that the dissector made itself.
+use super::place::LaneId;
+use super::record::Record;
+use super::rows::{FieldSet, Note, ROW_BITS};
+
+/// What an item is. The set is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum ItemKind {
     /// A field whose value the host reads from the bytes named.
     Wire = 1,
@@ -25,6 +29,8 @@ pub enum ItemKind {
     Subtree = 4,
     /// A note: `field` indexes the note table, the bytes named are the ones to blame.
     Note = 5,
+    /// A field whose bytes were made into others, the source numbered `value`, in which its children lie.
+    Derived = 6,
     /// A field whose value is in `value`, read from the bytes named in a way the host cannot (a varint). It may
     /// have children, as a subtree.
     Decoded = 7,
@@ -34,15 +40,16 @@ pub enum ItemKind {
 
 /// One line of the packet tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
 pub struct Item {
     /// The number of a field; of a note, the number of a note.
     pub field: u16,
-    /// One of the item kinds.
-    pub kind: u8,
+    /// The source in which it lies.
+    pub source: u16,
+    /// What it is.
+    pub kind: ItemKind,
     /// 0 at the top; an item is a child of the nearest subtree above it that is one less deep.
     pub depth: u8,
-    /// First byte, from the start of the PDU.
+    /// First byte, from the start of the source; in the bytes that came in, from the start of the PDU.
     pub offset: u32,
     /// Number of bytes. All of them were captured, so that the host can read them unchecked.
     pub length: u32,
@@ -72,18 +79,58 @@ pub struct Wanted {
 impl Wanted {
     /// Everything.
     pub const ALL: Self = Self { columns: true, items: true, labels: true, record: true, fields: None };
+}
 
-    /// Whether there is to be an item of this field.
-    pub fn wants(&self, field: u16) -> bool {
-        let own = field == F::WECHAT || field == W::WEB;
-        self.items && self.fields.as_ref().is_none_or(|fields| own || fields.has(field))
-    }
+/// Bytes in which items lie.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// How many are there.
+    pub captured: u32,
+    /// What they are called, a text of the report.
+    pub name: Text,
+    /// The bytes, where the dissector made them; else the host has them.
+    pub bytes: Option<Bytes>,
+}
 
-    /// Whether there is to be anything of what is in bodies.
-    pub fn wants_bodies(&self) -> bool {
-        // A note on a body is told in the record too.
-        self.record || self.items && IN_BODIES.into_iter().any(|field| self.wants(field))
-    }
+/// The bytes that came in.
+pub const CAME_IN: u16 = 0;
+/// Of a message, its body as the carrier passed it on.
+pub const PASSED_ON: u16 = 1;
+
+/// Whom a hand-off is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Whoever registered in a table of the report's protocol, named by its place, for a key; else its
+    /// heuristics.
+    Table(u16, u32),
+    /// A protocol of ours, by the number of its table.
+    Protocol(u16),
+}
+
+/// Bytes of a source that are for somebody else. The host calls them when it has drawn the items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandOff {
+    /// Whom they are for.
+    pub to: To,
+    /// The source.
+    pub source: u16,
+    /// First byte in the source.
+    pub start: usize,
+    /// Number of bytes, captured or not.
+    pub length: usize,
+    /// Where they are from, of a protocol of ours.
+    pub inner: Option<Inner>,
+}
+
+/// Where bytes of a stream inside a stream are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inner {
+    /// Direction of the inner stream.
+    pub lane: LaneId,
+    /// Number of the stream as the host is to show it.
+    pub shown_stream: u32,
+    /// Position of the first byte in the inner stream.
+    pub position: u32,
 }
 
 /// A subtree that has begun.
@@ -132,18 +179,21 @@ impl Words for Arguments<'_> {
 /// How deep items may be nested; deeper ones stay at this depth.
 const DEEPEST: u8 = 16;
 
-/// Items and texts of one PDU.
+/// Items, texts and hand-offs of one PDU.
 #[derive(Debug)]
 pub struct Report {
     items: Vec<Item>,
     texts: Vec<u8>,
     info: Text,
     wanted: Wanted,
-    /// Captured bytes of the PDU: no item reaches beyond.
+    /// The protocol's own field, which is always there.
+    own: u16,
+    sources: Vec<Source>,
+    hand_offs: Vec<HandOff>,
+    /// Where items lie now, and how many bytes are there: no item reaches beyond.
+    source: u16,
     captured: u32,
     depth: u8,
-    /// What the body is called in the table of body dissectors, and where it lies, captured or not.
-    body: Option<(u32, Range<usize>)>,
     record: Option<Record>,
 }
 
@@ -154,28 +204,87 @@ impl Default for Report {
             texts: Vec::new(),
             info: 0,
             wanted: Wanted::default(),
+            own: 0,
+            sources: Vec::new(),
+            hand_offs: Vec::new(),
+            source: CAME_IN,
             captured: 0,
             depth: 0,
-            body: None,
             record: None,
         };
-        report.begin(Wanted::default(), 0);
+        report.begin(0, Wanted::default(), 0);
         report
     }
 }
 
 impl Report {
-    /// Empties the report for the next PDU, of which at most `captured` bytes are there.
-    pub fn begin(&mut self, wanted: Wanted, captured: usize) {
+    /// Empties the report for the next PDU of a protocol, of which at most `captured` bytes are there.
+    pub fn begin(&mut self, protocol: u16, wanted: Wanted, captured: usize) {
         self.items.clear();
         self.texts.clear();
         self.texts.push(0);
         self.info = 0;
         self.wanted = wanted;
-        self.captured = u32::try_from(captured).unwrap_or(u32::MAX);
+        self.own = protocol << ROW_BITS;
+        self.sources.clear();
+        self.hand_offs.clear();
+        self.source = CAME_IN;
+        self.captured = 0;
         self.depth = 0;
-        self.body = None;
         self.record = None;
+        self.add_source(captured, 0, None);
+        self.enter(CAME_IN);
+    }
+
+    /// The protocol that it is of.
+    pub fn protocol(&self) -> u16 {
+        self.own >> ROW_BITS
+    }
+
+    /// Says how many bytes of a body the carrier passed on beside those that came in: the source [`PASSED_ON`].
+    pub fn passed_on(&mut self, captured: usize) {
+        self.add_source(captured, 0, None);
+    }
+
+    fn add_source(&mut self, captured: usize, name: Text, bytes: Option<Bytes>) -> u16 {
+        let number = u16::try_from(self.sources.len()).unwrap_or(u16::MAX);
+        let captured = u32::try_from(captured).unwrap_or(u32::MAX);
+        self.sources.push(Source { captured, name, bytes });
+        number
+    }
+
+    /// The sources, by their numbers.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// What is for others, in the order in which they are to be called.
+    pub fn hand_offs(&self) -> &[HandOff] {
+        &self.hand_offs
+    }
+
+    /// Offers bytes to somebody else.
+    pub fn hand_off(&mut self, hand_off: HandOff) {
+        self.hand_offs.push(hand_off);
+    }
+
+    /// Lets `children` add items that lie in another source.
+    pub fn within(&mut self, source: u16, children: impl FnOnce(&mut Self)) {
+        let before = self.source;
+        self.enter(source);
+        children(self);
+        self.enter(before);
+    }
+
+    fn enter(&mut self, source: u16) {
+        self.source = source;
+        self.captured = self.sources.get(usize::from(source)).map_or(0, |source| source.captured);
+    }
+
+    /// Whether there is to be an item of this field.
+    pub fn wants(&self, field: u16) -> bool {
+        self.wanted.items
+            && self.wanted.fields.as_ref().is_none_or(|fields| field == self.own || fields.has(field))
     }
 
     /// The items, in tree order.
@@ -200,11 +309,6 @@ impl Report {
         self.info
     }
 
-    /// What other dissectors may take the body by, and where it lies, captured or not.
-    pub fn body(&self) -> Option<&(u32, Range<usize>)> {
-        self.body.as_ref()
-    }
-
     /// What taps are told, if the PDU is a frame.
     pub fn record(&self) -> Option<&Record> {
         self.record.as_ref()
@@ -218,11 +322,6 @@ impl Report {
     /// What was asked for.
     pub fn wanted(&self) -> Wanted {
         self.wanted
-    }
-
-    /// Offers the body to other dissectors.
-    pub fn offer_body(&mut self, operation: u32, range: Range<usize>) {
-        self.body = Some((operation, range));
     }
 
     /// Says what the Info column shows.
@@ -273,7 +372,7 @@ impl Report {
     /// Lets `children` add what is below the item of a field that was added last.
     fn inside(&mut self, field: u16, children: impl FnOnce(&mut Self)) {
         let depth = self.depth;
-        if self.wanted.wants(field) {
+        if self.wants(field) {
             self.depth = depth.saturating_add(1).min(DEEPEST);
         }
         children(self);
@@ -282,7 +381,7 @@ impl Report {
 
     /// A text value that the dissector made; a value is computed even when labels are not wanted.
     pub fn text_value(&mut self, field: u16, range: Range<usize>, words: impl Words) {
-        if self.wanted.wants(field) {
+        if self.wants(field) {
             let text = self.put(words);
             self.push(ItemKind::Text, field, range, 0, text);
         }
@@ -290,7 +389,7 @@ impl Report {
 
     /// A text read from `range`, as the dissector understands it.
     pub fn decoded_text(&mut self, field: u16, range: Range<usize>, words: impl Words) {
-        if self.wanted.wants(field) {
+        if self.wants(field) {
             let text = self.put(words);
             self.push(ItemKind::DecodedText, field, range, 0, text);
         }
@@ -299,7 +398,7 @@ impl Report {
     /// Begins a subtree whose end is not known yet; all that is added before [`Self::close`] is its child.
     pub fn open(&mut self, field: u16, start: usize) -> Open {
         let depth = self.depth;
-        let item = self.wanted.wants(field).then_some(self.items.len());
+        let item = self.wants(field).then_some(self.items.len());
         self.add(ItemKind::Subtree, field, start..start, 0, "");
         if item.is_some() {
             self.depth = depth.saturating_add(1).min(DEEPEST);
@@ -330,18 +429,38 @@ impl Report {
         self.inside(field, children);
     }
 
+    /// Bytes made out of those of a field, a source of its own, called `name`; `children` adds what lies in it,
+    /// and hand-offs of it, and is told its number.
+    pub fn derived(
+        &mut self,
+        field: u16,
+        range: Range<usize>,
+        bytes: Bytes,
+        name: impl Words,
+        children: impl FnOnce(&mut Self, u16),
+    ) {
+        let name = self.put(name);
+        let source = self.add_source(bytes.len(), name, Some(bytes));
+        if self.wants(field) {
+            self.push(ItemKind::Derived, field, range, source.into(), 0);
+        }
+        self.inside(field, |report| report.within(source, |report| children(report, source)));
+    }
+
     /// A note on the bytes to blame. Right behind the field on the same bytes it becomes its child.
     pub fn note(&mut self, note: u16, range: Range<usize>, words: Arguments<'_>) {
         let text = self.put(words);
         let (start, end) = (self.clamp(range.start), self.clamp(range.end));
         let depth = self.depth;
         let blamed =
-            self.items.iter_mut().rev().find(|item| item.depth == depth && item.kind != ItemKind::Note as u8);
-        let blamed =
-            blamed.filter(|item| item.offset == start && item.offset.saturating_add(item.length) == end);
-        match blamed.filter(|item| [ItemKind::Wire as u8, ItemKind::Subtree as u8].contains(&item.kind)) {
+            self.items.iter_mut().rev().find(|item| item.depth == depth && item.kind != ItemKind::Note);
+        let source = self.source;
+        let blamed = blamed.filter(|item| {
+            item.source == source && item.offset == start && item.offset.saturating_add(item.length) == end
+        });
+        match blamed.filter(|item| matches!(item.kind, ItemKind::Wire | ItemKind::Subtree)) {
             Some(item) => {
-                item.kind = ItemKind::Subtree as u8;
+                item.kind = ItemKind::Subtree;
                 self.depth = depth.saturating_add(1).min(DEEPEST);
                 self.push(ItemKind::Note, note, range, 0, text);
                 self.depth = depth;
@@ -352,13 +471,13 @@ impl Report {
 
     /// An item without words.
     fn add_plain(&mut self, kind: ItemKind, field: u16, range: Range<usize>, value: u64) {
-        if self.wanted.wants(field) {
+        if self.wants(field) {
             self.push(kind, field, range, value, 0);
         }
     }
 
     fn add(&mut self, kind: ItemKind, field: u16, range: Range<usize>, value: u64, words: impl Words) {
-        if self.wanted.wants(field) {
+        if self.wants(field) {
             let text = if self.wanted.labels { self.put(words) } else { 0 };
             self.push(kind, field, range, value, text);
         }
@@ -368,7 +487,8 @@ impl Report {
         let (start, end) = (self.clamp(range.start), self.clamp(range.end));
         self.items.push(Item {
             field,
-            kind: kind as u8,
+            source: self.source,
+            kind,
             depth: self.depth,
             offset: start,
             length: end.saturating_sub(start),
@@ -386,9 +506,14 @@ impl Report {
         put(&mut self.texts, words)
     }
 
-    /// Adds the filter names of the notes, and returns where they are.
-    pub fn put_notes(&mut self) -> Text {
-        put(&mut self.texts, format_args!("{}", NoteNames(&self.items)))
+    /// Adds the filter names of the notes, whose rows `row` finds, and returns where they are.
+    pub fn put_notes(&mut self, row: fn(u16) -> Option<&'static Note>) -> Text {
+        put(&mut self.texts, format_args!("{}", NoteNames(&self.items, row)))
+    }
+
+    /// Whether there is such a note.
+    pub fn has_note(&self, note: u16) -> bool {
+        self.items.iter().any(|item| item.kind == ItemKind::Note && item.field == note)
     }
 }
 
@@ -438,19 +563,21 @@ impl Write for Plain<'_> {
 }
 
 /// The filter names of the notes among items, each once, apart by commas.
-struct NoteNames<'a>(&'a [Item]);
+struct NoteNames<'a>(&'a [Item], fn(u16) -> Option<&'static Note>);
 
 impl Display for NoteNames<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut seen = [false; NOTES.len()];
-        let mut separator = "";
-        for note in self.0.iter().filter(|item| item.kind == ItemKind::Note as u8) {
-            let place = usize::from(note.field);
-            if let (Some(seen), Some(row)) = (seen.get_mut(place), NOTES.get(place))
-                && !std::mem::replace(seen, true)
-            {
-                write!(out, "{separator}{}", row.filter.to_str().unwrap_or_default())?;
-                separator = ",";
+        let Self(items, row) = self;
+        let notes = || items.iter().filter(|item| item.kind == ItemKind::Note).map(|item| item.field);
+        for (place, note) in notes().enumerate() {
+            // There are few.
+            if let Some(row) = row(note).filter(|_| !notes().take(place).any(|before| before == note)) {
+                write!(
+                    out,
+                    "{}{}",
+                    if place == 0 { "" } else { "," },
+                    row.filter.to_str().unwrap_or_default()
+                )?;
             }
         }
         Ok(())
@@ -486,31 +613,55 @@ mod tests {
             }
         }
         let mut report = Report::default();
-        report.begin(Wanted::ALL, 4);
+        report.begin(1, Wanted::ALL, 4);
         report.set_info(format_args!("a{}b", "\0\n"));
         assert_eq!(report.text(report.info()), "a\\x00\\x0ab");
     }
 
     #[test]
     fn what_is_not_wanted_is_not_there() {
+        const OWN: u16 = 1 << ROW_BITS;
+        const FIRST: u16 = OWN + 1;
+        const SECOND: u16 = OWN + 2;
+        const SHARED: u16 = 2;
         let mut report = Report::default();
-        report.begin(Wanted { items: true, ..Wanted::default() }, 4);
+        report.begin(1, Wanted { items: true, ..Wanted::default() }, 4);
         report.set_info(format_args!("info"));
-        report.subtree(0, 0..4, format_args!("label"), |report| report.wire(1, 1..3));
+        report.subtree(OWN, 0..4, format_args!("label"), |report| report.wire(FIRST, 1..3));
         let items = report.items();
         assert_eq!((items.len(), items[0].text, items[1].depth, report.info()), (2, 0, 1, 0));
-        let mut words = [0; FieldSet::WORDS];
-        words[0] = 1 << F::SEQ;
-        report.begin(Wanted { fields: Some(FieldSet::from_words(words)), ..Wanted::ALL }, 4);
-        report.subtree(F::WECHAT, 0..4, format_args!("always"), |report| {
-            report.wire(F::OP, 0..1);
-            report.subtree(F::BODY, 0..4, format_args!("no"), |report| report.wire(F::SEQ, 1..3));
+        let (mut shared, mut own) = ([0; FieldSet::WORDS], [0; FieldSet::WORDS]);
+        (shared[0], own[0]) = (1 << SHARED, 1 << 2);
+        report.begin(1, Wanted { fields: Some(FieldSet::from_words(shared, own)), ..Wanted::ALL }, 4);
+        report.subtree(OWN, 0..4, format_args!("always"), |report| {
+            report.wire(FIRST, 0..1);
+            report.subtree(FIRST, 0..4, format_args!("no"), |report| report.wire(SECOND, 1..3));
+            report.wire(SHARED, 0..1);
+            report.wire(1, 0..1);
         });
         let shown: Vec<_> = report.items().iter().map(|item| (item.field, item.depth)).collect();
-        assert_eq!(shown, [(F::WECHAT, 0), (F::SEQ, 1)]);
-        report.begin(Wanted::default(), 4);
-        report.wire(1, 0..4);
+        assert_eq!(shown, [(OWN, 0), (SECOND, 1), (SHARED, 1)]);
+        report.begin(1, Wanted::default(), 4);
+        report.wire(FIRST, 0..4);
         report.note(1, 0..4, format_args!("notes are always there"));
         assert_eq!(report.items().len(), 1);
+    }
+
+    #[test]
+    fn items_lie_in_their_source_and_do_not_reach_beyond() {
+        let mut report = Report::default();
+        report.begin(1, Wanted::ALL, 4);
+        report.passed_on(10);
+        report.within(PASSED_ON, |report| report.wire(1, 8..20));
+        report.derived(2, 1..9, Bytes::from_static(b"derived"), "what was inside", |report, source| {
+            report.wire(3, 5..9);
+            report.hand_off(HandOff { to: To::Protocol(1), source, start: 0, length: 7, inner: None });
+        });
+        report.wire(4, 0..9);
+        let lie = |item: &Item| (item.field, item.source, item.offset, item.length, item.depth);
+        let lying: Vec<_> = report.items().iter().map(lie).collect();
+        assert_eq!(lying, [(1, 1, 8, 2, 0), (2, 0, 1, 3, 0), (3, 2, 5, 2, 1), (4, 0, 0, 4, 0)]);
+        assert_eq!((report.items()[1].value, report.hand_offs()[0].source), (2, 2));
+        assert_eq!(report.text(report.sources()[2].name), "what was inside");
     }
 }

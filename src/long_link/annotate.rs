@@ -4,13 +4,16 @@
 use std::fmt::{self, Display};
 use std::ops::Range;
 
-use crate::config::Config;
-use crate::kernel::report::{Report, Words};
-use crate::long_link::body;
-use crate::long_link::fields::{F, N};
-use crate::long_link::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
-use crate::long_link::framing::Why;
-use crate::long_link::session::{AckRule, Fact, Facts, Interval, Missing, Partner};
+use super::body;
+use super::fields::{F, N};
+use super::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
+use super::framing::Why;
+use super::session::{AckRule, Fact, Facts, Interval, Partner};
+use super::settings::Settings;
+use crate::kernel::place::Missing;
+use crate::kernel::report::{CAME_IN, HandOff, Report, To, Words};
+use crate::wechat::business;
+use crate::wechat::fields::{FIELDS, S};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
 
 /// A frame and everything that is known of it.
@@ -45,16 +48,31 @@ impl Known<'_> {
     }
 }
 
+/// Place of the table in which others register for the body of an operation.
+pub const BODY_TABLE: u16 = 0;
+
+/// The fields that only bodies have.
+fn in_bodies() -> impl Iterator<Item = u16> {
+    (0..).map_while(|row| FIELDS.get(usize::from(row)).map(|_| row)).chain(F::PUSH_FLAGS..F::SKIPPED)
+}
+
+/// Whether there is to be anything of what is in bodies.
+fn wants_bodies(report: &Report) -> bool {
+    let wanted = report.wanted();
+    // A note on a body is told in the record too.
+    wanted.record || wanted.items && (wanted.fields.is_none() || in_bodies().any(|field| report.wants(field)))
+}
+
 /// Shows a frame.
-pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
+pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
     let wanted = report.wanted();
     // Notes, which are there in any case, name no operation.
     let name =
-        if wanted.items || wanted.columns { Name::of(known, config) } else { Name::none(known.meaning) };
+        if wanted.items || wanted.columns { Name::of(known, settings) } else { Name::none(known.meaning) };
     let sentence = Sentence { known, name: &name };
     report.set_info(sentence);
     report.subtree(F::WECHAT, 0..known.extent, Line(sentence), |report| {
-        header(report, known, &name, config);
+        header(report, known, &name, settings);
         generated(report, known, &name);
         links(report, known);
         missing(report, known);
@@ -62,32 +80,38 @@ pub fn frame(report: &mut Report, known: &Known<'_>, config: &Config) {
         sync(report, known);
         let body = known.header.body(known.end());
         if !body.is_empty() {
-            show_body(report, known, config, body);
+            show_body(report, known, settings, body);
         }
     });
     let body = known.header.body(known.end());
     if body.start < known.data.len() && !body.is_empty() {
-        report.offer_body(known.header.op, body);
+        report.hand_off(HandOff {
+            to: To::Table(BODY_TABLE, known.header.op),
+            source: CAME_IN,
+            start: body.start,
+            length: body.len(),
+            inner: None,
+        });
     }
 }
 
-fn show_body(report: &mut Report, known: &Known<'_>, config: &Config, body: Range<usize>) {
+fn show_body(report: &mut Report, known: &Known<'_>, settings: &Settings, body: Range<usize>) {
     let mut length = itoa::Buffer::new();
     let words = [" (", length.format(body.len()), " bytes)"];
     report.subtree(F::BODY, body.clone(), words, |report| {
         // A body whose end is not known has no layout to be held to.
-        if !known.wrong_length && report.wanted().wants_bodies() {
+        if !known.wrong_length && wants_bodies(report) {
             let context = body::Context {
                 meaning: known.meaning,
                 growth: known.facts.growth,
-                show_account: config.show_account,
+                show_account: settings.shared.show_account,
             };
             body::show(report, known.data, body.clone(), known.layout, context);
         }
     });
 }
 
-fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Config) {
+fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Settings) {
     let Header { packet_len, head_len, version, op, seq } = known.header;
     let extent = known.extent;
 
@@ -95,9 +119,11 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, config: &Conf
     if (packet_len as usize) < HEADER_LEN {
         let words = format_args!("packet length {packet_len} is below 16, the length of a header");
         report.note(N::PACKET_LEN_SHORT, at::PACKET_LEN, words);
-    } else if packet_len > config.limit {
-        let words =
-            format_args!("packet length {packet_len} is beyond the largest frame accepted, {}", config.limit);
+    } else if packet_len > settings.limit {
+        let words = format_args!(
+            "packet length {packet_len} is beyond the largest frame accepted, {}",
+            settings.limit
+        );
         report.note(N::PACKET_LEN_BEYOND_LIMIT, at::PACKET_LEN, words);
     } else if known.wrong_length {
         let words =
@@ -219,9 +245,6 @@ impl Display for Seconds {
     }
 }
 
-/// An answer is due for so long before its absence is a fault: 5 s in nanoseconds.
-const PATIENCE: i64 = 5_000_000_000;
-
 /// The answer or acknowledgement that never came, or what probably was one.
 fn missing(report: &mut Report, known: &Known<'_>) {
     let is_push = known.meaning.kind == Kind::Push;
@@ -229,20 +252,20 @@ fn missing(report: &mut Report, known: &Known<'_>) {
         let link = if is_push { F::PUSH_ACK_INFERRED_IN } else { F::ACK_INFERRED_TO };
         report.inferred(link, at::SEQ, packet.into());
     }
-    let Some(Missing { until_end, superseded }) = known.facts.missing else { return };
+    let Some(missing) = known.facts.missing else { return };
     report.generated(if is_push { F::PUSH_UNACKNOWLEDGED } else { F::UNANSWERED }, at::SEQ, 1);
     // Then the note that says so is enough.
-    if superseded {
+    if missing.superseded {
         return;
     }
-    let (soon, what) = (until_end < PATIENCE, if is_push { "acknowledgement" } else { "response" });
+    let (soon, what) = (missing.is_soon(), if is_push { "acknowledgement" } else { "response" });
     let note = match (is_push, soon) {
         (true, true) => N::PUSH_NO_ACK_YET,
         (true, false) => N::PUSH_NO_ACK,
         (false, true) => N::NO_RESPONSE_YET,
         (false, false) => N::NO_RESPONSE,
     };
-    let words = format_args!("no {what} seen; the capture ends {} later", Seconds(until_end));
+    let words = format_args!("no {what} seen; the capture ends {} later", Seconds(missing.until_end));
     report.note(note, at::SEQ, words);
 }
 
@@ -320,8 +343,8 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
             Fact::NoticeMessageIn => report.generated(F::NOTICE_MESSAGE_IN, at::SEQ, number),
             Fact::SyncNotice => report.generated(F::SYNC_NOTICE, at::SEQ, number),
             Fact::SyncTime => report.generated(F::SYNC_TIME, at::SEQ, number),
-            Fact::KeyPrevious => report.generated(F::SYNCKEY_PREVIOUS, at::SEQ, number),
-            Fact::KeyNext => report.generated(F::SYNCKEY_NEXT, at::SEQ, number),
+            Fact::KeyPrevious => report.generated(S::SYNCKEY_PREVIOUS, at::SEQ, number),
+            Fact::KeyNext => report.generated(S::SYNCKEY_NEXT, at::SEQ, number),
         }
     }
 }
@@ -419,14 +442,14 @@ pub struct Name<'a> {
 
 impl<'a> Name<'a> {
     /// What the operation of a frame is called.
-    pub fn of(known: &Known<'_>, config: &'a Config) -> Self {
+    pub fn of(known: &Known<'_>, settings: &'a Settings) -> Self {
         let meaning = known.meaning;
-        let name = Self::by_call(config.operation_name(meaning), meaning, None);
+        let name = Self::by_call(settings.operation_name(meaning), meaning, None);
         // Only a number with several calls needs a look into the body.
         if !name.several || known.layout != Layout::Business {
             return name;
         }
-        match body::cgi(known.data, known.header.body(known.end()), meaning) {
+        match business::cgi(known.data, known.header.body(known.end()), meaning) {
             None => name,
             cgi => Self::by_call(name.user, meaning, cgi),
         }
@@ -518,7 +541,7 @@ impl Words for Sentence<'_> {
             Fact::Retry | Fact::DuplicateRequest | Fact::DuplicateOf => out.write_str(" [again]"),
             _ => Ok(()),
         })?;
-        let overdue = |missing: Missing| !missing.superseded && missing.until_end >= PATIENCE;
+        let overdue = |missing: Missing| !missing.superseded && !missing.is_soon();
         match (self.known.facts.missing.is_some_and(overdue), meaning.kind) {
             (false, _) => Ok(()),
             (true, Kind::Push) => out.write_str(" [no acknowledgement seen]"),

@@ -11,16 +11,13 @@
 
 use std::ops::Range;
 
-use bytes::Buf;
-
 /// Length of the fixed header, which is also the smallest frame.
 pub const HEADER_LEN: usize = 16;
 
 /// The only version ever seen on the wire.
 pub const VERSION: u16 = 1;
 
-/// Seqid of a push: nothing is being answered.
-pub const SEQ_PUSH: u32 = 0;
+pub use crate::wechat::operation::SEQ_PUSH;
 /// Seqid of the long-link identify exchange.
 pub const SEQ_IDENTIFY: u32 = 0xffff_fffe;
 /// Seqid of the heartbeat of later clients.
@@ -74,13 +71,14 @@ pub enum Quality {
 
 impl Header {
     /// Reads the header; `None` when `data` is shorter than [`HEADER_LEN`].
-    pub fn read(mut data: &[u8]) -> Option<Self> {
+    pub fn read(data: &[u8]) -> Option<Self> {
+        let data: &[u8; HEADER_LEN] = data.first_chunk()?;
         Some(Self {
-            packet_len: data.try_get_u32().ok()?,
-            head_len: data.try_get_u16().ok()?,
-            version: data.try_get_u16().ok()?,
-            op: data.try_get_u32().ok()?,
-            seq: data.try_get_u32().ok()?,
+            packet_len: u32::from_be_bytes(part(data, at::PACKET_LEN)?),
+            head_len: u16::from_be_bytes(part(data, at::HEAD_LEN)?),
+            version: u16::from_be_bytes(part(data, at::VERSION)?),
+            op: u32::from_be_bytes(part(data, at::OP)?),
+            seq: u32::from_be_bytes(part(data, at::SEQ)?),
         })
     }
 
@@ -103,6 +101,11 @@ impl Header {
     pub fn extra(&self, end: usize) -> Range<usize> {
         HEADER_LEN.min(end)..self.body(end).start
     }
+}
+
+/// The bytes of a field.
+fn part<const LENGTH: usize>(header: &[u8; HEADER_LEN], at: Range<usize>) -> Option<[u8; LENGTH]> {
+    header.get(at)?.try_into().ok()
 }
 
 /// Whether `data` may be the start of a strict header, judged by the bytes that are there.

@@ -16,7 +16,8 @@
 
 use memchr::memmem;
 
-use crate::long_link::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
+use super::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
+use crate::kernel::segment::More;
 use crate::wechat::operation;
 
 /// Up to this many missing bytes are asked for at once; a length that claims more is on probation.
@@ -101,16 +102,6 @@ impl Why {
         Self::NotCaptured,
         Self::Truncated,
     ];
-}
-
-/// How much more is wanted. A number of bytes is final: TCP cannot be asked twice within one packet,
-/// so it is used only where those bytes end the matter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum More {
-    /// Whatever the next segment holds.
-    Segment,
-    /// So many bytes behind the end of the view.
-    Bytes(usize),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -562,7 +553,7 @@ fn clamp(length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::long_link::fields::DEFAULT_LIMIT;
+    use crate::long_link::settings::DEFAULT_LIMIT;
 
     fn frame(op: u32, body: &[u8]) -> Vec<u8> {
         let mut frame = (16 + body.len() as u32).to_be_bytes().to_vec();

@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What is counted of a record, and what it is called.
-//!
-//! Everything is a function of one record, so that a listener needs no state beyond its counters, and
-//! a packet counts the same in whatever order packets are visited.
+//! What is made of a record: counters, response times, delays, lines, a dialogue; and what they are called.
 
 use std::ffi::CStr;
 
-use crate::long_link::annotate::Delivery;
-use crate::long_link::fields::rows;
-use crate::long_link::record::*;
-use crate::wechat::operation::Kind;
-
-/// A line of the tree of counters.
-#[derive(Clone, Copy, Debug)]
-pub struct Node {
-    /// What is counted; no two nodes share a name.
-    pub name: &'static CStr,
-    /// The node that it is a part of, a place in [`NODES`].
-    pub parent: Option<u16>,
-    /// Ranges into which values fall, such as `10-19`; the last is open.
-    pub ranges: &'static [&'static CStr],
-}
-
-pub(crate) const fn top(name: &'static CStr) -> Node {
-    Node { name, parent: None, ranges: &[] }
-}
-pub(crate) const fn part(parent: u16, name: &'static CStr) -> Node {
-    Node { name, parent: Some(parent), ranges: &[] }
-}
+use super::annotate::Delivery;
+use super::fields::DIRECTIONS;
+use super::navigation;
+use super::record::{R, ROW_COUNT, delivery, kind, sender};
+use crate::kernel::line::{Column, Lines, Value};
+use crate::kernel::protocol::{Dialogue, Sentence, Side};
+use crate::kernel::record::View;
+use crate::kernel::rows::rows;
+use crate::kernel::tick::{Node, Response, ResponseTimes, Sample, Table, Ticks, Tree, part, top};
+use crate::wechat::operation::{Kind, Sender};
 
 const INTERVAL_RANGES: &[&CStr] =
     &[c"0-29", c"30-59", c"60-119", c"120-179", c"180-239", c"240-299", c"300-359", c"360-599", c"600-"];
@@ -70,88 +55,25 @@ rows! {
     }
 }
 
-/// A change of one node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Tick {
-    /// What is counted, or a value.
-    pub amount: i32,
-    /// Place of the node.
-    pub node: u16,
-    /// One of the tick kinds.
-    pub how: u8,
-    /// Not 0: it is not the node itself that changes, but its part with the name of the record's row.
-    pub named: u8,
-}
-
-/// How a node changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum TickKind {
-    /// The amount is added to the count.
-    Count = 0,
-    /// The amount is a value: the node shows the average, the least and the most.
-    Average = 1,
-    /// As that, and each range of the node shows the same of its values.
-    Range = 2,
-}
-
-/// Most ticks that one record has.
-pub const WECHAT_MOST_TICKS: usize = 24;
-
-/// Ticks, as many as there is room for.
-struct Ticks<'a>(std::slice::IterMut<'a, Tick>);
-
-impl Ticks<'_> {
-    fn push(&mut self, tick: Tick) {
-        if let Some(slot) = self.0.next() {
-            *slot = tick;
-        }
-    }
-
-    /// Changes one node only.
-    fn add(&mut self, node: u16, amount: i32) {
-        if amount != 0 {
-            self.push(Tick { amount, node, how: TickKind::Count as u8, named: 0 });
-        }
-    }
-
-    /// Changes a node and what it is a part of.
-    fn count(&mut self, node: u16, amount: i32) {
-        let parent = |node: &u16| NODES.get(usize::from(*node)).and_then(|row| row.parent);
-        std::iter::successors(Some(node), parent).for_each(|node| self.add(node, amount));
-    }
-
-    /// Takes a value into the average, the least and the most of a node, and into its range.
-    fn value(&mut self, node: u16, value: i64) {
-        let amount = i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX });
-        let ranged = NODES.get(usize::from(node)).is_some_and(|row| !row.ranges.is_empty());
-        let how = if ranged { TickKind::Range } else { TickKind::Average };
-        self.push(Tick { amount, node, how: how as u8, named: 0 });
-    }
-}
-
 /// Nanoseconds in whole seconds: what a timer was set to, whatever the network did to it.
 fn seconds(time: i64) -> i64 {
     time.saturating_add(500_000_000).div_euclid(1_000_000_000)
 }
 
-/// What a record changes in the tree of counters; returns how many of `room` are used.
-pub fn tree(record: &Record, room: &mut [Tick]) -> usize {
-    let size = room.len();
-    let mut ticks = Ticks(room.iter_mut());
-    let count = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-    let kind = T::UNKNOWN.saturating_add(record.kind() as u16);
-    ticks.count(kind, 1);
-    ticks.push(Tick { amount: 1, node: kind, how: TickKind::Count as u8, named: 1 });
+/// What a record changes in the tree of counters.
+fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
+    let kind = kind(record);
+    let node = T::UNKNOWN.saturating_add(kind as u16);
+    ticks.count_named(node, record.c_text(R::ROW_NAME), 1);
 
-    let (is_push, expects) = (record.kind() == Kind::Push, record.has(WECHAT_RECORD_EXPECTS));
+    let (is_push, expects) = (kind == Kind::Push, record.has(R::EXPECTS));
     // Afterwards it is known what waits in vain. The first pass counts what opens, and what closes it.
-    let missing = i32::from(record.has(WECHAT_RECORD_MISSES));
-    let (requests, pushes) = match record.has(WECHAT_RECORD_LATER) {
+    let missing = i32::from(record.has(R::MISSES));
+    let waiting = |place| record.signed(place).and_then(|change| i32::try_from(change).ok()).unwrap_or(0);
+    let (requests, pushes) = match record.has(R::LATER) {
         true if is_push => (0, missing),
         true => (missing, 0),
-        false => (record.waiting_requests, record.waiting_pushes),
+        false => (waiting(R::WAITING_REQUESTS), waiting(R::WAITING_PUSHES)),
     };
     if is_push {
         ticks.count(if expects { T::ACK_WANTED } else { T::ACK_NOT_WANTED }, 1);
@@ -160,104 +82,122 @@ pub fn tree(record: &Record, room: &mut [Tick]) -> usize {
     }
     ticks.add(T::UNANSWERED, requests);
     ticks.add(T::UNACKNOWLEDGED, pushes);
-    if record.has(WECHAT_RECORD_RETRY) {
+    if record.has(R::RETRY) {
         ticks.count(T::RETRIES, 1);
     }
-    if record.has(WECHAT_RECORD_DUPLICATE) {
+    if record.has(R::DUPLICATE) {
         ticks.count(T::DUPLICATES, 1);
     }
 
-    if record.has(WECHAT_RECORD_INTERVAL) {
-        ticks.value(T::INTERVALS, seconds(record.heartbeat_interval));
+    if let Some(interval) = record.signed(R::HEARTBEAT_INTERVAL) {
+        ticks.value(T::INTERVALS, seconds(interval));
     }
-    ticks.value(T::LENGTHS, record.length.into());
-    ticks.value(T::BODY_LENGTHS, record.body_len.into());
-    let from = T::BYTES_UNKNOWN.saturating_add(u16::from(record.sender).min(2));
-    ticks.count(from, count(record.length));
-    size.saturating_sub(ticks.0.len())
+    let length = record.small(R::LENGTH);
+    ticks.value(T::LENGTHS, length.into());
+    ticks.value(T::BODY_LENGTHS, record.small(R::BODY_LEN).into());
+    let from = T::BYTES_UNKNOWN.saturating_add(record.small(R::SENDER).min(2) as u16);
+    ticks.count(from, i32::try_from(length).unwrap_or(i32::MAX));
 }
+
+/// The tree of counters.
+pub const TREE: Tree = Tree { title: c"WeChat", nodes: NODES, ticks };
+
+/// Response times by operation.
+pub const RESPONSE_TIMES: ResponseTimes = ResponseTimes {
+    title: c"WeChat service response time by operation",
+    column: c"Operation",
+    rows: ROW_COUNT,
+    response: |record| {
+        let elapsed = record.signed(R::RESPONSE_TIME)?;
+        Some(Response { row: record.small(R::ROW), name: record.c_text(R::ROW_NAME), elapsed })
+    },
+};
 
 rows! {
-    /// Index of a row of the table of delivery in [`SYNC_ROWS`].
-    S, SYNC_ROWS: SyncRow {
-        PUSH = SyncRow::named(c"Push");
-        NOTICE_AND_SYNC = SyncRow::named(c"Notice and sync");
-        NEWS = SyncRow::named(c"News after a send (inference)");
-        KEY_BACK = SyncRow::named(c"SyncKey that went back");
+    /// Places of the rows of the table of delivery.
+    D, DELAYS: &std::ffi::CStr {
+        PUSH = c"Push";
+        NOTICE_AND_SYNC = c"Notice and sync";
+        NEWS = c"News after a send (inference)";
+        KEY_BACK = c"SyncKey that went back";
     }
 }
 
-/// A row of the table of delivery.
-#[derive(Clone, Copy, Debug)]
-pub struct SyncRow {
-    /// What it is about.
-    pub name: &'static CStr,
-}
-
-impl SyncRow {
-    const fn named(name: &'static CStr) -> Self {
-        Self { name }
-    }
-}
-
-/// Headings of the table of delivery: name of the row, how many, and of their delays the smallest, the
-/// average and the largest, in seconds.
-pub const SYNC_COLUMNS: [&CStr; 5] =
-    [c"Delivery", c"Count", c"Min delay (s)", c"Avg delay (s)", c"Max delay (s)"];
-
-/// One more of a row of the table of delivery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Sample {
-    /// Its delay in nanoseconds.
-    pub delay: i64,
-    /// Place of the row.
-    pub row: u16,
-    /// Not 0: it has a delay.
-    pub delayed: u8,
-}
-
-/// Most samples that one record has.
-pub const WECHAT_MOST_SAMPLES: usize = 3;
-
-/// What a record adds to the table of delivery; returns how many of `room` are used.
-pub fn delivery(record: &Record, room: &mut [Sample]) -> usize {
-    let by = |way: Delivery| record.delivery == way as u8;
-    let samples = [
+/// What a record adds to the table of delivery.
+fn samples(record: View<'_>, take: &mut dyn FnMut(Sample)) {
+    match delivery(record) {
         // A push is the message: there is nothing to wait for.
-        by(Delivery::Push).then_some(Sample { row: S::PUSH, delay: 0, delayed: 1 }),
-        by(Delivery::NoticeAndSync).then_some(Sample {
-            row: S::NOTICE_AND_SYNC,
-            delay: record.delivery_time,
-            delayed: 1,
-        }),
-        record.has(WECHAT_RECORD_NEWS).then_some(Sample {
-            row: S::NEWS,
-            delay: record.news_time,
-            delayed: 1,
-        }),
-        record.has(WECHAT_RECORD_KEY_BACK).then_some(Sample { row: S::KEY_BACK, delay: 0, delayed: 0 }),
-    ];
-    room.iter_mut().zip(samples.into_iter().flatten()).map(|(slot, sample)| *slot = sample).count()
+        Some(Delivery::Push) => take(Sample { row: D::PUSH, delay: Some(0) }),
+        Some(Delivery::NoticeAndSync) => {
+            take(Sample { row: D::NOTICE_AND_SYNC, delay: record.signed(R::DELIVERY_TIME) });
+        }
+        None => {}
+    }
+    if let Some(delay) = record.signed(R::NEWS_TIME) {
+        take(Sample { row: D::NEWS, delay: Some(delay) });
+    }
+    if record.has(R::KEY_BACK) {
+        take(Sample { row: D::KEY_BACK, delay: None });
+    }
 }
 
-/// What the statistics are called in menus, and the words behind the protocol's name that ask for them
-/// on the command line.
-pub const SRT_TITLE: &CStr = c"WeChat service response time by operation";
-/// Heading of its first column.
-pub const SRT_COLUMN: &CStr = c"Operation";
-/// The tree of counters.
-pub const TREE_TITLE: &CStr = c"WeChat";
-/// The table of delivery.
-pub const SYNC_TITLE: &CStr = c"WeChat delivery of messages";
-/// What asks for it.
-pub const SYNC_COMMAND: &CStr = c"sync";
+/// How messages are delivered.
+pub const DELIVERY: Table = Table {
+    title: c"WeChat delivery of messages",
+    command: c"sync",
+    columns: [c"Delivery", c"Count", c"Min delay (s)", c"Avg delay (s)", c"Max delay (s)"],
+    rows: DELAYS,
+    samples,
+};
+
 /// The frames, a line each.
-pub const FRAMES_TITLE: &CStr = c"WeChat frames";
-/// What asks for them.
-pub const FRAMES_COMMAND: &CStr = c"frames";
-/// Flow graph.
-pub const FLOW_TITLE: &CStr = c"WeChat Flows";
+pub const LINES: Lines = Lines { title: c"WeChat frames", command: c"frames", columns: COLUMNS };
+
+/// The columns. Further ones come behind the last.
+const COLUMNS: &[Column] = &[
+    Column { name: "frame", value: |record| Value::Number(record.packet.into()) },
+    Column { name: "stream", value: |record| Value::Number(record.stream.into()) },
+    Column { name: "direction", value: |record| Value::Text(direction(record)) },
+    Column { name: "time", value: |record| Value::Time(record.time) },
+    Column { name: "operation", value: |record| Value::Number(record.number(R::OPERATION)) },
+    Column { name: "name", value: |record| Value::Text(record.text(R::NAME)) },
+    Column { name: "kind", value: |record| Value::Text(kind(record).label()) },
+    Column { name: "seqid", value: |record| Value::Number(record.number(R::SEQ)) },
+    Column { name: "packet_len", value: |record| Value::Number(record.number(R::PACKET_LEN)) },
+    Column { name: "head_len", value: |record| Value::Number(record.number(R::HEAD_LEN)) },
+    Column { name: "body_len", value: |record| Value::Number(record.number(R::BODY_LEN)) },
+    Column {
+        name: "partner",
+        value: |record| record.value(R::PARTNER).map_or(Value::Nothing, Value::Number),
+    },
+    Column { name: "response_time", value: |record| time(record, R::RESPONSE_TIME) },
+    Column { name: "ack_time", value: |record| time(record, R::ACK_TIME) },
+    Column { name: "notes", value: |record| Value::List(record.text(R::NOTES)) },
+];
+
+fn direction(record: View<'_>) -> &'static str {
+    let known = DIRECTIONS.iter().find(|(sender, _)| *sender == record.small(R::SENDER));
+    known.and_then(|(_, words)| words.to_str().ok()).unwrap_or("unknown")
+}
+
+fn time(record: View<'_>, place: u16) -> Value<'_> {
+    record.signed(place).map_or(Value::Nothing, Value::Time)
+}
+
+/// The frames as a dialogue.
+pub const DIALOGUE: Dialogue = Dialogue {
+    flow_title: c"WeChat Flows",
+    sentence: |record| Sentence {
+        line: record.c_text(R::INFO),
+        label: record.c_text(R::ROW_NAME),
+        side: match sender(record) {
+            None => Side::Unknown,
+            Some(Sender::Client) => Side::Client,
+            Some(Sender::Server) => Side::Server,
+        },
+    },
+    stream_filter: navigation::stream_filter,
+};
 
 #[cfg(test)]
 mod tests {

@@ -10,10 +10,10 @@ use super::members::{self, PARAMETERS, Sense, Sort, Take};
 use super::query::{self, Parameter, Part};
 use super::session::{Facts, Gist};
 use super::walk::{self, Entry, Look, row, walk};
-use crate::config::Config;
 use crate::http::{Head, Kind};
-use crate::kernel::report::Report;
+use crate::kernel::report::{CAME_IN, PASSED_ON, Report};
 use crate::wechat::secret::Secret;
+use crate::wechat::settings::Shared;
 use crate::wechat::synckey::Steps;
 
 /// A message and where its parts lie.
@@ -25,7 +25,7 @@ pub struct Known<'a> {
     pub head: &'a Head,
     /// Of a request, where in the target the call's name and the query lie.
     pub line: Option<(Range<usize>, usize)>,
-    /// The bytes in which the head lies. The body follows them in the report's bytes.
+    /// The bytes in which the head lies.
     pub data: &'a [u8],
     /// The body, as HTTP's dissector passed it on.
     pub body: &'a [u8],
@@ -45,11 +45,6 @@ impl Known<'_> {
     /// Whether it is a request.
     pub fn is_request(&self) -> bool {
         self.head.kind == Kind::Request
-    }
-
-    /// Bytes of the body in the report.
-    fn body_at(&self) -> Range<usize> {
-        self.data.len()..self.data.len().saturating_add(self.body.len())
     }
 
     fn target(&self) -> &[u8] {
@@ -103,7 +98,7 @@ pub fn read(known: &Known<'_>, gist: &mut Gist) {
         }
     }
     match known.form() {
-        Form::Json => walk(known.body, 0, gist, None),
+        Form::Json => walk(known.body, gist, None),
         Form::Poll => {
             gist.retcode = number_after(known.body, b"retcode").map(|(number, _)| number);
             gist.selector = number_after(known.body, b"selector").map(|(number, _)| number);
@@ -129,7 +124,7 @@ fn keys_of(text: &[u8]) -> Vec<(u64, u64)> {
 const MOST_ENTRIES: usize = 256;
 
 /// Shows a message.
-pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>, config: &Config) {
+pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>, config: &Shared) {
     let sentence = Sentence { known, gist, facts };
     report.set_info(format_args!("{sentence}"));
     if !report.wanted().items {
@@ -208,15 +203,12 @@ fn links(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>) 
             let words = format_args!("the client polls again without fetching what was announced");
             report.note(WN::NO_FETCH, at, words);
         } else {
-            let soon = missing.until_end < SOON;
+            let soon = missing.is_soon();
             let words = format_args!("nothing fetches what was announced; the capture ends {seconds} later");
             report.note(if soon { WN::NO_FETCH_YET } else { WN::NO_FETCH }, at, words);
         }
     }
 }
-
-/// A capture that ends sooner than this behind a poll, in nanoseconds, proves nothing.
-const SOON: i64 = 5_000_000_000;
 
 struct Seconds(i64);
 
@@ -227,7 +219,7 @@ impl Display for Seconds {
     }
 }
 
-fn parameters(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Config) {
+fn parameters(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Shared) {
     for parameter in known.parameters() {
         let whole = known.in_report(&parameter.at);
         let at = known.in_report(&parameter.value);
@@ -293,43 +285,42 @@ fn sync_key(report: &mut Report, facts: Facts<'_>, sort: Sort, text: &[u8], at: 
     report.close(open, at.end, format_args!("{steps}"));
 }
 
-fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Config) {
-    let at = known.body_at();
-    match known.form() {
+fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Shared) {
+    let at = 0..known.body.len();
+    report.within(PASSED_ON, |report| match known.form() {
         Form::Nothing => {
             if !known.is_request() && known.call.answer != Answer::Other {
                 let words = format_args!("HTTP passed no body on: it is empty, or was not put together");
-                report.note(WN::NO_BODY, known.head.at.clone(), words);
+                report.within(CAME_IN, |report| report.note(WN::NO_BODY, known.head.at.clone(), words));
             }
         }
         Form::Json => {
             let look = Look { show_account: config.show_account, facts };
-            walk(known.body, at.start, &mut Gist::default(), Some((report, look)));
+            walk(known.body, &mut Gist::default(), Some((report, look)));
         }
         Form::Poll => poll_answer(report, known, at),
-        Form::Login => login_answer(report, known, at, config),
+        Form::Login => login_answer(report, known, config),
         Form::Other => {
             let words = format_args!("the answer to {} is no JSON", name(known.call));
             report.note(WN::UNDECODED, at, words);
         }
-    }
+    });
 }
 
 /// `window.synccheck={retcode:"0",selector:"2"}`
 fn poll_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
     let found = [&b"retcode"[..], b"selector"].map(|name| number_after(known.body, name));
-    let place = |range: Range<usize>| walk::shift(&range, at.start);
     if let [Some((retcode, range)), _] = &found {
-        report.decoded(W::RETCODE, place(range.clone()), (*retcode).into(), format_args!(""));
+        report.decoded(W::RETCODE, range.clone(), (*retcode).into(), format_args!(""));
         if *retcode != 0 {
             let words =
                 format_args!("the session does not go on: {retcode}{}", Meaning(W::RETCODE, *retcode));
-            report.note(WN::SESSION_OVER, place(range.clone()), words);
+            report.note(WN::SESSION_OVER, range.clone(), words);
         }
     }
     if let [_, Some((selector, range))] = &found {
         let bits = [W::SELECTOR_PROFILE, W::SELECTOR_MESSAGES, W::SELECTOR_CONTACTS];
-        walk::show_bits(report, W::SELECTOR, &bits, (*selector).into(), place(range.clone()));
+        walk::show_bits(report, W::SELECTOR, &bits, (*selector).into(), range.clone());
     }
     if found.iter().any(Option::is_none) {
         report.note(WN::BAD_POLL, at, format_args!("retcode and selector are expected, each with a number"));
@@ -337,16 +328,15 @@ fn poll_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
 }
 
 /// `window.code=201;`, `window.QRLogin.code = 200; window.QRLogin.uuid = "…";`
-fn login_answer(report: &mut Report, known: &Known<'_>, at: Range<usize>, config: &Config) {
-    let place = |range: Range<usize>| walk::shift(&range, at.start);
+fn login_answer(report: &mut Report, known: &Known<'_>, config: &Shared) {
     if let Some((code, range)) = number_after(known.body, b"code") {
-        report.decoded(W::LOGIN_CODE, place(range), code.into(), format_args!(""));
+        report.decoded(W::LOGIN_CODE, range, code.into(), format_args!(""));
     }
     if let Some(range) = value_after(known.body, b"uuid")
         && let Some((_, member)) = members::find(PARAMETERS, "uuid")
     {
         let words = String::from_utf8_lossy(known.body.get(range.clone()).unwrap_or_default());
-        walk::show(report, config.show_account, member, &words, place(range));
+        walk::show(report, config.show_account, member, &words, range);
     }
 }
 

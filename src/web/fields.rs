@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Words a user reads or filters on: fields and notes of the web client. The only place for them.
-//!
-//! They stand behind the long link's, so that one number names a field of either protocol.
+//! Words a user reads or filters on, of the web client: fields and notes. The only place for them.
 
 use std::ffi::CStr;
 
-use crate::long_link::fields::Type::*;
-use crate::long_link::fields::{FIELDS, Field, Group, NOTES, Note, Severity, Value, field, mark, note, rows};
+use crate::kernel::rows::Type::*;
+use crate::kernel::rows::{Field, Group, Note, Severity, Value, bit, field, mark, note, rows};
 
-/// A bit of a number, shown with it.
-const fn bit(mask: u64, filter: &'static CStr, label: &'static CStr, help: &'static CStr) -> Field {
-    Field::new(Boolean, filter, label, help).mask(mask)
-}
+/// Number of the table.
+pub const TABLE: u16 = 2;
 
 rows! {
-    /// Index of a field of the web client, counted through both protocols.
-    W, WEB_FIELDS: Field, behind (FIELDS.len()) {
+    /// Names of the fields.
+    W, FIELDS: Field, of (TABLE) {
         WEB = field(Protocol, c"wechat_web", c"WeChat-Web", c"WeChat web client");
 
         // What the message is.
@@ -221,8 +217,8 @@ rows! {
 }
 
 rows! {
-    /// Index of a note of the web client, counted through both protocols.
-    WN, WEB_NOTES: Note, behind (NOTES.len()) {
+    /// Names of the notes.
+    WN, NOTES: Note, of (TABLE) {
         NO_FETCH = note(Group::Sequence, Severity::Warning, c"wechat_web.no_fetch", c"Nothing fetched what the poll announced");
         NO_FETCH_YET = note(Group::Sequence, Severity::Chat, c"wechat_web.no_fetch_yet", c"Nothing fetched what the poll announced, but the capture ends soon after");
         MESSAGE_AGAIN = note(Group::Sequence, Severity::Note, c"wechat_web.message_again", c"The message came before");
@@ -270,22 +266,6 @@ const RETS: &[Value] = &[
     (1102, c"cookie not valid"),
     (1203, c"login environment refused"),
     (1205, c"too many requests"),
-];
-
-/// Media types of bodies that may be the web client's. What counts is the call; these are the types by
-/// which HTTP's dissector passes bodies on.
-pub const MEDIA_TYPES: &[&CStr] = &[
-    c"application/json",
-    c"text/plain",
-    c"text/javascript",
-    c"application/javascript",
-    c"application/x-javascript",
-    c"text/json",
-    c"text/html",
-    c"text/xml",
-    c"application/xml",
-    c"application/octet-stream",
-    c"application/x-www-form-urlencoded",
 ];
 
 /// Types of messages.
@@ -362,26 +342,3 @@ const NOTIFY_CODES: &[Value] = &[
 
 const IMG_STATUSES: &[Value] = &[(1, c"none"), (2, c"there is one")];
 const SEXES: &[Value] = &[(0, c"not said"), (1, c"male"), (2, c"female")];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn filter_names_are_unique_and_the_protocols_own() {
-        let fields = WEB_FIELDS.iter().map(|row| row.filter);
-        let mut seen = HashSet::new();
-        for name in fields.chain(WEB_NOTES.iter().map(|row| row.filter)) {
-            let text = name.to_str().unwrap();
-            assert!(text == "wechat_web" || text.starts_with("wechat_web."), "{text}");
-            assert!(seen.insert(text), "{text} twice");
-        }
-    }
-
-    #[test]
-    fn an_index_is_its_rows_place_behind_the_long_links() {
-        assert_eq!(WEB_FIELDS[W::SENT_ID as usize - FIELDS.len()].filter, c"wechat_web.send.id");
-        assert_eq!(WEB_NOTES[WN::WEB_FAILED as usize - NOTES.len()].filter, c"wechat_web.internal_error");
-    }
-}

@@ -38,12 +38,20 @@ pub mod walk;
 
 use std::ops::Range;
 
-use crate::config::Config;
 use crate::http::{self, Head, Kind};
+use crate::kernel::protocol::{Carrier, Protocol};
 use crate::kernel::report::{Report, Wanted};
+use crate::wechat::settings::Shared;
 use annotate::Known;
 use session::{Event, Gist, Place, Sessions};
-use statistics::WebRecord;
+
+/// What there is to register.
+pub static WEB: Protocol = Protocol {
+    carrier: Carrier::Http,
+    values: statistics::VALUES,
+    tree: Some(statistics::TREE),
+    ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
+};
 
 /// Bytes that HTTP's dissector is given, and where they are from.
 #[derive(Clone, Copy, Debug)]
@@ -111,21 +119,9 @@ pub struct Web {
     sessions: Sessions,
     passes: Vec<Pass>,
     gist: Gist,
-    report: Report,
-    record: Option<WebRecord>,
 }
 
 impl Web {
-    /// The report of the last [`Self::message`].
-    pub fn report(&self) -> &Report {
-        &self.report
-    }
-
-    /// What taps are told of it.
-    pub fn record(&self) -> Option<&WebRecord> {
-        self.record.as_ref()
-    }
-
     /// Reads the heads in bytes that HTTP's dissector is about to get. Returns how many messages there are;
     /// with none, nothing else is to be done.
     pub fn begin(&mut self, bytes: &Bytes<'_>) -> usize {
@@ -211,6 +207,12 @@ impl Web {
         count
     }
 
+    /// Whether a message of those that [`Self::take`] took is ours.
+    pub fn is_ours(&self, bytes: &Bytes<'_>, index: usize) -> bool {
+        let pass = self.passes.iter().find(|pass| pass.is_of(bytes));
+        pass.and_then(|pass| pass.messages.get(index)).is_some_and(|message| message.call.is_some())
+    }
+
     fn first_visit(&mut self, bytes: &Bytes<'_>, message: &mut Message) {
         self.sessions.saw(bytes.time);
         let at = place(bytes, &message.head);
@@ -255,11 +257,9 @@ impl Web {
         bytes: &Bytes<'_>,
         index: usize,
         body: &[u8],
-        config: &Config,
+        config: &Shared,
+        report: &mut Report,
     ) -> Option<Range<usize>> {
-        self.record = None;
-        let captured = bytes.data.len().saturating_add(body.len());
-        self.report.begin(bytes.wanted, captured);
         let pass = self.passes.iter().find(|pass| pass.is_of(bytes));
         let message = pass?.messages.get(index)?;
         let (event, call) = (message.event?, message.call?);
@@ -281,19 +281,17 @@ impl Web {
         }
         let facts = self.sessions.facts(event, !bytes.first_visit);
         if columns || items {
-            annotate::show(&mut self.report, &known, &self.gist, facts, config);
+            annotate::show(report, &known, &self.gist, facts, config);
         }
         if record {
-            self.record = Some(statistics::record(&known, &self.gist, facts));
+            statistics::make(report, bytes, call, &known, &self.gist, facts);
         }
         Some(message.head.at.clone())
     }
 
-    /// Reports that the dissector failed on a message.
-    pub fn failed(&mut self, bytes: &Bytes<'_>) {
-        self.record = None;
-        self.report.begin(bytes.wanted, bytes.data.len());
-        annotate::internal_error(&mut self.report, bytes.data.len());
+    /// Says in a report that the dissector failed on a message.
+    pub fn failed(&self, report: &mut Report, length: usize) {
+        annotate::internal_error(report, length);
     }
 }
 

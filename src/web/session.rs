@@ -10,7 +10,8 @@ use foldhash::fast::RandomState;
 
 use super::call::Role;
 use super::members::Sort;
-use crate::long_link::session::{Growth, Missing, sorted};
+use crate::kernel::place::Missing;
+use crate::wechat::keys::{Growth, sorted};
 
 /// Number of an event.
 pub type Event = u32;

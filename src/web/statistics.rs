@@ -1,112 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What is counted of a message, and what it is called.
 
-use std::ffi::{CStr, c_char};
-use std::ptr;
+use std::ffi::CStr;
+use std::fmt::{self, Display};
 
+use super::Bytes;
 use super::annotate::Known;
-use super::call::{Answer, Role};
-use super::fields::message_type;
+use super::call::{self, Answer, Role};
+use super::fields::{NOTES, message_type};
 use super::members::Sort;
 use super::session::{Facts, Gist};
-use crate::long_link::fields::rows;
-use crate::long_link::session::Change;
-use crate::long_link::statistics::{Node, TickKind, part, top};
+use crate::kernel::record::{Record, ValueRow, View, duration, number, signed, text};
+use crate::kernel::report::Report;
+use crate::kernel::rows::{row_of, rows};
+use crate::kernel::tick::{Node, Ticks, Tree, part, top};
+use crate::wechat::keys::Change;
 
 const HOLDS: &[&CStr] = &[c"0-0", c"1-4", c"5-9", c"10-19", c"20-24", c"25-27", c"28-34", c"35-"];
 const DELAYS: &[&CStr] = &[c"0-9", c"10-49", c"50-99", c"100-499", c"500-999", c"1000-"];
 
 rows! {
-    /// Index of a node in [`WEB_NODES`].
-    WT, WEB_NODES: Node {
+    /// Places of the nodes.
+    T, NODES: Node {
         REQUESTS = top(c"Requests");
         POLLS = top(c"Answers of polls");
-        POLL_QUIET = part(WT::POLLS, c"Nothing new");
-        POLL_NEWS = part(WT::POLLS, c"Something new");
-        POLL_OVER = part(WT::POLLS, c"Session over");
-        POLL_BAD = part(WT::POLLS, c"Not readable");
+        POLL_QUIET = part(T::POLLS, c"Nothing new");
+        POLL_NEWS = part(T::POLLS, c"Something new");
+        POLL_OVER = part(T::POLLS, c"Session over");
+        POLL_BAD = part(T::POLLS, c"Not readable");
         UNFETCHED = top(c"News that nothing fetched");
         HOLD = Node { ranges: HOLDS, ..top(c"Poll held for (s)") };
         DELAY = Node { ranges: DELAYS, ..top(c"From poll to fetch (ms)") };
         SYNCS = top(c"Answers of syncs");
-        SYNC_FULL = part(WT::SYNCS, c"With messages");
-        SYNC_EMPTY = part(WT::SYNCS, c"Without a message");
+        SYNC_FULL = part(T::SYNCS, c"With messages");
+        SYNC_EMPTY = part(T::SYNCS, c"Without a message");
         SYNC_MORE = top(c"Syncs with more to fetch");
         MESSAGES = top(c"Messages");
         AGAIN = top(c"Messages that came before");
         SENT = top(c"Messages sent");
         BACK = top(c"Sent messages that came back");
         KEYS = top(c"SyncKeys");
-        KEYS_FIRST = part(WT::KEYS, c"First of its sort");
-        KEYS_GREW = part(WT::KEYS, c"Grew");
-        KEYS_STAYED = part(WT::KEYS, c"Stayed");
-        KEYS_BACK = part(WT::KEYS, c"Went back");
+        KEYS_FIRST = part(T::KEYS, c"First of its sort");
+        KEYS_GREW = part(T::KEYS, c"Grew");
+        KEYS_STAYED = part(T::KEYS, c"Stayed");
+        KEYS_BACK = part(T::KEYS, c"Went back");
         FAILED = top(c"Calls that the server refused");
-    }
-}
-
-/// A change of one node of the web client's tree.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct WebTick {
-    /// NULL, or the name of the part of the node that changes; it lives as long as the library.
-    pub name: *const c_char,
-    /// What is counted, or a value.
-    pub amount: i32,
-    /// Place of the node.
-    pub node: u16,
-    /// One of the tick kinds.
-    pub how: u8,
-}
-
-/// Most ticks that one message has.
-pub const WECHAT_MOST_WEB_TICKS: usize = 72;
-
-/// What the tap "wechat_web" is told of a message: what it changes in the tree of counters.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct WebRecord {
-    /// The next message of the packet, or NULL. The shim sets it.
-    pub next: *const WebRecord,
-    /// Number of `ticks`.
-    pub count: u32,
-    /// The changes.
-    pub ticks: [WebTick; WECHAT_MOST_WEB_TICKS],
-}
-
-impl WebRecord {
-    /// The changes.
-    pub fn ticks(&self) -> &[WebTick] {
-        self.ticks.get(..self.count as usize).unwrap_or_default()
-    }
-
-    fn push(&mut self, tick: WebTick) {
-        if let Some(slot) = self.ticks.get_mut(self.count as usize) {
-            *slot = tick;
-            self.count = self.count.saturating_add(1);
-        }
-    }
-
-    fn change(&mut self, node: u16, name: *const c_char, amount: i32, how: TickKind) {
-        self.push(WebTick { name, amount, node, how: how as u8 });
-    }
-
-    /// Counts a node, and what it is a part of.
-    fn count(&mut self, node: u16, amount: i32) {
-        let parent = |node: &u16| WEB_NODES.get(usize::from(*node)).and_then(|row| row.parent);
-        for node in std::iter::successors(Some(node), parent).filter(|_| amount != 0) {
-            self.change(node, ptr::null(), amount, TickKind::Count);
-        }
-    }
-
-    /// As that, and the part of the node with a name.
-    fn count_named(&mut self, node: u16, name: &'static CStr, amount: i32) {
-        self.count(node, amount);
-        self.change(node, name.as_ptr(), amount, TickKind::Count);
-    }
-
-    fn value(&mut self, node: u16, value: i64) {
-        self.change(node, ptr::null(), i32::try_from(value).unwrap_or(i32::MAX), TickKind::Range);
     }
 }
 
@@ -136,86 +74,162 @@ fn end(retcode: u32) -> &'static CStr {
     }
 }
 
-fn number(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
+rows! {
+    /// Places of the values of a record.
+    R, VALUES: ValueRow {
+        CALL = number(c"call");
+        // 0 of a response.
+        REQUEST = number(c"request");
+        SESSION = number(c"session");
+        PARTNER = number(c"partner");
+        RESPONSE_TIME = duration(c"response_time");
+        // Of the answer of a poll.
+        RETCODE = number(c"retcode");
+        SELECTOR = number(c"selector");
+        RET = number(c"ret");
+        // By how much the message changes the number of polls' answers that nothing has fetched.
+        UNFETCHED = signed(c"unfetched");
+        SINCE_POLL = duration(c"since_poll");
+        MESSAGES = number(c"messages");
+        // There is more to fetch.
+        MORE = number(c"more");
+        // Messages that came before, and that the client itself had sent.
+        AGAIN = number(c"again");
+        BACK = number(c"back");
+        SENT = number(c"sent");
+        // What became of each SyncKey of the message, in the order of `Sort`: 1 first, 2 grew, 3 stayed, 4 went back.
+        KEYS = number(c"synckey");
+        KEYS_SECOND = number(c"synckey_2");
+        KEYS_THIRD = number(c"synckey_3");
+        // Types of messages, and of each how many: 1:2,49:1.
+        TYPES = text(c"message_types");
+        NOTES = text(c"notes");
+    }
 }
 
-/// What a message changes in the tree of counters.
-pub fn record(known: &Known<'_>, gist: &Gist, facts: Facts<'_>) -> WebRecord {
-    let none = WebTick { name: ptr::null(), amount: 0, node: 0, how: 0 };
-    let mut record = WebRecord { next: ptr::null(), count: 0, ticks: [none; WECHAT_MOST_WEB_TICKS] };
-    let out = &mut record;
+/// What became of a SyncKey, in the order of the tree's nodes.
+const FIRST: u64 = 1;
+const GREW: u64 = 2;
+const STAYED: u64 = 3;
+const WENT_BACK: u64 = 4;
+
+/// Types of messages, and of each how many.
+struct Types<'a>(&'a Gist);
+
+impl Display for Types<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut types = self.0.types.iter().enumerate();
+        types.try_for_each(|(place, (kind, count))| {
+            write!(out, "{}{kind}:{count}", if place == 0 { "" } else { "," })
+        })
+    }
+}
+
+/// Adds the record of a message to its report.
+pub fn make(
+    report: &mut Report,
+    bytes: &Bytes<'_>,
+    call: u8,
+    known: &Known<'_>,
+    gist: &Gist,
+    facts: Facts<'_>,
+) {
+    let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
+    let mut record = Record::new(bytes.packet, bytes.stream, bytes.time, texts);
     let request = known.is_request();
-    if request {
-        out.count_named(WT::REQUESTS, known.call.name, 1);
+    record.set(R::CALL, call.into());
+    record.set(R::REQUEST, request.into());
+    record.set_if(R::SESSION, facts.session().map(u64::from));
+    if let Some(partner) = facts.partner() {
+        record.set(R::PARTNER, partner.packet.into());
+        record.set_if(R::RESPONSE_TIME, (!request).then_some(partner.elapsed as u64));
     }
     if !request && known.call.answer == Answer::Poll {
-        match (gist.retcode, gist.selector) {
-            (Some(0), Some(0)) => out.count(WT::POLL_QUIET, 1),
-            (Some(0), Some(selector)) => out.count_named(WT::POLL_NEWS, news(selector), 1),
-            (Some(retcode), _) if retcode != 0 => out.count_named(WT::POLL_OVER, end(retcode), 1),
-            _ => out.count(WT::POLL_BAD, 1),
-        }
-        if let Some(partner) = facts.partner() {
-            out.value(WT::HOLD, partner.elapsed.div_euclid(1_000_000_000));
-        }
+        record.set_if(R::RETCODE, gist.retcode.map(u64::from));
+        record.set_if(R::SELECTOR, gist.selector.map(u64::from));
     }
+    record.set_if(R::RET, gist.ret.map(|ret| i64::from(ret) as u64));
     // Afterwards it is known what nothing fetched. The first pass counts what waits, and what fetches it.
     let waiting = match facts.is_later() {
-        true => i32::from(facts.unfetched().is_some()),
-        false => i32::from(facts.announces()).saturating_sub(number(facts.polls().count())),
+        true => i64::from(facts.unfetched().is_some()),
+        false => i64::from(facts.announces())
+            .saturating_sub(i64::try_from(facts.polls().count()).unwrap_or(i64::MAX)),
     };
-    out.count(WT::UNFETCHED, waiting);
-    if let Some(elapsed) = facts.since_poll() {
-        out.value(WT::DELAY, elapsed.div_euclid(1_000_000));
-    }
-    if !request && known.call.role == Role::Fetch {
-        out.count(if gist.messages.is_empty() { WT::SYNC_EMPTY } else { WT::SYNC_FULL }, 1);
-        out.count(WT::SYNC_MORE, gist.more.into());
-    }
-    for (kind, count) in &gist.types {
-        let count = i32::try_from(*count).unwrap_or(i32::MAX);
-        out.count_named(WT::MESSAGES, message_type(*kind).unwrap_or(c"another type"), count);
-    }
+    record.set(R::UNFETCHED, waiting as u64);
+    record.set_if(R::SINCE_POLL, facts.since_poll().map(|elapsed| elapsed as u64));
+    record.set(R::MESSAGES, gist.messages.len() as u64);
+    record.set(R::MORE, gist.more.into());
     let also = || gist.messages.iter().map(|id| facts.message(*id));
-    out.count(WT::AGAIN, number(also().filter(|also| also.first.is_some()).count()));
-    out.count(WT::BACK, number(also().filter(|also| also.send.is_some() && also.first.is_none()).count()));
-    out.count(WT::SENT, gist.sent.is_some().into());
-    for sort in Sort::ALL {
+    record.set(R::AGAIN, also().filter(|also| also.first.is_some()).count() as u64);
+    record.set(R::BACK, also().filter(|also| also.send.is_some() && also.first.is_none()).count() as u64);
+    record.set(R::SENT, gist.sent.is_some().into());
+    for (sort, place) in Sort::ALL.into_iter().zip(R::KEYS..) {
         if gist.keys.get(sort as usize).is_none_or(Option::is_none) {
             continue;
         }
-        let node = match facts.compared(sort) {
-            None => WT::KEYS_FIRST,
-            Some(compared) => {
-                let mut changes = compared.growth.changes().peekable();
-                match (changes.peek().is_some(), changes.any(|(_, by)| matches!(by, Change::By(..0)))) {
-                    (_, true) => WT::KEYS_BACK,
-                    (true, _) => WT::KEYS_GREW,
-                    (false, _) => WT::KEYS_STAYED,
-                }
+        let became = facts.compared(sort).map_or(FIRST, |compared| {
+            let mut changes = compared.growth.changes().peekable();
+            match (changes.peek().is_some(), changes.any(|(_, by)| matches!(by, Change::By(..0)))) {
+                (_, true) => WENT_BACK,
+                (true, _) => GREW,
+                (false, _) => STAYED,
             }
-        };
-        out.count(node, 1);
+        });
+        record.set(place, became);
     }
-    out.count(WT::FAILED, gist.ret.is_some_and(|ret| ret != 0).into());
-    record
+    record.set_text(R::TYPES, report.put(format_args!("{}", Types(gist))));
+    record.set_text(R::NOTES, report.put_notes(|note| NOTES.get(row_of(note))));
+    report.set_record(record);
 }
 
-/// What the tree is called in menus.
-pub const WEB_TREE_TITLE: &CStr = c"WeChat-Web";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn nodes_stand_behind_what_they_are_a_part_of_and_have_a_name_of_their_own() {
-        let names: HashSet<&CStr> = WEB_NODES.iter().map(|node| node.name).collect();
-        assert_eq!(names.len(), WEB_NODES.len());
-        for (place, node) in WEB_NODES.iter().enumerate() {
-            assert!(node.parent.is_none_or(|parent| usize::from(parent) < place), "{node:?}");
+/// What a record changes in the tree of counters.
+fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
+    let amount = |place| i32::try_from(record.number(place)).unwrap_or(i32::MAX);
+    let request = record.number(R::REQUEST) != 0;
+    let call = record.value(R::CALL).and_then(|call| u8::try_from(call).ok()).map(call::row);
+    if request && let Some(call) = call {
+        ticks.count_named(T::REQUESTS, call.name, 1);
+    }
+    let poll = !request && call.is_some_and(|call| call.answer == Answer::Poll);
+    if poll {
+        let small = |place| record.value(place).and_then(|value| u32::try_from(value).ok());
+        match (small(R::RETCODE), small(R::SELECTOR)) {
+            (Some(0), Some(0)) => ticks.count(T::POLL_QUIET, 1),
+            (Some(0), Some(selector)) => ticks.count_named(T::POLL_NEWS, news(selector), 1),
+            (Some(retcode), _) if retcode != 0 => ticks.count_named(T::POLL_OVER, end(retcode), 1),
+            _ => ticks.count(T::POLL_BAD, 1),
+        }
+        if let Some(hold) = record.signed(R::RESPONSE_TIME) {
+            ticks.value(T::HOLD, hold.div_euclid(1_000_000_000));
         }
     }
+    let waiting = record.signed(R::UNFETCHED).and_then(|waiting| i32::try_from(waiting).ok());
+    ticks.count(T::UNFETCHED, waiting.unwrap_or(0));
+    if let Some(elapsed) = record.signed(R::SINCE_POLL) {
+        ticks.value(T::DELAY, elapsed.div_euclid(1_000_000));
+    }
+    if !request && call.is_some_and(|call| call.role == Role::Fetch) {
+        ticks.count(if record.number(R::MESSAGES) == 0 { T::SYNC_EMPTY } else { T::SYNC_FULL }, 1);
+        ticks.count(T::SYNC_MORE, amount(R::MORE));
+    }
+    for (kind, count) in record.text(R::TYPES).split(',').filter_map(|part| part.split_once(':')) {
+        let name = kind.parse().ok().and_then(message_type).unwrap_or(c"another type");
+        ticks.count_named(T::MESSAGES, name, count.parse().unwrap_or(i32::MAX));
+    }
+    ticks.count(T::AGAIN, amount(R::AGAIN));
+    ticks.count(T::BACK, amount(R::BACK));
+    ticks.count(T::SENT, amount(R::SENT));
+    for became in [R::KEYS, R::KEYS_SECOND, R::KEYS_THIRD].map(|place| record.number(place)) {
+        match became {
+            FIRST => ticks.count(T::KEYS_FIRST, 1),
+            GREW => ticks.count(T::KEYS_GREW, 1),
+            STAYED => ticks.count(T::KEYS_STAYED, 1),
+            WENT_BACK => ticks.count(T::KEYS_BACK, 1),
+            _ => {}
+        }
+    }
+    ticks.count(T::FAILED, i32::from(record.number(R::RET) != 0));
 }
+
+/// The tree of counters.
+pub const TREE: Tree = Tree { title: c"WeChat-Web", nodes: NODES, ticks };

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::ops::Range;
 
-use super::fields::{W, WEB_FIELDS, WN, message_type};
+use super::fields::{FIELDS, W, WN, message_type};
 use super::json::{Next, Reader, Token};
 use super::members::{self, Member, ROOT, SYNC_KEY, SYNC_KEY_ENTRY, Sense, Shape, Sort, Take};
 use super::session::{Compared, Facts, Gist};
 use crate::kernel::report::{Open, Report};
-use crate::long_link::fields::{FIELDS, Field, Type};
-use crate::long_link::session::Change;
+use crate::kernel::rows::{Field, Type, row_of};
+use crate::wechat::keys::Change;
 use crate::wechat::secret::Secret;
-use crate::wechat::synckey::{KEY_TIME, Step, Steps, meaning};
+use crate::wechat::synckey::{KEY_MESSAGES, KEY_TIME, Step, Steps, meaning};
 
 /// Members that are shown of one body; what epan can hold is far more, but not for each packet.
 const MOST_SHOWN: usize = 20_000;
@@ -40,10 +40,9 @@ pub struct Look<'a> {
     pub facts: Facts<'a>,
 }
 
-/// The row of a field of either protocol.
+/// The row of a field.
 pub fn row(field: u16) -> Option<&'static Field> {
-    let place = usize::from(field);
-    FIELDS.get(place).or_else(|| WEB_FIELDS.get(place.checked_sub(FIELDS.len())?))
+    FIELDS.get(row_of(field))
 }
 
 /// A value, and the words to take it from.
@@ -134,8 +133,6 @@ struct Unknown {
 struct Walk<'a, 'b> {
     report: Option<(&'b mut Report, Look<'b>)>,
     gist: &'b mut Gist,
-    /// Where the body begins in the report's bytes.
-    base: usize,
     levels: Vec<Level>,
     pending: Option<Pending<'a>>,
     unknown: Option<Unknown>,
@@ -144,12 +141,11 @@ struct Walk<'a, 'b> {
     deep: bool,
 }
 
-/// Reads a body: adds what it says to `gist`, and shows it in `report`, in whose bytes it begins at `base`.
-pub fn walk(data: &[u8], base: usize, gist: &mut Gist, report: Option<(&mut Report, Look<'_>)>) {
+/// Reads a body: adds what it says to `gist`, and shows it in `report`, whose source it is.
+pub fn walk(data: &[u8], gist: &mut Gist, report: Option<(&mut Report, Look<'_>)>) {
     let mut walk = Walk {
         report,
         gist,
-        base,
         levels: Vec::new(),
         pending: None,
         unknown: None,
@@ -286,9 +282,8 @@ impl<'a> Walk<'a, '_> {
 
     fn push(&mut self, begun: Begun, start: usize) {
         let Begun { shape, entries, field, sort, name } = begun;
-        let place = self.base.saturating_add(start);
         let may = self.may_show();
-        let open = self.report.as_mut().filter(|_| may).map(|(report, _)| report.open(field, place));
+        let open = self.report.as_mut().filter(|_| may).map(|(report, _)| report.open(field, start));
         if let Some(Some(keys)) =
             sort.map(|sort| self.gist.keys.get_mut(sort as usize).map(|keys| keys.insert(Vec::new())))
         {
@@ -351,7 +346,6 @@ impl<'a> Walk<'a, '_> {
     /// Shows a member that has no field, or whose value does not fit it.
     fn member(&mut self, pending: Option<&Pending<'a>>, value: &Value<'_>, at: Range<usize>) {
         let may = self.may_show();
-        let base = self.base;
         let Some((report, look)) = self.report.as_mut().filter(|_| may) else { return };
         let whole = pending.map_or(at.start, |pending| pending.at.start)..at.end;
         let name = pending.map_or("", |pending| &pending.name);
@@ -361,7 +355,7 @@ impl<'a> Walk<'a, '_> {
             Value::Text(text) | Value::Number(text) if hides => Cow::Owned(Secret::of(text).to_string()),
             _ => Cow::Borrowed(value.words()),
         };
-        report.decoded_text(W::MEMBER, shift(&whole, base), format_args!("{name}{colon}{words}"));
+        report.decoded_text(W::MEMBER, whole, format_args!("{name}{colon}{words}"));
     }
 
     /// Takes a member that has a field; whether its value fits.
@@ -394,9 +388,8 @@ impl<'a> Walk<'a, '_> {
             Take::Object(..) | Take::List(..) | Take::SyncKey(_) => return false,
         }
         let may = self.may_show();
-        let base = self.base;
         if let Some((report, look)) = self.report.as_mut().filter(|_| may) {
-            show(report, look.show_account, member, value.words(), shift(&at, base));
+            show(report, look.show_account, member, value.words(), at);
         }
         true
     }
@@ -462,25 +455,24 @@ impl<'a> Walk<'a, '_> {
         if let Some((ret, at)) = told.refused {
             self.note(WN::CALL_FAILED, at, format_args!("the server refused the call: {ret}"));
         }
-        let place = self.base.saturating_add(end);
         let Some((report, look)) = &mut self.report else { return };
         let Some(open) = open else { return };
         let facts = look.facts;
         if let Some(sort) = sort {
             let compared = facts.compared(sort);
-            show_links(report, facts, sort, place..place);
+            show_links(report, facts, sort, end..end);
             return report.close(
                 open,
-                place,
+                end,
                 format_args!("{}", Steps(compared.map(|compared| compared.growth))),
             );
         }
         if field == W::PROFILE_PART {
-            return report.close(open, place, format_args!(": {name}"));
+            return report.close(open, end, format_args!(": {name}"));
         }
         if field != W::MESSAGE {
             let words = Entries(entries.map(|_| count));
-            return report.close(open, place, format_args!("{words}"));
+            return report.close(open, end, format_args!("{words}"));
         }
         let also = told.id.map(|id| facts.message(id)).unwrap_or_default();
         let links = [
@@ -490,11 +482,11 @@ impl<'a> Walk<'a, '_> {
         ];
         for (field, packet) in links {
             if let Some(packet) = packet {
-                report.generated(field, place..place, packet.into());
+                report.generated(field, end..end, packet.into());
             }
         }
         let words = MessageWords { count, kind: told.kind, id: told.id };
-        report.close(open, place, format_args!("{words}"));
+        report.close(open, end, format_args!("{words}"));
         if let (Some(id), Some(packet)) = (told.id, also.first) {
             let words = format_args!("message {id} came before, in packet {packet}");
             self.note(WN::MESSAGE_AGAIN, end.saturating_sub(1)..end, words);
@@ -521,15 +513,14 @@ impl<'a> Walk<'a, '_> {
         {
             keys.push((key, *value));
         }
-        let base = self.base;
         let Some((report, look)) = &mut self.report else { return };
         let Some(open) = open else { return };
         let compared = sort.and_then(|sort| look.facts.compared(sort));
         let (Some(key), Some((value, at))) = (key, value) else {
-            return report.close(open, base.saturating_add(end), format_args!(""));
+            return report.close(open, end, format_args!(""));
         };
-        let entry = Entry { key, value, value_at: shift(&at, base), compared };
-        entry.close(report, open, base.saturating_add(end));
+        let entry = Entry { key, value, value_at: at, compared };
+        entry.close(report, open, end);
     }
 
     fn close_all(&mut self, end: usize) {
@@ -552,9 +543,8 @@ impl<'a> Walk<'a, '_> {
 
     fn note(&mut self, note: u16, at: Range<usize>, words: fmt::Arguments<'_>) {
         self.noted = self.noted.saturating_add(1);
-        let base = self.base;
         if let Some((report, _)) = self.report.as_mut().filter(|_| self.noted <= MOST_NOTED) {
-            report.note(note, shift(&at, base), words);
+            report.note(note, at, words);
         }
     }
 }
@@ -724,9 +714,6 @@ impl Entry<'_> {
         report.close(open, end, format_args!("{words}"));
     }
 }
-
-/// What a key that grew by 1 says.
-const KEY_MESSAGES: u64 = 2;
 
 struct EntryWords {
     key: u64,

@@ -14,8 +14,7 @@ use std::ops::Range;
 
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{Report, Words};
-use crate::long_link::body::Context;
-use crate::long_link::fields::{ALGORITHMS, F};
+use crate::wechat::fields::{ALGORITHMS, FAULTS, S};
 use crate::wechat::operation::{self, Kind, Meaning};
 
 const MAGIC: u8 = 0xbf;
@@ -80,49 +79,49 @@ struct Header {
 
 /// The cgi type in the business header of a body, where one is claimed.
 pub fn cgi(data: &[u8], range: Range<usize>, meaning: Meaning) -> Option<u32> {
-    read(&Reader::new(data, range), meaning).map(|header| header.cgi.0)
+    read(&Reader::new(data, range, FAULTS), meaning).map(|header| header.cgi.0)
 }
 
 /// Shows what is left in `reader`: a business packet, or bytes that nobody can read.
-pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) {
+pub fn show(report: &mut Report, reader: &mut Reader<'_>, meaning: Meaning, show_account: bool) {
     if reader.left() == 0 {
         return;
     }
-    let Some(header) = read(reader, context.meaning) else {
-        return report.wire(F::UNDECODED, reader.rest());
+    let Some(header) = read(reader, meaning) else {
+        return report.wire(S::UNDECODED, reader.rest());
     };
     let algorithm = ALGORITHMS.iter().position(|(value, _)| *value == header.algorithm.0);
     let algorithm = algorithm.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default();
     let call = operation::cgi_name(header.cgi.0);
     let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
-    report.subtree(F::BUSINESS, header.all.clone(), words, |report| {
+    report.subtree(S::BUSINESS, header.all.clone(), words, |report| {
         if let Some(magic) = header.magic {
-            report.wire(F::BUSINESS_MAGIC, magic);
+            report.wire(S::BUSINESS_MAGIC, magic);
         }
-        report.wire(F::BUSINESS_HEAD_LEN, header.lengths.clone());
-        report.wire(F::BUSINESS_COMPRESSION, header.lengths);
-        report.wire(F::BUSINESS_ALGORITHM, header.algorithm.1.clone());
-        report.wire(F::BUSINESS_COOKIE_LEN, header.algorithm.1);
-        report.wire_labelled(F::CLIENT_VERSION, header.version.1, ClientVersion(header.version.0));
-        match context.show_account {
+        report.wire(S::BUSINESS_HEAD_LEN, header.lengths.clone());
+        report.wire(S::BUSINESS_COMPRESSION, header.lengths);
+        report.wire(S::BUSINESS_ALGORITHM, header.algorithm.1.clone());
+        report.wire(S::BUSINESS_COOKIE_LEN, header.algorithm.1);
+        report.wire_labelled(S::CLIENT_VERSION, header.version.1, ClientVersion(header.version.0));
+        match show_account {
             true => {
-                report.wire(F::UIN, header.uin);
+                report.wire(S::UIN, header.uin);
                 if !header.cookie.is_empty() {
-                    report.wire(F::BUSINESS_COOKIE, header.cookie);
+                    report.wire(S::BUSINESS_COOKIE, header.cookie);
                 }
             }
-            false => report.wire(F::ACCOUNT_HIDDEN, header.uin.start..header.cookie.end),
+            false => report.wire(S::ACCOUNT_HIDDEN, header.uin.start..header.cookie.end),
         }
         let (open, name, close) = call.map_or(("", "", ""), |name| (" (", name, ")"));
-        report.decoded(F::BUSINESS_CGI, header.cgi.1, header.cgi.0.into(), [open, name, close]);
-        report.decoded(F::BUSINESS_PLAIN_LEN, header.plain.1, header.plain.0.into(), "");
-        report.decoded(F::BUSINESS_PACKED_LEN, header.packed.1, header.packed.0.into(), "");
+        report.decoded(S::BUSINESS_CGI, header.cgi.1, header.cgi.0.into(), [open, name, close]);
+        report.decoded(S::BUSINESS_PLAIN_LEN, header.plain.1, header.plain.0.into(), "");
+        report.decoded(S::BUSINESS_PACKED_LEN, header.packed.1, header.packed.0.into(), "");
         if !header.rest.is_empty() {
-            report.wire(F::BUSINESS_REST, header.rest);
+            report.wire(S::BUSINESS_REST, header.rest);
         }
     });
     if !header.payload.is_empty() {
-        report.wire_labelled(F::ENCRYPTED, header.payload, [" (", algorithm, ")"]);
+        report.wire_labelled(S::ENCRYPTED, header.payload, [" (", algorithm, ")"]);
     }
 }
 

@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use crate::long_link::frame::SEQ_PUSH;
+/// Seqid of a push: nothing is being answered.
+pub const SEQ_PUSH: u32 = 0;
 
 /// What an answer adds to its request's operation.
 pub const ANSWER: u32 = 1_000_000_000;
@@ -25,7 +26,7 @@ pub enum Role {
     Heartbeat,
 }
 
-/// How a body is laid out; [`crate::long_link::body`] takes it apart.
+/// How a body is laid out; the long link takes it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// One business packet, or bytes nobody has described.

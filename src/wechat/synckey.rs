@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::kernel::reader::{Reader, VarintError};
 use crate::kernel::report::Report;
-use crate::long_link::fields::{F, N};
+use crate::wechat::fields::{S, SN};
 use crate::wechat::keys::{Change, Growth};
 
 /// More entries than any client has; those behind it are counted, not shown.
@@ -15,7 +15,7 @@ const MOST_SHOWN: usize = 1000;
 /// Key whose value is a time.
 pub(crate) const KEY_TIME: u64 = 201;
 /// Key of messages.
-const KEY_MESSAGES: u64 = 2;
+pub(crate) const KEY_MESSAGES: u64 = 2;
 
 enum Wire {
     Varint(u64),
@@ -55,7 +55,7 @@ fn complain(report: &mut Report, reader: &Reader<'_>, fault: Fault) {
         Fault::Varint(what, error) => reader.bad_varint(report, what, error),
         Fault::WireType(wire) => {
             report.note(
-                N::SYNCKEY_MALFORMED,
+                SN::SYNCKEY_MALFORMED,
                 reader.rest(),
                 format_args!("a field has the wire type {wire}"),
             );
@@ -138,7 +138,7 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, growth: Option<&Growth
         return;
     }
     let words = format_args!(" ({} bytes){}", reader.left(), Steps(growth));
-    report.subtree(F::SYNCKEY, reader.rest(), words, |report| {
+    report.subtree(S::SYNCKEY, reader.rest(), words, |report| {
         let mut count = None;
         let mut entries = 0u64;
         while reader.left() > 0 {
@@ -151,7 +151,7 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, growth: Option<&Growth
             && count != entries
         {
             let words = format_args!("the SyncKey says it holds {count} keys, it holds {entries}");
-            report.note(N::SYNCKEY_COUNT_WRONG, at, words);
+            report.note(SN::SYNCKEY_COUNT_WRONG, at, words);
         }
     });
 }
@@ -168,7 +168,7 @@ fn member(
     let (number, wire, at) = next(reader)?;
     match (number, wire) {
         (1, Wire::Varint(value)) => {
-            report.decoded(F::SYNCKEY_COUNT, at.clone(), value, "");
+            report.decoded(S::SYNCKEY_COUNT, at.clone(), value, "");
             *count = Some((value, at));
         }
         (2, Wire::Bytes(length)) => {
@@ -178,10 +178,10 @@ fn member(
                 show_entry(report, entry, at.start, growth);
             }
         }
-        (_, Wire::Varint(_)) => report.wire(F::SYNCKEY_OTHER, at),
+        (_, Wire::Varint(_)) => report.wire(S::SYNCKEY_OTHER, at),
         (_, Wire::Bytes(length) | Wire::Fixed(length)) => {
             let body = reader.take(length).ok_or(Fault::Short(length))?;
-            report.wire(F::SYNCKEY_OTHER, at.start..body.end);
+            report.wire(S::SYNCKEY_OTHER, at.start..body.end);
         }
     }
     Ok(())
@@ -209,30 +209,30 @@ fn show_entry(report: &mut Report, entry: Reader<'_>, start: usize, growth: Opti
                 Err(fault) => return complain(report, &entry, fault),
             };
             match (number, wire) {
-                (1, Wire::Varint(key)) => report.decoded(F::SYNCKEY_KEY, at, key, meaning(key)),
-                (2, Wire::Varint(value)) => report.decoded(F::SYNCKEY_VALUE, at, value, ""),
-                (_, Wire::Varint(_)) => report.wire(F::SYNCKEY_OTHER, at),
+                (1, Wire::Varint(key)) => report.decoded(S::SYNCKEY_KEY, at, key, meaning(key)),
+                (2, Wire::Varint(value)) => report.decoded(S::SYNCKEY_VALUE, at, value, ""),
+                (_, Wire::Varint(_)) => report.wire(S::SYNCKEY_OTHER, at),
                 (_, Wire::Bytes(length) | Wire::Fixed(length)) => match entry.take(length) {
-                    Some(body) => report.wire(F::SYNCKEY_OTHER, at.start..body.end),
+                    Some(body) => report.wire(S::SYNCKEY_OTHER, at.start..body.end),
                     None => return complain(report, &entry, Fault::Short(length)),
                 },
             }
         }
     };
     let (Some(key), Some(value)) = found else {
-        return report.subtree(F::SYNCKEY_ENTRY, all, "", children);
+        return report.subtree(S::SYNCKEY_ENTRY, all, "", children);
     };
     let Some(change) = change else {
-        return report.subtree(F::SYNCKEY_ENTRY, all, format_args!(": key {key} = {value}"), children);
+        return report.subtree(S::SYNCKEY_ENTRY, all, format_args!(": key {key} = {value}"), children);
     };
     let words = format_args!(": key {key} = {value} ({change})");
-    report.subtree(F::SYNCKEY_ENTRY, all.clone(), words, |report| {
+    report.subtree(S::SYNCKEY_ENTRY, all.clone(), words, |report| {
         children(report);
         let Change::By(by) = change.1 else { return };
-        report.generated(F::SYNCKEY_DELTA, all.clone(), by as u64);
+        report.generated(S::SYNCKEY_DELTA, all.clone(), by as u64);
         if by < 0 {
             let words = format_args!("key {key} went back by {}", by.unsigned_abs());
-            report.note(N::SYNCKEY_WENT_BACK, all.clone(), words);
+            report.note(SN::SYNCKEY_WENT_BACK, all.clone(), words);
         }
     });
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The identify exchange (operation 205): who is at the other end of the long link.
 
-use super::{Context, notices};
+use super::Context;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::long_link::fields::F;
 use crate::wechat::business::ClientVersion;
-use crate::wechat::synckey;
+use crate::wechat::fields::S;
+use crate::wechat::{selector, synckey};
 
 /// Both masked words are XORed with it.
 const MASK: u32 = 0x5601_f281;
@@ -45,9 +46,9 @@ pub fn show_request(report: &mut Report, reader: &mut Reader<'_>, context: Conte
     match context.show_account {
         true => {
             report.wire(F::IDENTIFY_MASKED, masked.clone());
-            report.generated(F::UIN, masked.clone(), u64::from(uin));
+            report.generated(S::UIN, masked.clone(), u64::from(uin));
         }
-        false => report.wire(F::ACCOUNT_HIDDEN, masked.clone()),
+        false => report.wire(S::ACCOUNT_HIDDEN, masked.clone()),
     }
     report.generated(F::IDENTIFY_SYNCKEY_LEN, masked, u64::from(length));
     let Some(mut key) = reader.sub(length as usize) else {
@@ -66,7 +67,7 @@ fn show_trailer(report: &mut Report, reader: &mut Reader<'_>) {
     let Some((version, at)) = reader.u32() else {
         return reader.short(report, "the client version", TRAILER_5_4);
     };
-    report.wire_labelled(F::CLIENT_VERSION, at, ClientVersion(version));
+    report.wire_labelled(S::CLIENT_VERSION, at, ClientVersion(version));
     let Some(at) = reader.take(LANGUAGE) else {
         return reader.short(report, "the language", LANGUAGE);
     };
@@ -108,7 +109,7 @@ pub fn show_answer(report: &mut Report, reader: &mut Reader<'_>) {
     let (Some((selector, selector_at)), Some((_, ret))) = (reader.u32(), reader.u32()) else {
         return reader.short(report, "the selector and the return code", 8);
     };
-    notices::show_selector(report, selector, selector_at);
+    selector::show(report, selector, selector_at);
     report.wire(F::IDENTIFY_RET, ret);
     let Some((length, at)) = reader.u32() else {
         return reader.short(report, "the length of the key", 4);

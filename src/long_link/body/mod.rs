@@ -10,39 +10,38 @@ use std::ops::Range;
 
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
-use crate::long_link::session::Growth;
+use crate::wechat::business;
+use crate::wechat::fields::FAULTS;
+use crate::wechat::keys::Growth;
 use crate::wechat::operation::{Layout, Meaning};
 
-use crate::wechat::business;
-pub use crate::wechat::business::cgi;
-pub use push::wants_ack;
-
-/// The selector of a notice that has one.
-pub fn selector(data: &[u8], range: Range<usize>, layout: Layout) -> Option<u32> {
-    (layout == Layout::Selector).then(|| Reader::new(data, range).u32())?.map(|(selector, _)| selector)
+/// What a body tells the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gist {
+    /// It is a push that wants an acknowledgement.
+    pub wants_ack: bool,
+    /// What a notice has news of.
+    pub selector: Option<u32>,
+    /// Of an acknowledgement, the milliseconds since its push.
+    pub elapsed_ms: Option<u32>,
+    /// The account that it names.
+    pub account: Option<u32>,
 }
 
-/// The elapsed time, in milliseconds, that an acknowledgement states.
-pub fn ack_elapsed_ms(data: &[u8], range: Range<usize>, layout: Layout) -> Option<u32> {
-    (layout == Layout::PushAck).then(|| Reader::new(data, range).u32())?.map(|(elapsed, _)| elapsed)
-}
-
-/// Adds the keys and values of the SyncKey that a body carries to `keys`, and returns the account that it
-/// names.
-pub fn sync_keys(
-    data: &[u8],
-    range: Range<usize>,
-    layout: Layout,
-    keys: &mut Vec<(u64, u64)>,
-) -> Option<u32> {
-    let reader = Reader::new(data, range);
+/// Reads the body that lies at `range` of a frame; keys and values of its SyncKey are added to `keys`.
+pub fn read(data: &[u8], range: Range<usize>, layout: Layout, keys: &mut Vec<(u64, u64)>) -> Gist {
+    let mut reader = Reader::new(data, range, FAULTS);
+    let nothing = Gist::default();
     match layout {
-        Layout::IdentifyRequest => identify::read_keys(reader, keys),
-        Layout::PushAck => {
-            push::read_keys(reader, keys);
-            None
-        }
-        _ => None,
+        Layout::Push => Gist { wants_ack: push::wants_ack(reader), ..nothing },
+        Layout::Selector => Gist { selector: reader.u32().map(|(selector, _)| selector), ..nothing },
+        Layout::PushAck => Gist { elapsed_ms: push::read_ack(reader, keys), ..nothing },
+        Layout::IdentifyRequest => Gist { account: identify::read_keys(reader, keys), ..nothing },
+        Layout::Business
+        | Layout::Redirect
+        | Layout::IdentifyAnswer
+        | Layout::VoipRequest
+        | Layout::NoticeIds => nothing,
     }
 }
 
@@ -59,9 +58,9 @@ pub struct Context<'a> {
 
 /// Shows the body of a frame, which lies at `range` of it. `data` is what was captured of the frame.
 pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layout, context: Context<'_>) {
-    let mut reader = Reader::new(data, range);
+    let mut reader = Reader::new(data, range, FAULTS);
     match layout {
-        Layout::Business => business::show(report, &mut reader, context),
+        Layout::Business => business::show(report, &mut reader, context.meaning, context.show_account),
         Layout::Push => push::show(report, &mut reader, context),
         Layout::PushAck => push::show_ack(report, &mut reader, context),
         Layout::Selector => notices::show_selector_push(report, &mut reader),
@@ -75,10 +74,11 @@ pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layou
 
 /// What a body adds to the sentence in the Info column.
 pub fn summarise(out: &mut impl fmt::Write, data: &[u8], range: Range<usize>, layout: Layout) -> fmt::Result {
+    let reader = Reader::new(data, range, FAULTS);
     match layout {
-        Layout::Push if wants_ack(data, range.clone()) => out.write_str(" (acknowledgement wanted)"),
-        Layout::Selector => notices::summarise_selector(out, Reader::new(data, range)),
-        Layout::Redirect => notices::summarise_redirect(out, Reader::new(data, range)),
+        Layout::Push if push::wants_ack(reader.clone()) => out.write_str(" (acknowledgement wanted)"),
+        Layout::Selector => notices::summarise_selector(out, reader),
+        Layout::Redirect => notices::summarise_redirect(out, reader),
         _ => Ok(()),
     }
 }

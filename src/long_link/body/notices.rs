@@ -3,49 +3,26 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::ops::Range;
 
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
-use crate::long_link::fields::{F, FIELDS};
-
-/// The fields that show one bit of the selector each.
-const SELECTOR_BITS: std::ops::RangeInclusive<u16> = F::SELECTOR_PROFILE..=F::SELECTOR_SUB_ACCOUNT;
+use crate::long_link::fields::F;
+use crate::wechat::selector;
 
 /// More addresses than any redirect has; those behind them are not shown one by one.
 const MOST_ADDRESSES: usize = 256;
 
-/// Labels of the bits that are set.
-struct News(u32);
-
-impl fmt::Display for News {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = SELECTOR_BITS.filter_map(|bit| FIELDS.get(usize::from(bit)));
-        let set =
-            rows.filter(|row| row.mask & u64::from(self.0) != 0).filter_map(|row| row.label.to_str().ok());
-        set.enumerate()
-            .try_for_each(|(index, label)| write!(out, "{}{label}", if index == 0 { ": " } else { ", " }))
-    }
-}
-
 pub fn summarise_selector(out: &mut impl fmt::Write, mut reader: Reader<'_>) -> fmt::Result {
-    reader.u32().map_or(Ok(()), |(selector, _)| write!(out, "{}", News(selector)))
+    reader.u32().map_or(Ok(()), |(value, _)| write!(out, "{}", selector::news(value)))
 }
 
 pub fn summarise_redirect(out: &mut impl fmt::Write, mut reader: Reader<'_>) -> fmt::Result {
     reader.u32().map_or(Ok(()), |(address, _)| write!(out, " to {}", Ipv4Addr::from(address)))
 }
 
-/// The selector and its bits, for every body that has one.
-pub fn show_selector(report: &mut Report, selector: u32, at: Range<usize>) {
-    report.subtree(F::SELECTOR, at.clone(), format_args!("{}", News(selector)), |report| {
-        SELECTOR_BITS.for_each(|bit| report.wire(bit, at.clone()));
-    });
-}
-
 pub fn show_selector_push(report: &mut Report, reader: &mut Reader<'_>) {
     match reader.u32() {
-        Some((selector, at)) => show_selector(report, selector, at),
+        Some((value, at)) => selector::show(report, value, at),
         None => return reader.short(report, "the selector", 4),
     }
     reader.excess(report, "the selector");

@@ -15,9 +15,8 @@ const ACK_WANTED: u32 = 1;
 /// What the article calls an unknown header: the first four bytes of a push.
 const UNKNOWN_HEADER: usize = 4;
 
-/// Whether the push whose body lies at `range` of `data` wants an acknowledgement.
-pub fn wants_ack(data: &[u8], range: Range<usize>) -> bool {
-    let mut reader = Reader::new(data, range);
+/// Whether a push wants an acknowledgement.
+pub fn wants_ack(mut reader: Reader<'_>) -> bool {
     let flags = reader.u32();
     let length = reader.u32();
     let fits = length.is_some_and(|(length, _)| length as usize == reader.left());
@@ -37,7 +36,7 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) 
         report.wire(F::PUSH_ACK_WANTED, flags_at);
     });
     report.wire(F::PUSH_LEN, length_at);
-    business::show(report, reader, context);
+    business::show(report, reader, context.meaning, context.show_account);
 }
 
 /// A push whose length does not fit: the first bytes are unknown, the rest is data.
@@ -59,14 +58,15 @@ fn show_unknown(report: &mut Report, mut reader: Reader<'_>, length: Option<(u32
     }
 }
 
-/// The keys of the SyncKey in an acknowledgement.
-pub fn read_keys(mut reader: Reader<'_>, keys: &mut Vec<(u64, u64)>) {
-    if reader.u32().is_some()
-        && let Some((length, _)) = reader.u32()
+/// The elapsed time of an acknowledgement, in milliseconds; the keys of its SyncKey are added to `keys`.
+pub fn read_ack(mut reader: Reader<'_>, keys: &mut Vec<(u64, u64)>) -> Option<u32> {
+    let (elapsed, _) = reader.u32()?;
+    if let Some((length, _)) = reader.u32()
         && let Some(key) = reader.sub(length as usize)
     {
         synckey::read(key, keys);
     }
+    Some(elapsed)
 }
 
 pub fn show_ack(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) {

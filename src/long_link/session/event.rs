@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One PDU of the first pass, packed.
 
-use super::{NOBODY, Observed, Place};
+use super::{NOBODY, Observed};
+use crate::kernel::place::Place;
 use crate::long_link::framing::Why;
 use crate::wechat::operation::{Kind, Sender};
 
@@ -28,7 +29,7 @@ const _: () =
 impl Event {
     pub fn new(place: Place, time: i64, op: u32, tags: Tags) -> Self {
         let time = [(time >> 32) as u32, time as u32];
-        let side = if place.lane.side() { Tags::SIDE } else { 0 };
+        let side = if place.lane.side { Tags::SIDE } else { 0 };
         let Place { packet, position, .. } = place;
         Self { time, packet, position, partner: NOBODY, op, tags: Tags(tags.0 | side) }
     }
@@ -124,7 +125,7 @@ pub fn grow<T>(list: &mut Vec<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::long_link::session::LaneId;
+    use crate::kernel::place::LaneId;
 
     #[test]
     fn a_time_comes_back() {

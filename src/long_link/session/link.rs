@@ -8,8 +8,10 @@ use foldhash::HashMap;
 use super::event::{Event, Tags, grow};
 use super::fact::{Fact, Remarks};
 use super::newest::Newest;
-use super::{Decision, Growth, NOBODY, Observed, Place, is_ordinary};
+use super::{Decision, NOBODY, Observed, is_ordinary};
+use crate::kernel::place::Place;
 use crate::long_link::framing::Why;
+use crate::wechat::keys::Growth;
 use crate::wechat::operation::{self, Kind, Meaning, Sender, Sync};
 
 /// How far the stated elapsed time may be off: ± 50 ms, in nanoseconds.
@@ -101,7 +103,7 @@ impl Link {
         if let Some(extent) = frame.extent {
             self.extents.insert(event, extent);
         }
-        let side = usize::from(place.lane.side());
+        let side = usize::from(place.lane.side);
         let mut again = false;
         match frame.meaning.kind {
             // A frame whose direction nobody knows may be a request.
@@ -142,7 +144,7 @@ impl Link {
     pub fn find(&mut self, place: Place) -> Option<(u32, Decision)> {
         let here = |event: &Event| {
             event.packet == place.packet
-                && event.tags.has(Tags::SIDE) == place.lane.side()
+                && event.tags.has(Tags::SIDE) == place.lane.side
                 && event.position == place.position
         };
         let index = match self.events.get(self.cursor).is_some_and(here) {

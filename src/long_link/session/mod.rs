@@ -11,7 +11,6 @@
 //! | `event.rs` | one PDU, packed |
 //! | `newest.rs` | the newest request of each seqid |
 //! | `fact.rs` | what is known of few events only |
-//! | `keys.rs` | how SyncKeys grow |
 
 mod event;
 mod fact;
@@ -20,43 +19,14 @@ mod newest;
 
 use foldhash::HashMap;
 
+use crate::kernel::place::{Missing, Place};
 use crate::long_link::framing::Why;
-use crate::wechat::keys::Keys;
+use crate::wechat::keys::{Growth, Keys};
 use crate::wechat::operation::{Kind, Meaning, Sync};
 use event::{Event, Tags};
 use link::Link;
 
-pub(crate) use crate::wechat::keys::sorted;
-pub use crate::wechat::keys::{Change, Growth};
 pub use fact::Fact;
-
-/// Number of a stream, and which of its two ends sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LaneId {
-    stream: u32,
-    side: bool,
-}
-
-impl LaneId {
-    /// The direction of `stream` in which end `side` (0 or 1) sends.
-    pub fn new(stream: u32, side: bool) -> Self {
-        Self { stream, side }
-    }
-    fn side(self) -> bool {
-        self.side
-    }
-}
-
-/// Where a PDU was seen: enough to tell it from every other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Number of the packet in which it became whole.
-    pub packet: u32,
-    /// Direction of the stream.
-    pub lane: LaneId,
-    /// Position of its first byte in the stream.
-    pub position: u32,
-}
 
 /// What the first pass decided at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,15 +97,6 @@ pub enum AckRule {
     ElapsedTime,
     /// It was the oldest one open.
     OldestOpen,
-}
-
-/// What is due and never came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// Nanoseconds from the frame to the end of the capture.
-    pub until_end: i64,
-    /// Another request took the seqid.
-    pub superseded: bool,
 }
 
 /// Time between two heartbeats, in nanoseconds.
@@ -351,6 +312,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::place::LaneId;
     use crate::wechat::operation::{self, Sender, classify};
 
     const MS: i64 = 1_000_000;

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * shim.c - the tables, epan's ids for their rows, and the handle of the capture that is open.
+ */
+#include "shim.h"
+
+shim_protocol shim_protocols[WECHAT_MOST_PROTOCOLS];
+size_t shim_protocol_count;
+
+static wechat_registry *registry;
+static const wechat_tables *tables;
+static wechat_dissector *dissector;
+
+const wechat_tables *shim_tables(void)
+{
+    return tables;
+}
+
+bool shim_is_own_layer(int proto)
+{
+    for (size_t i = 0; i < shim_protocol_count; i++)
+        if (shim_protocols[i].proto == proto)
+            return true;
+    return false;
+}
+
+bool shim_is_enabled(const shim_protocol *protocol)
+{
+    return proto_is_protocol_enabled(find_protocol_by_id(protocol->proto));
+}
+
+wechat_dissector *shim_dissector(void)
+{
+    return dissector;
+}
+
+static bool is_any_enabled(wechat_carrier carrier)
+{
+    for (size_t i = 0; i < shim_protocol_count; i++)
+        if (shim_protocols[i].row->carrier == carrier && shim_is_enabled(&shim_protocols[i]))
+            return true;
+    return false;
+}
+
+/* Called once for each capture, and once for each time it is dissected anew. */
+static void begin_capture(void)
+{
+    wechat_config *config = register_config();
+
+    dissector = wechat_dissector_new(config);
+    wechat_config_free(config);
+    draw_begin();
+    if (is_any_enabled(WECHAT_CARRIER_STREAM))
+        ports_install();
+    if (is_any_enabled(WECHAT_CARRIER_HTTP))
+        http_install();
+}
+
+static void end_capture(void)
+{
+    http_remove();
+    ports_remove();
+    loop_forget();
+    wechat_dissector_free(dissector);
+    dissector = NULL;
+}
+
+/* When the library is unloaded, epan is done with all rows. (With epan's own memory it would be too late: some
+ * versions free that only when the library is gone.) */
+static void __attribute__((destructor)) end_registry(void)
+{
+    wechat_registry_free(registry);
+}
+
+static void register_all(void)
+{
+    register_rows();
+    draw_register();
+    loop_register();
+    stats_register();
+    ports_register();
+    http_register();
+    register_init_routine(begin_capture);
+    register_cleanup_routine(end_capture);
+}
+
+static void hand_off(void)
+{
+    draw_handoff();
+    loop_handoff();
+    ports_handoff();
+    http_handoff();
+}
+
+/* The shim's entry, called by the symbol that Wireshark looks up. */
+void wechat_shim_register(void);
+void wechat_shim_register(void)
+{
+    static proto_plugin plugin;
+
+    if (wechat_abi_version() != WECHAT_ABI_VERSION) {
+        g_warning("WeChat dissector: the shim and the library are of different versions; rebuild both");
+        return;
+    }
+    registry = wechat_registry_new();
+    tables = wechat_tables_get(registry);
+    if (tables == NULL)
+        return;
+    shim_protocol_count = MIN(tables->protocol_count, WECHAT_MOST_PROTOCOLS);
+    for (size_t i = 0; i < shim_protocol_count; i++) {
+        const wechat_protocol *row = &tables->protocols[i];
+        const wechat_field *named = &tables->protocols[row->under].fields[0];
+        shim_protocols[i] = (shim_protocol){ .row = row, .number = (uint16_t)i, .proto = -1,
+                                             .filter = named->filter, .label = named->label, .title = named->help };
+    }
+    plugin.register_protoinfo = register_all;
+    plugin.register_handoff = hand_off;
+    proto_register_plugin(&plugin);
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The state of one capture, and what is asked of it.
+
+use std::ffi::{c_char, c_int};
+
+use libc::size_t;
+
+use super::config::wechat_config;
+use super::report::{Kept, wechat_report};
+use super::segment::{
+    WECHAT_ANY_PORT, WECHAT_BEGAN, WECHAT_FIRST_VISIT, WECHAT_SIDE, WECHAT_STREAM, wechat_segment,
+};
+use super::{bytes, guard, text, wechat_result};
+use crate::capture::Capture;
+use crate::claim::{self, Offer};
+use crate::config::Config;
+use crate::kernel::segment::Step;
+
+/// The state of one capture.
+///
+/// The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
+/// `wechat_registry_new` once, and register what `wechat_tables_get` says. For each capture `wechat_config_new`, the
+/// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
+/// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
+/// or more are needed. Around each call of HTTP's dissector `wechat_http_begin`, and if that finds a message
+/// `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and `wechat_http_message` for
+/// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
+pub struct wechat_dissector {
+    pub(super) capture: Capture,
+    kept: Kept,
+    #[cfg(feature = "provoke-panic")]
+    panics: bool,
+}
+
+/// A handle for one capture, with what `config` says, or with the defaults when that is NULL. Free it
+/// with `wechat_dissector_free`. NULL when the library failed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_dissector_new(config: Option<&wechat_config>) -> Option<Box<wechat_dissector>> {
+    guard(None, || {
+        let capture = match config {
+            Some(config) => Capture::new(&config.config),
+            None => Capture::new(&Config::default()),
+        };
+        Some(Box::new(wechat_dissector {
+            capture,
+            kept: Kept::default(),
+            #[cfg(feature = "provoke-panic")]
+            panics: false,
+        }))
+    })
+}
+
+/// Frees a handle and all reports with it; NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_dissector_free(dissector: Option<Box<wechat_dissector>>) {
+    guard((), || drop(dissector));
+}
+
+/// Has the segment's protocol deal with the PDU at its start; it needs `WECHAT_STREAM`. On `WECHAT_RESULT_FAILED` the
+/// report has consumed the whole segment and says so in a note.
+///
+/// # Safety
+/// `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
+/// says, or that is 0; `segment.fields` is NULL or points to as many words as it says. `report` may be
+/// uninitialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_dissect(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    report: *mut wechat_report,
+) -> wechat_result {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return wechat_result::Null };
+    if report.is_null() {
+        return wechat_result::Null;
+    }
+    let (protocol, has_stream) = (segment.protocol, segment.flag(WECHAT_STREAM));
+    // SAFETY: the caller's promise.
+    let segment = match unsafe { segment.read() } {
+        Ok(segment) => segment,
+        Err(result) => return result,
+    };
+    let reported = segment.reported;
+    let sized = reported > 0 && u32::try_from(reported).is_ok();
+    if !sized || !has_stream || !handle.capture.takes_segments(protocol) {
+        return wechat_result::Invalid;
+    }
+    let step = guard(None, || {
+        #[cfg(feature = "provoke-panic")]
+        provoked(handle);
+        Some(handle.capture.step(protocol, &segment))
+    });
+    if step.is_none() {
+        guard((), || handle.capture.failed(protocol, &segment));
+    }
+    let done = match step {
+        Some(Step::Consumed(length)) => Step::Consumed(length.clamp(1, reported)),
+        Some(need) => need,
+        None => Step::Consumed(reported),
+    };
+    let out = handle.kept.report(handle.capture.report(), done, 0);
+    // SAFETY: not NULL, and the caller's to write.
+    unsafe { report.write(out) };
+    if step.is_some() { wechat_result::Ok } else { wechat_result::Failed }
+}
+
+/// The protocol whose a segment is, on a port that others use too: its place, or 0 when it is none of ours. Call it
+/// for every segment of such a stream, in order, and hand over to `wechat_dissect` what is ours. On any port it is
+/// the segment's protocol that asks, for itself alone. Also 0 when an argument is NULL or makes no sense.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_claim(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+) -> u16 {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
+    let offer = Offer {
+        data,
+        stream: segment.flag(WECHAT_STREAM).then_some(segment.stream),
+        side: segment.flag(WECHAT_SIDE),
+        position: segment.position,
+        packet: segment.packet,
+        first_visit: segment.flag(WECHAT_FIRST_VISIT),
+        began_in_capture: segment.flag(WECHAT_BEGAN),
+        any_port: segment.flag(WECHAT_ANY_PORT),
+    };
+    let asks = segment.flag(WECHAT_ANY_PORT).then_some(segment.protocol);
+    let fits = |owner: &u16| asks.is_none_or(|asks| asks == *owner);
+    guard(0, || handle.capture.claim(offer).filter(fits).unwrap_or(0))
+}
+
+/// Whether the bytes of `segment` begin with a message of HTTP's that is ours: 1 or 0. For streams of which nobody
+/// knows that they carry HTTP.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_http_claim(segment: Option<&wechat_segment>) -> c_int {
+    let Some(segment) = segment else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
+    guard(0, || claim::is_http_of_ours(data).into())
+}
+
+/// HTTP's dissector is about to get the bytes of `segment`. Returns how many messages begin in them, which
+/// may be anybody's; with 0, nothing else is to be done.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_http_begin(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+) -> size_t {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    if !segment.flag(WECHAT_STREAM) {
+        return 0;
+    }
+    // SAFETY: the caller's promise.
+    let Ok(segment) = (unsafe { segment.read() }) else { return 0 };
+    guard(0, || handle.capture.begin_http(&segment))
+}
+
+/// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
+/// when it has none. Returns the index of the message to which the body belongs, or -1.
+///
+/// # Safety
+/// As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_http_place(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    media: *const c_char,
+) -> i32 {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return -1 };
+    // SAFETY: the caller's promise.
+    let (Ok(segment), media) = (unsafe { (segment.read(), text(media)) }) else { return -1 };
+    let place = guard(None, || handle.capture.place_body(&segment, media.unwrap_or_default()));
+    place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
+}
+
+/// HTTP's dissector has returned, and has dealt with the first `taken` bytes of `segment`; the rest it wants
+/// to see again. Returns how many messages are now to be given to `wechat_http_message`.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_http_end(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    taken: size_t,
+) -> size_t {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(segment) = (unsafe { segment.read() }) else { return 0 };
+    guard(0, || handle.capture.end_http(&segment, taken))
+}
+
+/// The protocol whose message `index` of `segment` is, behind `wechat_http_end`: its place, or 0 when it is none of
+/// ours.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_http_owner(
+    dissector: Option<&wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    index: size_t,
+) -> u16 {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(segment) = (unsafe { segment.read() }) else { return 0 };
+    guard(0, || handle.capture.owner(&segment, index).unwrap_or(0))
+}
+
+/// Deals with message `index` of `segment`, whose body HTTP's dissector has passed on as `captured` bytes at
+/// `body`. The report says whose it is, where its head lies, and has a length of 0 when it is nobody's of ours. On
+/// `WECHAT_RESULT_FAILED` the report says so in a note.
+///
+/// # Safety
+/// As for `wechat_dissect`; `body` points to `captured` bytes, or that is 0. `report` may be uninitialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_http_message(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    index: size_t,
+    body: *const u8,
+    captured: size_t,
+    report: *mut wechat_report,
+) -> wechat_result {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return wechat_result::Null };
+    if report.is_null() {
+        return wechat_result::Null;
+    }
+    // SAFETY: the caller's promise.
+    let (segment, body) = match unsafe { (segment.read(), bytes(body, captured)) } {
+        (Ok(segment), Ok(body)) => (segment, body),
+        (Err(result), _) | (_, Err(result)) => return result,
+    };
+    let done = guard(None, || {
+        #[cfg(feature = "provoke-panic")]
+        provoked(handle);
+        Some(handle.capture.message(&segment, index, body))
+    });
+    if done.is_none() {
+        guard((), || handle.capture.failed_message(&segment));
+    }
+    // What failed is blamed on all bytes.
+    let head = done.clone().unwrap_or(Some(0..segment.data.len())).unwrap_or(0..0);
+    let out = handle.kept.report(handle.capture.report(), Step::Consumed(head.len()), head.start);
+    // SAFETY: not NULL, and the caller's to write.
+    unsafe { report.write(out) };
+    if done.is_some() { wechat_result::Ok } else { wechat_result::Failed }
+}
+
+/// Makes the next `wechat_dissect` panic, to show that it does not get out.
+#[cfg(feature = "provoke-panic")]
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_provoke_panic(dissector: Option<&mut wechat_dissector>) {
+    if let Some(handle) = dissector {
+        handle.panics = true;
+    }
+}
+
+#[cfg(feature = "provoke-panic")]
+#[allow(clippy::panic)]
+fn provoked(handle: &mut wechat_dissector) {
+    if std::mem::take(&mut handle.panics) {
+        panic!("provoked");
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Display filters that belong to a packet or a stream.
+
+use std::ffi::c_char;
+use std::net::IpAddr;
+
+use libc::size_t;
+
+use super::dissector::wechat_dissector;
+use super::segment::wechat_segment;
+use super::{bytes, guard, put_text};
+use crate::kernel::protocol::Packet;
+use crate::protocols;
+
+/// A display filter of the table `packet_filters` of the segment's protocol, for the packet that `segment` names by
+/// its packet, stream and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
+/// the result is its length; 0 when there is no such filter for this packet.
+///
+/// # Safety
+/// `text` is NULL or has room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_packet_filter(
+    dissector: Option<&wechat_dissector>,
+    filter: size_t,
+    segment: Option<&wechat_segment>,
+    text: *mut c_char,
+    size: size_t,
+) -> size_t {
+    let made = guard(None, || {
+        let (handle, segment) = (dissector?, segment?);
+        let packet =
+            Packet { number: segment.packet, stream: segment.stream, shown_stream: segment.shown_stream };
+        handle.capture.packet_filter(segment.protocol, filter, packet)
+    });
+    // SAFETY: the caller's promise.
+    unsafe { put_text(made.as_deref().unwrap_or_default(), text, size) }
+}
+
+/// A display filter for a stream of a protocol as the host shows it; as `wechat_packet_filter`.
+///
+/// # Safety
+/// `text` is NULL or has room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_stream_filter(
+    protocol: u16,
+    stream: u32,
+    text: *mut c_char,
+    size: size_t,
+) -> size_t {
+    let made = guard(None, || {
+        let dialogue = protocols::protocol(protocol.into())?.dialogue?;
+        Some((dialogue.stream_filter)(stream))
+    });
+    // SAFETY: the caller's promise.
+    unsafe { put_text(made.as_deref().unwrap_or_default(), text, size) }
+}
+
+/// A display filter for the packets between the two ends that `segment` names by addresses and ports;
+/// as `wechat_packet_filter`.
+///
+/// # Safety
+/// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_ends_filter(
+    segment: Option<&wechat_segment>,
+    text: *mut c_char,
+    size: size_t,
+) -> size_t {
+    let Some(segment) = segment else { return 0 };
+    // SAFETY: the caller's promise.
+    let addresses = unsafe {
+        [
+            bytes(segment.src_address, segment.src_length.into()),
+            bytes(segment.dst_address, segment.dst_length.into()),
+        ]
+    };
+    let made = guard(None, || {
+        let address = |bytes: &[u8]| {
+            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+            four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+        };
+        let [src, dst] = addresses.map(|bytes| address(bytes.ok()?));
+        Some(between([(src?, segment.src_port), (dst?, segment.dst_port)]))
+    });
+    // SAFETY: the caller's promise.
+    unsafe { put_text(made.as_deref().unwrap_or_default(), text, size) }
+}
+
+/// All packets between two ends of TCP.
+fn between(ends: [(IpAddr, u16); 2]) -> String {
+    let name = |address: IpAddr| if address.is_ipv4() { "ip" } else { "ipv6" };
+    let [(one, one_port), (other, other_port)] = ends;
+    let way = |(from, from_port): (IpAddr, u16), (to, to_port): (IpAddr, u16)| {
+        let ip = name(from);
+        format!(
+            "({ip}.src == {from} && tcp.srcport == {from_port} && {ip}.dst == {to} && tcp.dstport == {to_port})"
+        )
+    };
+    let (one, other) = ((one, one_port), (other, other_port));
+    format!("{} || {}", way(one, other), way(other, one))
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a protocol is to the rest: a row of what it offers, and the state of one capture.
+
+use std::ffi::CStr;
+use std::fmt;
+
+use super::line::Lines;
+use super::place::LaneId;
+use super::record::{ValueRow, View};
+use super::report::Report;
+use super::rows::{Field, Note, Preference};
+use super::segment::{Segment, Step};
+use super::tick::{ResponseTimes, Table, Tree};
+
+/// Who sent what a record is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Nobody knows.
+    Unknown,
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
+
+/// A record in words, for a dialogue or a graph.
+#[derive(Clone, Copy, Debug)]
+pub struct Sentence<'a> {
+    /// One line.
+    pub line: &'a CStr,
+    /// A name that many share.
+    pub label: &'a CStr,
+    /// Who said it.
+    pub side: Side,
+}
+
+/// Records as a dialogue and as a graph.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialogue {
+    /// What the graph is called in menus.
+    pub flow_title: &'static CStr,
+    /// What a record says.
+    pub sentence: for<'a> fn(View<'a>) -> Sentence<'a>,
+    /// A display filter for all that belongs to a stream, as the host shows it.
+    pub stream_filter: fn(u32) -> String,
+}
+
+/// A table in which other dissectors register for bytes of a protocol.
+#[derive(Clone, Copy, Debug)]
+pub struct OfferTable {
+    /// Its name.
+    pub name: &'static CStr,
+    /// Its title.
+    pub title: &'static CStr,
+    /// Name of the list of heuristics that are tried where nobody registered.
+    pub heuristics: &'static CStr,
+}
+
+/// Where a protocol lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// Nowhere: it lends its words to others.
+    None,
+    /// In a stream, whose bytes it takes apart into PDUs.
+    Stream,
+    /// In the messages of HTTP.
+    Http,
+}
+
+/// A protocol: everything that a host registers of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    /// Number of its table of fields, and of notes.
+    pub table: u16,
+    /// The table whose protocol its words stand under: its own, except of what several share.
+    pub under: u16,
+    /// Where it lies.
+    pub carrier: Carrier,
+    /// Its fields; the first is the protocol's own.
+    pub fields: &'static [Field],
+    /// Its notes.
+    pub notes: &'static [Note],
+    /// Its preferences.
+    pub preferences: &'static [Preference],
+    /// Tables in which others register for what is inside; a hand-off names one by its place.
+    pub offers: &'static [OfferTable],
+    /// Keys under which it registers in such tables itself: name of the table, and key.
+    pub joins: &'static [(&'static CStr, u32)],
+    /// Values of its records.
+    pub values: &'static [ValueRow],
+    /// Its tree of counters.
+    pub tree: Option<Tree>,
+    /// Its response times.
+    pub response_times: Option<ResponseTimes>,
+    /// Its table of delays.
+    pub delays: Option<Table>,
+    /// Its records as lines.
+    pub lines: Option<Lines>,
+    /// Its records as a dialogue.
+    pub dialogue: Option<Dialogue>,
+    /// Titles of its filters for a packet.
+    pub packet_filters: &'static [&'static CStr],
+}
+
+impl Protocol {
+    /// One that has words only.
+    pub const fn new(table: u16, fields: &'static [Field], notes: &'static [Note]) -> Self {
+        Self {
+            table,
+            under: table,
+            carrier: Carrier::None,
+            fields,
+            notes,
+            preferences: &[],
+            offers: &[],
+            joins: &[],
+            values: &[],
+            tree: None,
+            response_times: None,
+            delays: None,
+            lines: None,
+            dialogue: None,
+            packet_filters: &[],
+        }
+    }
+}
+
+/// Where a packet stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet {
+    /// Its number.
+    pub number: u32,
+    /// Number of its stream, unique in the capture.
+    pub stream: u32,
+    /// The same as the host shows it.
+    pub shown_stream: u32,
+}
+
+/// A PDU's first bytes, that went to somebody else before its stream was known to be ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun<'a> {
+    /// The bytes, and those of the segment behind them.
+    pub bytes: &'a [u8],
+    /// Position of the first.
+    pub start: u32,
+    /// Position of the segment.
+    pub position: u32,
+}
+
+/// A protocol's state in one capture.
+pub trait State: fmt::Debug {
+    /// Deals with the PDU at the start of a segment.
+    fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step;
+
+    /// Says in a report that it failed on so many bytes.
+    fn failed(&self, report: &mut Report, length: usize);
+
+    /// The first PDU of a direction began in bytes that went to somebody else.
+    fn pick_up(&mut self, lane: LaneId, begun: Begun<'_>);
+
+    /// A filter of the table for a packet, if it has anything to show.
+    fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String>;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The protocols: one row each. A new one is its folder and a row here.
+
+use std::rc::Rc;
+
+use crate::config::Config;
+use crate::kernel::protocol::{Protocol, State};
+use crate::kernel::rows::{Field, FieldSet, MOST_TABLES, Note, Preference, row_of, table_of};
+use crate::long_link::settings::Settings;
+use crate::long_link::{LONG_LINK, LongLink};
+use crate::web::WEB;
+use crate::wechat::SHARED;
+
+/// Makes the state of a capture that begins.
+pub type Begin = fn(&Config) -> Box<dyn State>;
+
+/// A protocol, and how a capture begins with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What there is to register.
+    pub protocol: &'static Protocol,
+    /// Its state in a capture that begins, if it takes segments apart.
+    pub begin: Option<Begin>,
+}
+
+/// All of them, by the numbers of their tables.
+pub static PROTOCOLS: &[Row] = &[
+    Row { protocol: &SHARED, begin: None },
+    Row {
+        protocol: &LONG_LINK,
+        begin: Some(|config| Box::new(LongLink::new(Rc::new(Settings::of(config))))),
+    },
+    Row { protocol: &WEB, begin: None },
+];
+
+/// A number names a row of its table, so that the tables must be where their numbers say.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
+const _: () = {
+    assert!(PROTOCOLS.len() <= MOST_TABLES);
+    let mut place = 0;
+    while place < PROTOCOLS.len() {
+        assert!(PROTOCOLS[place].protocol.table as usize == place);
+        assert!(PROTOCOLS[place].protocol.fields.len() <= FieldSet::MOST_ROWS);
+        place += 1;
+    }
+};
+
+/// The protocol of a table.
+pub fn protocol(table: usize) -> Option<&'static Protocol> {
+    PROTOCOLS.get(table).map(|row| row.protocol)
+}
+
+/// The row of a field.
+pub fn field(number: u16) -> Option<&'static Field> {
+    protocol(table_of(number))?.fields.get(row_of(number))
+}
+
+/// The row of a note.
+pub fn note(number: u16) -> Option<&'static Note> {
+    protocol(table_of(number))?.notes.get(row_of(number))
+}
+
+/// The row of a preference.
+pub fn preference(number: u16) -> Option<&'static Preference> {
+    protocol(table_of(number))?.preferences.get(row_of(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn filter_names_are_unique_and_their_protocols_own() {
+        let mut seen = HashSet::new();
+        for row in PROTOCOLS {
+            let own = protocol(row.protocol.under.into()).unwrap().fields[0].filter.to_str().unwrap();
+            let fields = row.protocol.fields.iter().map(|row| row.filter);
+            for name in fields.chain(row.protocol.notes.iter().map(|row| row.filter)) {
+                let text = name.to_str().unwrap();
+                assert!(text == own || text.starts_with(&format!("{own}.")), "{text}");
+                assert!(seen.insert(text), "{text} twice");
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_stand_behind_what_they_are_a_part_of_and_have_a_name_of_their_own() {
+        for tree in PROTOCOLS.iter().filter_map(|row| row.protocol.tree) {
+            let names: HashSet<_> = tree.nodes.iter().map(|node| node.name).collect();
+            assert_eq!(names.len(), tree.nodes.len());
+            for (place, node) in tree.nodes.iter().enumerate() {
+                assert!(node.parent.is_none_or(|parent| usize::from(parent) < place), "{node:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a user may set for all protocols.
+
+use std::ops::RangeInclusive;
+
+use super::fields::TABLE;
+use super::operation::Sender;
+use crate::config::Config;
+use crate::kernel::rows::{Part, PrefType, Preference, rows};
+
+rows! {
+    /// Names of the preferences.
+    P, PREFERENCES: Preference, of (TABLE) {
+        TCP_PORTS = Preference {
+            ports: c"80,8080,443",
+            ..Preference::new(PrefType::Ports, c"tcp.port", c"TCP ports",
+                c"Server ports of the long link; an empty range frees them all")
+        };
+        SERVER_SIDE = Preference {
+            parts: &[
+                Part { name: c"listed", help: c"The side whose port is in the list, else the one connected to, else the lower port" },
+                Part { name: c"lower", help: c"The side with the lower port" },
+                Part { name: c"higher", help: c"The side with the higher port" },
+                Part { name: c"none", help: c"Neither: only the operation tells" },
+            ],
+            ..Preference::new(PrefType::Choice, c"server_side", c"Which side is the server",
+                c"Tells the direction of a frame whose operation does not tell it")
+        };
+        SHOW_ACCOUNT = Preference::new(PrefType::Boolean, c"show_account", c"Show account numbers and cookies",
+            c"They name a person; off, the tree says where they lie and nothing more");
+    }
+}
+
+/// Which side is the server, where the operation does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ServerSide {
+    Listed,
+    Lower,
+    Higher,
+    Nobody,
+}
+
+/// What is set for all protocols.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    ports: Vec<RangeInclusive<u16>>,
+    server_side: ServerSide,
+    /// Whether account numbers and cookies are shown.
+    pub show_account: bool,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self::of(&Config::default())
+    }
+}
+
+impl Shared {
+    /// What the user has set. Parts of a range that are no ports are left out.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            ports: config.ports(PREFERENCES, P::TCP_PORTS).split(',').filter_map(ports).collect(),
+            server_side: match config.number(PREFERENCES, P::SERVER_SIDE) {
+                0 => ServerSide::Listed,
+                1 => ServerSide::Lower,
+                2 => ServerSide::Higher,
+                _ => ServerSide::Nobody,
+            },
+            show_account: config.number(PREFERENCES, P::SHOW_ACCOUNT) != 0,
+        }
+    }
+
+    /// Who sent a segment, by its ports and the one that was connected to, 0 when nobody knows.
+    pub fn sender(&self, src_port: u16, dst_port: u16, server_port: u16) -> Option<Sender> {
+        let listed = |port: u16| self.ports.iter().any(|range| range.contains(&port));
+        let connected = |port: u16| port == server_port;
+        let lower = src_port.cmp(&dst_port).reverse();
+        let order = match self.server_side {
+            ServerSide::Listed => listed(src_port)
+                .cmp(&listed(dst_port))
+                .then(connected(src_port).cmp(&connected(dst_port)))
+                .then(lower),
+            ServerSide::Lower => lower,
+            ServerSide::Higher => lower.reverse(),
+            ServerSide::Nobody => return None,
+        };
+        match order {
+            std::cmp::Ordering::Greater => Some(Sender::Server),
+            std::cmp::Ordering::Less => Some(Sender::Client),
+            std::cmp::Ordering::Equal => None,
+        }
+    }
+}
+
+fn ports(part: &str) -> Option<RangeInclusive<u16>> {
+    let (low, high) = part.split_once('-').unwrap_or((part, part));
+    Some(low.trim().parse().ok()?..=high.trim().parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_is_the_listed_port() {
+        let config = Shared::default();
+        assert_eq!(config.sender(8080, 50000, 0), Some(Sender::Server));
+        assert_eq!(config.sender(1024, 8080, 0), Some(Sender::Client));
+        assert_eq!(config.sender(1024, 1025, 0), Some(Sender::Server));
+        assert_eq!(config.sender(443, 443, 0), None);
+        // Both listed, or neither: the one that was connected to, where somebody saw that.
+        assert_eq!(config.sender(443, 8080, 8080), Some(Sender::Client));
+        assert_eq!(config.sender(1025, 1024, 1025), Some(Sender::Server));
+        assert_eq!(config.sender(1024, 8080, 1024), Some(Sender::Client));
+    }
+
+    #[test]
+    fn the_other_rules_go_by_number_or_not_at_all() {
+        let by = |rule| {
+            let mut config = Config::default();
+            config.set_number(P::SERVER_SIDE, rule);
+            Shared::of(&config)
+        };
+        let config = by(1);
+        assert_eq!(config.sender(1024, 8080, 0), Some(Sender::Server));
+        let config = by(2);
+        assert_eq!(config.sender(1024, 8080, 0), Some(Sender::Client));
+        let config = by(3);
+        assert_eq!(config.sender(1024, 8080, 0), None);
+    }
+
+    #[test]
+    fn a_range_of_ports_is_read_and_may_be_empty() {
+        let with = |ports| {
+            let mut config = Config::default();
+            config.set_ports(P::TCP_PORTS, ports);
+            Shared::of(&config)
+        };
+        let config = with("14000-14010, 80");
+        assert_eq!(config.sender(14005, 81, 0), Some(Sender::Server));
+        let config = with("");
+        assert_eq!(config.sender(14005, 81, 0), Some(Sender::Client));
+    }
+}
