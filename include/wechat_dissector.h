@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 5
+#define WECHAT_ABI_VERSION 6
 
 // Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 #define WECHAT_FIRST_VISIT 1
@@ -56,7 +56,7 @@
 #define WECHAT_WANT_RECORD (1 << 3)
 
 // Version of `wechat_record`. Members are only ever added at the end, and `size` tells how many there are.
-#define WECHAT_RECORD_VERSION 1
+#define WECHAT_RECORD_VERSION 2
 
 // Bit of `wechat_record.flags`: the packet has been dissected before, so that what lies ahead of the
 // frame is known too.
@@ -544,8 +544,8 @@ typedef struct wechat_item {
 } wechat_item;
 
 // A frame, as listeners of the tap "wechat" get it. One call hands over the frames of one dissection:
-// the first of them, and the others by `next`. All of it is the packet's, and goes with it. Times are
-// in nanoseconds, lengths in bytes; a text is at `texts` plus its offset, NUL-terminated UTF-8 without
+// the first of them, and the others by `next`. All of it is the packet's, and goes with it. Durations are
+// in nanoseconds and negative where a clock was set back, lengths in bytes; a text is at `texts` plus its offset, NUL-terminated UTF-8 without
 // control characters, and empty where there is nothing to say.
 typedef struct wechat_record {
   // Bytes of this structure.
@@ -556,8 +556,8 @@ typedef struct wechat_record {
   const struct wechat_record *next;
   // The texts, `text_length` bytes.
   const char *texts;
-  // When the packet was captured, since 1970.
-  int64_t time;
+  // When the packet was captured: seconds since 1970.
+  int64_t seconds;
   // Since the partner, if `flags` has `WECHAT_RECORD_RESPONDS` or `WECHAT_RECORD_ACKNOWLEDGES`.
   int64_t elapsed;
   // Since the stream's heartbeat before, if `flags` has `WECHAT_RECORD_INTERVAL`.
@@ -566,6 +566,8 @@ typedef struct wechat_record {
   int64_t delivery_time;
   // Since the send, if `flags` has `WECHAT_RECORD_NEWS`.
   int64_t news_time;
+  // And nanoseconds.
+  uint32_t nanoseconds;
   // Bytes at `texts`.
   uint32_t text_length;
   // Number of the packet in which the frame became whole.

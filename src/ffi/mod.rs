@@ -17,6 +17,7 @@ use crate::claim::Offer;
 use crate::config::Config;
 use crate::kernel::line::{self as lines, Format, Frame};
 use crate::kernel::report::{Item, Wanted};
+use crate::kernel::time::Time;
 use crate::long_link::fields::{
     self, Base, F, FIELDS, FieldSet, Group, NOTES, Note, PREFERENCES, PrefType, Severity, Type,
 };
@@ -32,7 +33,7 @@ use crate::web::statistics::{self as web_statistics, WEB_NODES, WebRecord};
 use crate::web::{self, Bytes, Web};
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 5;
+pub const WECHAT_ABI_VERSION: u32 = 6;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -276,9 +277,8 @@ pub struct wechat_segment {
 }
 
 impl wechat_segment {
-    /// In nanoseconds since 1970.
-    fn time(&self) -> i64 {
-        self.seconds.saturating_mul(1_000_000_000).saturating_add(self.nanoseconds.into())
+    fn time(&self) -> Time {
+        Time::new(self.seconds, self.nanoseconds)
     }
 
     /// What is wanted.

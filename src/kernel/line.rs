@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use crate::kernel::time::Seconds;
 use crate::long_link::fields::DIRECTIONS;
 use crate::long_link::record::*;
 
@@ -19,7 +20,8 @@ pub enum Format {
 enum Value<'a> {
     Nothing,
     Number(u32),
-    Time(i64),
+    /// Written with nine decimals.
+    Seconds(Seconds),
     Text(&'a str),
     /// Texts apart by commas.
     List(&'a str),
@@ -50,7 +52,7 @@ const COLUMNS: &[Column] = &[
     ("frame", |frame| Value::Number(frame.record.packet)),
     ("stream", |frame| Value::Number(frame.record.stream)),
     ("direction", |frame| Value::Text(direction(frame.record))),
-    ("time", |frame| Value::Time(frame.record.time)),
+    ("time", |frame| Value::Seconds(frame.record.time().into())),
     ("operation", |frame| Value::Number(frame.record.operation)),
     ("name", |frame| text(frame.text(frame.record.name))),
     ("kind", |frame| Value::Text(frame.record.kind().label())),
@@ -77,17 +79,7 @@ fn text(text: &str) -> Value<'_> {
 }
 
 fn elapsed(record: &Record, flag: u32) -> Value<'static> {
-    if record.has(flag) { Value::Time(record.elapsed) } else { Value::Nothing }
-}
-
-/// Nanoseconds as seconds with nine decimals.
-struct Seconds(i64);
-
-impl Display for Seconds {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sign, all) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
-        write!(out, "{sign}{}.{:09}", all / 1_000_000_000, all % 1_000_000_000)
-    }
+    if record.has(flag) { Value::Seconds(record.elapsed.into()) } else { Value::Nothing }
 }
 
 /// A text in JSON's quotes. Texts hold no control characters.
@@ -131,7 +123,7 @@ fn add_text(frame: Frame<'_>, line: &mut String) -> fmt::Result {
         match value(frame) {
             Value::Nothing => {}
             Value::Number(number) => write!(line, "{number}")?,
-            Value::Time(time) => write!(line, "{}", Seconds(time))?,
+            Value::Seconds(seconds) => write!(line, "{seconds}")?,
             Value::Text(text) | Value::List(text) => line.push_str(text),
         }
     }
@@ -145,7 +137,7 @@ fn add_json(frame: Frame<'_>, line: &mut String) -> fmt::Result {
         match value(frame) {
             Value::Nothing => line.push_str("null"),
             Value::Number(number) => write!(line, "{number}")?,
-            Value::Time(time) => write!(line, "{}", Seconds(time))?,
+            Value::Seconds(seconds) => write!(line, "{seconds}")?,
             Value::Text(text) => write!(line, "{}", Quoted(text))?,
             Value::List(texts) => {
                 line.push('[');
@@ -175,14 +167,6 @@ pub fn arguments(words: &str) -> (Format, Option<&str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_seconds_with_nine_decimals() {
-        let text = |time| Seconds(time).to_string();
-        assert_eq!(text(1_424_500_000_000_000_001), "1424500000.000000001");
-        assert_eq!(text(-50_000_000), "-0.050000000");
-        assert_eq!(text(i64::MIN), "-9223372036.854775808");
-    }
 
     #[test]
     fn quoted_texts_are_json() {

@@ -4,3 +4,4 @@
 pub mod line;
 pub mod reader;
 pub mod report;
+pub mod time;

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::config::Config;
 use crate::kernel::report::{Report, Words};
+use crate::kernel::time::{LastPacket, Seconds, Time};
 use crate::long_link::body;
 use crate::long_link::fields::{F, N};
 use crate::long_link::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
@@ -30,8 +31,8 @@ pub struct Known<'a> {
     pub stream: u32,
     /// Number of the packet in which it became whole.
     pub packet: u32,
-    /// When that was captured, in nanoseconds since 1970.
-    pub time: i64,
+    /// When that was captured.
+    pub time: Time,
     /// What the session knows.
     pub facts: Facts<'a>,
     /// The packet length is not to be believed: the frame ends at `extent`.
@@ -201,21 +202,10 @@ fn links(report: &mut Report, known: &Known<'_>) {
         if let Interval { now, before: Some(before) } = interval
             && interval.is_irregular()
         {
-            let words =
-                format_args!("heartbeat after {}, the one before after {}", Seconds(now), Seconds(before));
+            let (now, before) = (Seconds::from(now), Seconds::from(before));
+            let words = format_args!("heartbeat after {now:.1} s, the one before after {before:.1} s");
             report.note(N::HEARTBEAT_IRREGULAR, at::SEQ, words);
         }
-    }
-}
-
-/// Nanoseconds, in words.
-struct Seconds(i64);
-
-impl Display for Seconds {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = self.0 / 100_000_000;
-        let sign = if tenths < 0 { "-" } else { "" };
-        write!(out, "{sign}{}.{} s", (tenths / 10).unsigned_abs(), (tenths % 10).unsigned_abs())
     }
 }
 
@@ -242,8 +232,7 @@ fn missing(report: &mut Report, known: &Known<'_>) {
         (false, true) => N::NO_RESPONSE_YET,
         (false, false) => N::NO_RESPONSE,
     };
-    let words = format_args!("no {what} seen; the capture ends {} later", Seconds(until_end));
-    report.note(note, at::SEQ, words);
+    report.note(note, at::SEQ, format_args!("no {what} seen; {}", LastPacket(until_end)));
 }
 
 /// More of one kind than anybody wants to read; those behind them are not shown.
@@ -258,7 +247,7 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
         match fact {
             Fact::SupersededIn => {
                 report.generated(F::SUPERSEDED_IN, at::SEQ, number);
-                let words = format_args!("packet {value} takes the seqid before an answer was seen");
+                let words = format_args!("packet {value} asks the same again before an answer was seen");
                 note(report, N::SUPERSEDED, words);
             }
             Fact::Retry => note(report, N::RETRY, format_args!("the same request again, before an answer")),

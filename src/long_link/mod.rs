@@ -16,6 +16,7 @@ use foldhash::{HashMap, HashSet};
 use crate::claim::{Claims, Offer};
 use crate::config::Config;
 use crate::kernel::report::{Report, Wanted};
+use crate::kernel::time::Time;
 use crate::long_link::annotate::Known;
 use crate::long_link::frame::Header;
 use crate::long_link::framing::{Cut, Lane, More, Verdict, View, Why};
@@ -41,8 +42,8 @@ pub struct Segment<'a> {
     pub counted: bool,
     /// The packet's number in the capture.
     pub packet: u32,
-    /// When the packet was captured, in nanoseconds.
-    pub time: i64,
+    /// When the packet was captured.
+    pub time: Time,
     /// The stream's number, as the host shows it.
     pub shown_stream: u32,
     /// Whether the capture holds the stream's beginning.

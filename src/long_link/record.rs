@@ -10,13 +10,14 @@ use foldhash::HashMap;
 
 use crate::config::Config;
 use crate::kernel::report::{ItemKind, Report, Text, Words};
+use crate::kernel::time::Time;
 use crate::long_link::annotate::{self, Known, Name, Sentence};
 use crate::long_link::fields::N;
 use crate::long_link::session::Fact;
 use crate::wechat::operation::{self, Kind, OPERATIONS, Sender};
 
 /// Version of `wechat_record`. Members are only ever added at the end, and `size` tells how many there are.
-pub const WECHAT_RECORD_VERSION: u32 = 1;
+pub const WECHAT_RECORD_VERSION: u32 = 2;
 
 /// Bit of `wechat_record.flags`: the packet has been dissected before, so that what lies ahead of the
 /// frame is known too.
@@ -51,8 +52,8 @@ pub const WECHAT_SENDER_CLIENT: u8 = 1;
 pub const WECHAT_SENDER_SERVER: u8 = 2;
 
 /// A frame, as listeners of the tap "wechat" get it. One call hands over the frames of one dissection:
-/// the first of them, and the others by `next`. All of it is the packet's, and goes with it. Times are
-/// in nanoseconds, lengths in bytes; a text is at `texts` plus its offset, NUL-terminated UTF-8 without
+/// the first of them, and the others by `next`. All of it is the packet's, and goes with it. Durations are
+/// in nanoseconds and negative where a clock was set back, lengths in bytes; a text is at `texts` plus its offset, NUL-terminated UTF-8 without
 /// control characters, and empty where there is nothing to say.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -65,8 +66,8 @@ pub struct Record {
     pub next: *const Record,
     /// The texts, `text_length` bytes.
     pub texts: *const c_char,
-    /// When the packet was captured, since 1970.
-    pub time: i64,
+    /// When the packet was captured: seconds since 1970.
+    pub seconds: i64,
     /// Since the partner, if `flags` has `WECHAT_RECORD_RESPONDS` or `WECHAT_RECORD_ACKNOWLEDGES`.
     pub elapsed: i64,
     /// Since the stream's heartbeat before, if `flags` has `WECHAT_RECORD_INTERVAL`.
@@ -75,6 +76,8 @@ pub struct Record {
     pub delivery_time: i64,
     /// Since the send, if `flags` has `WECHAT_RECORD_NEWS`.
     pub news_time: i64,
+    /// And nanoseconds.
+    pub nanoseconds: u32,
     /// Bytes at `texts`.
     pub text_length: u32,
     /// Number of the packet in which the frame became whole.
@@ -129,6 +132,12 @@ impl Record {
     /// Whether a bit of the flags is set.
     pub fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
+    }
+
+    /// When the packet was captured.
+    pub fn time(&self) -> Time {
+        // Fewer than fit.
+        Time::new(self.seconds, self.nanoseconds as i32)
     }
 
     /// What kind of frame it is.
@@ -252,13 +261,15 @@ fn of(known: &Known<'_>, row: u32, first_visit: bool) -> Record {
     let asks = matches!(kind, Kind::Request | Kind::HeartbeatRequest);
     let opened = |here: bool| i32::from(here && facts.opens);
     let closed = i32::from(facts.closes && kind.answers());
+    let (seconds, nanoseconds) = known.time.parts();
     let acks = i32::try_from(acknowledged).unwrap_or(i32::MAX);
     Record {
         size: number(size_of::<Record>()),
         version: WECHAT_RECORD_VERSION,
         next: ptr::null(),
         texts: ptr::null(),
-        time: known.time,
+        seconds,
+        nanoseconds,
         elapsed: facts.back.map_or(0, |partner| partner.elapsed),
         heartbeat_interval: facts.interval.map_or(0, |interval| interval.now),
         delivery_time,

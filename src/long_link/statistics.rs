@@ -122,6 +122,14 @@ impl Ticks<'_> {
         std::iter::successors(Some(node), parent).for_each(|node| self.add(node, amount));
     }
 
+    /// Takes a duration in nanoseconds in, in whole seconds: what a timer was set to, whatever the network did
+    /// to it. One below zero, of a clock that was set back, says nothing.
+    fn seconds(&mut self, node: u16, duration: i64) {
+        if duration >= 0 {
+            self.value(node, duration.saturating_add(500_000_000).div_euclid(1_000_000_000));
+        }
+    }
+
     /// Takes a value into the average, the least and the most of a node, and into its range.
     fn value(&mut self, node: u16, value: i64) {
         let amount = i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX });
@@ -129,11 +137,6 @@ impl Ticks<'_> {
         let how = if ranged { TickKind::Range } else { TickKind::Average };
         self.push(Tick { amount, node, how: how as u8, named: 0 });
     }
-}
-
-/// Nanoseconds in whole seconds: what a timer was set to, whatever the network did to it.
-fn seconds(time: i64) -> i64 {
-    time.saturating_add(500_000_000).div_euclid(1_000_000_000)
 }
 
 /// What a record changes in the tree of counters; returns how many of `room` are used.
@@ -168,7 +171,7 @@ pub fn tree(record: &Record, room: &mut [Tick]) -> usize {
     }
 
     if record.has(WECHAT_RECORD_INTERVAL) {
-        ticks.value(T::INTERVALS, seconds(record.heartbeat_interval));
+        ticks.seconds(T::INTERVALS, record.heartbeat_interval);
     }
     ticks.value(T::LENGTHS, record.length.into());
     ticks.value(T::BODY_LENGTHS, record.body_len.into());
@@ -223,19 +226,13 @@ pub const WECHAT_MOST_SAMPLES: usize = 3;
 /// What a record adds to the table of delivery; returns how many of `room` are used.
 pub fn delivery(record: &Record, room: &mut [Sample]) -> usize {
     let by = |way: Delivery| record.delivery == way as u8;
+    // A delay below zero, of a clock that was set back, says nothing.
+    let after = |row, delay: i64| Sample { row, delay, delayed: u8::from(delay >= 0) };
     let samples = [
         // A push is the message: there is nothing to wait for.
-        by(Delivery::Push).then_some(Sample { row: S::PUSH, delay: 0, delayed: 1 }),
-        by(Delivery::NoticeAndSync).then_some(Sample {
-            row: S::NOTICE_AND_SYNC,
-            delay: record.delivery_time,
-            delayed: 1,
-        }),
-        record.has(WECHAT_RECORD_NEWS).then_some(Sample {
-            row: S::NEWS,
-            delay: record.news_time,
-            delayed: 1,
-        }),
+        by(Delivery::Push).then_some(after(S::PUSH, 0)),
+        by(Delivery::NoticeAndSync).then_some(after(S::NOTICE_AND_SYNC, record.delivery_time)),
+        record.has(WECHAT_RECORD_NEWS).then_some(after(S::NEWS, record.news_time)),
         record.has(WECHAT_RECORD_KEY_BACK).then_some(Sample { row: S::KEY_BACK, delay: 0, delayed: 0 }),
     ];
     room.iter_mut().zip(samples.into_iter().flatten()).map(|(slot, sample)| *slot = sample).count()

@@ -41,6 +41,7 @@ use std::ops::Range;
 use crate::config::Config;
 use crate::http::{self, Head, Kind};
 use crate::kernel::report::{Report, Wanted};
+use crate::kernel::time::Time;
 use annotate::Known;
 use session::{Event, Gist, Place, Sessions};
 use statistics::WebRecord;
@@ -60,8 +61,8 @@ pub struct Bytes<'a> {
     pub counted: bool,
     /// The packet's number.
     pub packet: u32,
-    /// When it was captured, in nanoseconds.
-    pub time: i64,
+    /// When it was captured.
+    pub time: Time,
     /// Whether the packet has never been dissected before.
     pub first_visit: bool,
     /// What of a report is asked for.

@@ -45,6 +45,9 @@ rows! {
     }
 }
 
+const MILLISECOND: i64 = 1_000_000;
+const SECOND: i64 = 1000 * MILLISECOND;
+
 /// A change of one node of the web client's tree.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -105,8 +108,12 @@ impl WebRecord {
         self.change(node, name.as_ptr(), amount, TickKind::Count);
     }
 
-    fn value(&mut self, node: u16, value: i64) {
-        self.change(node, ptr::null(), i32::try_from(value).unwrap_or(i32::MAX), TickKind::Range);
+    /// Takes a duration in nanoseconds in, in whole units. One below zero, of a clock that was set back, says
+    /// nothing.
+    fn duration(&mut self, node: u16, duration: i64, unit: i64) {
+        if let Some(units) = duration.checked_div(unit).filter(|_| duration >= 0) {
+            self.change(node, ptr::null(), i32::try_from(units).unwrap_or(i32::MAX), TickKind::Range);
+        }
     }
 }
 
@@ -157,7 +164,7 @@ pub fn record(known: &Known<'_>, gist: &Gist, facts: Facts<'_>) -> WebRecord {
             _ => out.count(WT::POLL_BAD, 1),
         }
         if let Some(partner) = facts.partner() {
-            out.value(WT::HOLD, partner.elapsed.div_euclid(1_000_000_000));
+            out.duration(WT::HOLD, partner.elapsed, SECOND);
         }
     }
     // Afterwards it is known what nothing fetched. The first pass counts what waits, and what fetches it.
@@ -167,7 +174,7 @@ pub fn record(known: &Known<'_>, gist: &Gist, facts: Facts<'_>) -> WebRecord {
     };
     out.count(WT::UNFETCHED, waiting);
     if let Some(elapsed) = facts.since_poll() {
-        out.value(WT::DELAY, elapsed.div_euclid(1_000_000));
+        out.duration(WT::DELAY, elapsed, MILLISECOND);
     }
     if !request && known.call.role == Role::Fetch {
         out.count(if gist.messages.is_empty() { WT::SYNC_EMPTY } else { WT::SYNC_FULL }, 1);
