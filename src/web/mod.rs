@@ -131,6 +131,9 @@ impl Web {
     /// with none, nothing else is to be done.
     pub fn begin(&mut self, bytes: &Bytes<'_>) -> usize {
         self.passes.retain(|pass| !pass.is_of(bytes));
+        if bytes.first_visit {
+            self.sessions.saw(bytes.time);
+        }
         if self.is_foreign(bytes) {
             return 0;
         }
@@ -213,7 +216,6 @@ impl Web {
     }
 
     fn first_visit(&mut self, bytes: &Bytes<'_>, message: &mut Message) {
-        self.sessions.saw(bytes.time);
         let at = place(bytes, &message.head);
         match message.head.kind {
             Kind::Request => {

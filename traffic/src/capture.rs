@@ -157,9 +157,16 @@ impl Capture {
     }
 
     /// Writes the capture in pcapng format, with the number that `ticks` makes of each packet's time since
-    /// 1970. The file does not say what a tick is: readers take it for a microsecond.
-    pub fn write_pcapng(&self, mut out: impl Write, ticks: impl Fn(Duration) -> u64) -> io::Result<()> {
+    /// 1970, and so many seconds that readers add to each. The file does not say what a tick is: readers take
+    /// it for a microsecond.
+    pub fn write_pcapng(
+        &self,
+        mut out: impl Write,
+        seconds: i64,
+        ticks: impl Fn(Duration) -> u64,
+    ) -> io::Result<()> {
         const ETHERNET: u32 = 1;
+        const IF_TSOFFSET: u32 = 14;
         let mut block = |kind: u32, body: &[u8]| {
             let padded = body.len().next_multiple_of(4);
             let length = (padded as u32 + 12).to_le_bytes();
@@ -171,7 +178,8 @@ impl Capture {
         let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
         // Version 1.0, a section of unknown length.
         block(0x0a0d_0d0a, &words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]))?;
-        block(1, &words(&[ETHERNET, UNLIMITED]))?;
+        let (high, low) = ((seconds >> 32) as u32, seconds as u32);
+        block(1, &words(&[ETHERNET, UNLIMITED, 8 << 16 | IF_TSOFFSET, low, high, 0]))?;
         for packet in &self.packets {
             let frame = packet.encode(&self.endpoints[packet.flow])?;
             let (time, length) = (ticks(BASE_TIME + packet.time), frame.len() as u32);

@@ -403,6 +403,8 @@ fn shared_seqids(account: &mut Account) -> Script {
     script.client([&test]).wait(200);
     exchange(&mut script, &beat, &beaten);
 
+    send(&mut script, account);
+
     // Counted up, the same is wrong, but no less clear.
     let (send, sync) = (account.send_message(60), account.clone().sync());
     let sync = Pdu { seq: send.seq, ..sync };
