@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::Wanted;
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::frame::Header;
 use wechat_dissector::long_link::framing::{Lane, Verdict, View};
 use wechat_dissector::long_link::{Dissector, Segment, Step};
@@ -101,7 +102,7 @@ fn dissect(stream: &[Vec<u8>], wanted: Wanted) -> usize {
                 position: *position,
                 counted: true,
                 packet: index as u32 + 1,
-                time: index as i64 * 1_000_000,
+                time: Time::from_nanoseconds(index as i64 * 1_000_000),
                 shown_stream: 0,
                 began: true,
                 src_address: &[192, 0, 2, 1],

@@ -10,6 +10,7 @@ use std::ptr;
 use wechat_dissector::config::Config;
 use wechat_dissector::ffi;
 use wechat_dissector::kernel::report::{Item, ItemKind, Report, Wanted};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::{FIELDS, FieldSet, NOTES, P, PREFERENCES};
 use wechat_dissector::long_link::framing::{Lane, Verdict, View};
 use wechat_dissector::long_link::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS};
@@ -65,7 +66,7 @@ const SEGMENT: Segment<'_> = Segment {
     position: 0,
     counted: true,
     packet: 1,
-    time: 0,
+    time: Time::from_nanoseconds(0),
     shown_stream: 0,
     began: true,
     src_address: &[192, 0, 2, 1],
@@ -246,7 +247,7 @@ fn visit(dissector: &mut Dissector, packets: &[Packet], index: usize, first_visi
             side: *side,
             position: position.wrapping_add(used as u32),
             packet: index as u32 + 1,
-            time: *time,
+            time: Time::from_nanoseconds(*time),
             src_port: if *side { 8080 } else { 50_000 },
             dst_port: if *side { 50_000 } else { 8080 },
             first_visit,
@@ -496,7 +497,7 @@ fn message(web: &mut Web, packets: &[Given], index: usize, first_visit: bool, co
         position: *position,
         counted: true,
         packet: index as u32 + 1,
-        time: *time,
+        time: Time::from_nanoseconds(*time),
         first_visit,
         wanted: ALL,
     };

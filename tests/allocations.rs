@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::Wanted;
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_traffic::account::Account;
 use wechat_traffic::pdu::Pdu;
@@ -69,7 +70,7 @@ impl Run {
                 position: position.wrapping_add(used as u32),
                 counted: true,
                 packet,
-                time: i64::from(packet) * 1_000_000,
+                time: Time::from_nanoseconds(i64::from(packet) * 1_000_000),
                 shown_stream: 3,
                 began: true,
                 src_address: &[192, 0, 2, 1],

@@ -350,6 +350,28 @@ fn what_nobody_answers() {
 }
 
 #[test]
+fn a_clock_that_was_set_back() {
+    let story = Story::new()
+        .client(heartbeat(1))
+        .at(3_540_000)
+        .server(response(op::HEARTBEAT, 1))
+        .at(3_540_040)
+        .client([request(237, 2), heartbeat(3), request(34, 4)].concat())
+        .at(3_600_000)
+        .server([response(237, 2), response(op::HEARTBEAT, 3), pushed(op::NOTIFY, body::notify(2))].concat())
+        .at(1_000)
+        .client([request(121, 5), heartbeat(6)].concat())
+        .at(61_000)
+        .client(heartbeat(7))
+        .at(121_000);
+    check(
+        "clock_set_back",
+        "A clock that goes back by an hour: times below zero, and an end before the rest",
+        story,
+    );
+}
+
+#[test]
 fn what_nobody_acknowledges() {
     let key = SyncKey(vec![(2, 637_000_002)]);
     let push = || pushed(op::PUSH, body::push(1, &filler(40)));
@@ -854,6 +876,25 @@ fn what_the_generator_does_not_do() {
         .client(5000, [get("synccheck?sid=c&synckey=1_2%7c201_7")])
         .server(5100, [answered(poll)]);
     check_web("web_by_hand", "Refusals, pipelining, strangers on the same connection, an early end", &story);
+}
+
+#[test]
+fn web_clock_set_back() {
+    let get = |call: &str| {
+        Message::new(&format!("GET /cgi-bin/mmwebwx-bin/{call} HTTP/1.1\r\nHost: wx.qq.com\r\n"), "", "")
+    };
+    let answered = |body: &str| Message::new("HTTP/1.1 200 OK\r\n", "text/javascript", body);
+    let news = "window.synccheck={retcode:\"0\",selector:\"2\"}";
+    let story = WebStory::new()
+        .client(3_600_000, [get("synccheck?sid=a&synckey=1_2")])
+        .server(3_625_000, [answered(news)])
+        .client(3_626_000, [get("synccheck?sid=a&synckey=1_2")])
+        .server(27_000, [answered(news)])
+        // Its answer is missing: an hour back is no pipelining.
+        .client(3_628_000, [get("synccheck?sid=a&synckey=1_2")])
+        .client(30_000, [get("synccheck?sid=b&synckey=1_2")])
+        .server(31_000, [answered(news)]);
+    check_web("web_clock_set_back", "A clock that goes back by an hour, twice", &story);
 }
 
 /// Later visits come in any order, and add what lies ahead to what the first has shown.

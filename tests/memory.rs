@@ -5,6 +5,7 @@
 use allocation_counter::measure;
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::Wanted;
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_traffic::body::{self, sync_key::SyncKey};
 use wechat_traffic::pdu::{Pdu, op, seq};
@@ -36,7 +37,7 @@ impl Link {
             position: *position,
             counted: true,
             packet: self.packet,
-            time: i64::from(self.packet) * 1_000_000,
+            time: Time::from_nanoseconds(i64::from(self.packet) * 1_000_000),
             src_port: ports.0,
             dst_port: ports.1,
             server_port: 8080,
@@ -92,6 +93,20 @@ fn a_heartbeat_costs_what_an_exchange_costs() {
         link.send(true, &beat.response(Vec::new()).encode());
     });
     assert_within_64("heartbeat and its answer", bytes);
+}
+
+/// Client 4.5 gives both one seqid.
+#[test]
+fn operations_that_share_a_seqid_cost_no_more() {
+    let bytes = bytes_for_each(|link, _| {
+        let beat = Pdu::empty(op::NOOP, seq::EARLY);
+        let test = Pdu::new(op::SPEED_TEST, seq::EARLY, vec![9; 20]);
+        link.send(false, &beat.encode());
+        link.send(false, &test.encode());
+        link.send(true, &test.response(vec![9; 8]).encode());
+        link.send(true, &beat.response(Vec::new()).encode());
+    });
+    assert_within_64("heartbeat and speed test", bytes / 2.0);
 }
 
 #[test]

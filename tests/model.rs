@@ -21,6 +21,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use reference::{Fact, Frame, INFERENCES, Kind, Model, Value};
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::{Item, ItemKind, Report, Wanted};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::{F, FIELDS, NOTES, P};
 use wechat_dissector::long_link::record::WECHAT_RECORD_MISSES;
 use wechat_dissector::long_link::{Dissector, Segment, Step};
@@ -32,6 +33,7 @@ use wechat_traffic::pdu::{Pdu, RESPONSE_OFFSET, op, seq};
 
 const ALL: Wanted = Wanted::ALL;
 const MILLISECOND: i64 = 1_000_000;
+const SECOND: i64 = 1000 * MILLISECOND;
 const STREAMS: usize = 3;
 const SERVER: &[u8] = &[203, 0, 113, 80];
 
@@ -45,7 +47,7 @@ const CASES: u32 = 2000;
 struct Packet {
     stream: usize,
     from_server: bool,
-    /// Milliseconds since the packet before.
+    /// Milliseconds since the packet before; negative where the clock was set back.
     gap: i64,
     /// The capture does not hold it, so that its stream has a hole.
     lost: bool,
@@ -89,6 +91,8 @@ struct History {
     clients: [u8; STREAMS],
     /// Whether the ports tell who is the server.
     ports_tell: bool,
+    /// When the capture begins, in seconds since 1970.
+    clock: i64,
     /// After so many packets somebody looks at all that came before.
     pause: usize,
     /// For the order of later visits.
@@ -167,16 +171,29 @@ fn packet() -> impl Strategy<Value = Packet> {
 
 fn history(packets: impl Strategy<Value = Vec<Packet>>) -> impl Strategy<Value = History> {
     let flags = (any::<[bool; STREAMS]>(), [1..3u8, 1..3u8, 1..3u8], prop::bool::weighted(0.8));
-    (packets, flags, 0..60usize, any::<u64>()).prop_map(
-        |(packets, (began, clients, ports_tell), pause, seed)| History {
-            packets,
-            began,
-            clients,
-            ports_tell,
-            pause,
-            seed,
+    (packets, clock(), flags, 0..60usize, any::<u64>()).prop_map(
+        |(mut packets, (clock, steps), (began, clients, ports_tell), pause, seed)| {
+            for (place, step) in steps {
+                let count = packets.len().max(1);
+                packets.get_mut(place % count).into_iter().for_each(|packet| packet.gap += step);
+            }
+            History { packets, began, clients, ports_tell, clock, pause, seed }
         },
     )
+}
+
+/// When a capture begins, and the steps in milliseconds that its clock makes before some packets.
+fn clock() -> impl Strategy<Value = (i64, Vec<(usize, i64)>)> {
+    // Where a number of nanoseconds needs one more bit, in 2262 and 2554, what once was microseconds, and
+    // before 1970.
+    let ends = [i64::MAX / SECOND, (u64::MAX / SECOND as u64) as i64, 0];
+    let begins = ends.map(|end| end - 10).into_iter().chain([1_421_740_800, 1_424_500_000_000]);
+    let step = select(vec![-1, -60, -300, -2500, -5001, -60_000, -3_600_000, 3_600_000]);
+    let steps = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => vec((any::<usize>(), step), 1..4),
+    ];
+    (select(begins.collect::<Vec<i64>>()), steps)
 }
 
 // ---- dialogues, and what goes wrong with them ----
@@ -190,6 +207,9 @@ enum Deed {
     /// The client counts from 1 again.
     Restart,
     Beat,
+    /// As client 4.5, with one seqid for a heartbeat and for a speed test.
+    OldBeat,
+    SpeedTest,
     Identify {
         uin: u32,
         key: Vec<u32>,
@@ -233,6 +253,8 @@ fn turn() -> impl Strategy<Value = Turn> {
         1 => asked().prop_map(Deed::AskAgain),
         1 => Just(Deed::Restart),
         3 => Just(Deed::Beat),
+        1 => Just(Deed::OldBeat),
+        1 => Just(Deed::SpeedTest),
         1 => (7..9u32, key()).prop_map(|(uin, key)| Deed::Identify { uin, key }),
         3 => key().prop_map(|key| Deed::Push { key }),
         2 => select(vec![(2, 121), (2, 121), (0x100, 102), (0x102, 121)])
@@ -273,6 +295,8 @@ fn frames_of(deed: &Deed, next: &mut u32) -> Vec<(bool, Sent)> {
         Deed::Ask(op) => exchange(*op, count(), Body::Filler),
         Deed::AskAgain(op) => exchange(*op, next.saturating_sub(1).max(1), Body::Filler),
         Deed::Beat => exchange(op::NOOP, seq::NOOP, Body::Empty),
+        Deed::OldBeat => exchange(op::HEARTBEAT, seq::EARLY, Body::Empty),
+        Deed::SpeedTest => exchange(op::SPEED_TEST, seq::EARLY, Body::Filler),
         Deed::Identify { uin, key } => {
             exchange(op::IDENTIFY, seq::IDENTIFY, Body::Identify { uin: *uin, key: key.clone() })
         }
@@ -447,7 +471,10 @@ impl<'a> Capture<'a> {
             position: offer.position + used as u32,
             counted: true,
             packet: offer.number,
-            time: offer.time,
+            time: Time::new(
+                self.history.clock + offer.time.div_euclid(SECOND),
+                offer.time.rem_euclid(SECOND) as i32,
+            ),
             shown_stream: shown_stream(offer.stream),
             began: self.history.began[offer.stream],
             src_address,
@@ -674,6 +701,7 @@ fn notices_that_nobody_fetches_hold_up_no_others() {
         began: [true; STREAMS],
         clients: [1; STREAMS],
         ports_tell: true,
+        clock: 0,
         pause: 0,
         seed: 0,
     };
@@ -792,19 +820,59 @@ fn a_chain_of_retries_leads_to_its_first() {
     let first = hand.ask(0, 237, 1);
     let second = hand.ask(1000, 237, 1);
     let third = hand.ask(2000, 237, 1);
-    let other = hand.ask(3000, 121, 1);
     let answer = hand.answer(3010, 237, 1);
     assert_eq!(hand.facts(first), "superseded_in 2, !superseded, retried_in 2, retried_in 3, unanswered 1");
     assert_eq!(
         hand.facts(second),
         "supersedes 1, retry_of 1, !retry, superseded_in 3, !superseded, unanswered 1"
     );
-    assert_eq!(
-        hand.facts(third),
-        "supersedes 2, retry_of 1, !retry, superseded_in 4, !superseded, unanswered 1"
-    );
-    assert_eq!(hand.facts(other), "supersedes 3, !seq_in_use, !seq_restart, response_in 5");
-    assert_eq!(hand.facts(answer), "response_to 4, response_time 10 ms, !op_mismatch");
+    assert_eq!(hand.facts(third), "supersedes 2, retry_of 1, !retry, response_in 4");
+    assert_eq!(hand.facts(answer), "response_to 3, response_time 1010 ms");
+}
+
+#[test]
+fn the_operation_says_whom_a_response_answers() {
+    let mut hand = Hand::new();
+    let heartbeat = hand.ask(0, 6, 0x7fff_ffff);
+    let speed_test = hand.ask(10, 89, 0x7fff_ffff);
+    let beaten = hand.answer(60, 6, 0x7fff_ffff);
+    let beaten_again = hand.answer(70, 6, 0x7fff_ffff);
+    let tested = hand.answer(550, 89, 0x7fff_ffff);
+    assert_eq!(hand.facts(heartbeat), "response_in 3");
+    assert_eq!(hand.facts(speed_test), "response_in 5");
+    assert_eq!(hand.facts(beaten), "response_to 1, response_time 60 ms, duplicate_in 4");
+    assert_eq!(hand.facts(beaten_again), "duplicate_of 3, !duplicate_response");
+    assert_eq!(hand.facts(tested), "response_to 2, response_time 540 ms");
+}
+
+#[test]
+fn an_operation_that_nobody_asked_for_takes_the_newest_open_request() {
+    let mut hand = Hand::new();
+    let send = hand.ask(0, 237, 1);
+    let sync = hand.ask(10, 121, 1);
+    let again = hand.ask(20, 237, 1);
+    let odd = hand.answer(30, 34, 1);
+    let synced = hand.answer(40, 121, 1);
+    let none_left = hand.answer(50, 34, 1);
+    assert_eq!(hand.facts(send), "superseded_in 3, !superseded, retried_in 3, unanswered 1");
+    assert_eq!(hand.facts(sync), "!seq_in_use, !seq_restart, response_in 5");
+    assert_eq!(hand.facts(again), "supersedes 1, retry_of 1, !retry, !seq_in_use, response_in 4");
+    assert_eq!(hand.facts(odd), "response_to 3, response_time 10 ms, !op_mismatch, duplicate_in 6");
+    assert_eq!(hand.facts(synced), "response_to 2, response_time 30 ms");
+    assert_eq!(hand.facts(none_left), "duplicate_of 4, !duplicate_response");
+}
+
+#[test]
+fn the_last_packet_is_the_end_of_a_capture_whose_clock_was_set_back() {
+    let mut hand = Hand::new();
+    let first = hand.ask(3_600_000, 121, 1);
+    let last = hand.ask(0, 237, 2);
+    assert_eq!(hand.facts(first), "unanswered 1, !no_response_yet");
+    assert_eq!(hand.facts(last), "unanswered 1, !no_response_yet");
+    hand.answer(6000, 237, 2);
+    assert_eq!(hand.facts(first), "unanswered 1, !no_response_yet");
+    hand.add(3_606_000, Kind::Push, 61, 0);
+    assert_eq!(hand.facts(first), "unanswered 1, !no_response");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::{ItemKind, Report, Wanted};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::{F, FIELDS, NOTES, P};
 use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_dissector::web::call::CALLS;
@@ -24,7 +25,7 @@ fn segment(data: &[u8], packet: u32) -> Segment<'_> {
         position: 0,
         counted: true,
         packet,
-        time: 0,
+        time: Time::default(),
         shown_stream: 0,
         began: true,
         src_address: &[],
@@ -345,7 +346,7 @@ proptest! {
                 position: index as u32,
                 counted: true,
                 packet: index as u32 + 1,
-                time: index as i64 * 100_000_000,
+                time: Time::from_nanoseconds(index as i64 * 100_000_000),
                 first_visit,
                 wanted: ALL,
             };
@@ -365,7 +366,7 @@ proptest! {
         for data in [&data[..], text.as_bytes(), &[text.as_bytes(), &data].concat()] {
             let mut web = Web::default();
             for first_visit in [true, false] {
-                let bytes = Bytes { data, stream: 0, side: false, position: 0, counted: false, packet: 1, time: 0, first_visit, wanted: ALL };
+                let bytes = Bytes { data, stream: 0, side: false, position: 0, counted: false, packet: 1, time: Time::default(), first_visit, wanted: ALL };
                 let count = web.begin(&bytes);
                 prop_assert!(count <= data.len() / 16);
                 web.place(&bytes, "text/plain");

@@ -13,6 +13,7 @@ use crate::kernel::protocol::{Protocol, Side};
 use crate::kernel::record::{MOST_VALUES, Record, View};
 use crate::kernel::report::Report;
 use crate::kernel::tick::{Sample, Tick, TickKind, Ticks};
+use crate::kernel::time::Time;
 use crate::protocols;
 
 /// Version of `wechat_record`.
@@ -27,7 +28,7 @@ const _: () = assert!(WECHAT_MOST_VALUES == MOST_VALUES);
 /// dissection: the first of them, and the others by `next`. All of it is the packet's, and goes with it.
 ///
 /// Behind the head come the values that the protocol's table `values` lists, each in its place there, where bit
-/// `place` of `present` is set. Times between packets are in nanoseconds, lengths in bytes. The value of a text is its
+/// `place` of `present` is set. Times between packets are in nanoseconds, negative where a clock was set back, lengths in bytes. The value of a text is its
 /// offset in `texts`, where it is NUL-terminated UTF-8 without control characters; that at 0 is empty.
 #[repr(C)]
 #[derive(Debug)]
@@ -40,10 +41,12 @@ pub struct wechat_record {
     pub next: *const wechat_record,
     /// The texts, `text_length` bytes.
     pub texts: *const c_char,
-    /// When the packet was captured, in nanoseconds since 1970.
-    pub time: i64,
+    /// When the packet was captured: seconds since 1970.
+    pub seconds: i64,
     /// A bit for each value that there is.
     pub present: u64,
+    /// And nanoseconds.
+    pub nanoseconds: u32,
     /// Bytes at `texts`.
     pub text_length: u32,
     /// Number of the packet in which the PDU became whole.
@@ -65,7 +68,8 @@ impl Default for wechat_record {
             size: 0,
             next: ptr::null(),
             texts: ptr::null(),
-            time: 0,
+            seconds: 0,
+            nanoseconds: 0,
             present: 0,
             text_length: 0,
             packet: 0,
@@ -86,7 +90,7 @@ impl wechat_record {
         let values = offset_of!(Self, values).saturating_add(count.saturating_mul(size_of::<u64>()));
         self.size = number(values);
         self.texts = texts.as_ptr().cast();
-        self.time = record.time;
+        (self.seconds, self.nanoseconds) = record.time.parts();
         self.present = record.present();
         self.text_length = number(texts.len());
         self.packet = record.packet;
@@ -118,8 +122,9 @@ pub(super) unsafe fn view<'a>(record: *const wechat_record) -> Option<View<'a>> 
     // SAFETY: as above.
     let texts = unsafe { bytes((*record).texts.cast(), text_length as size_t) }.ok()?;
     // SAFETY: as above.
-    let (packet, stream, time, present) =
-        unsafe { ((*record).packet, (*record).stream, (*record).time, (*record).present) };
+    let (packet, stream, present) = unsafe { ((*record).packet, (*record).stream, (*record).present) };
+    // SAFETY: as above. The nanoseconds are fewer than fit.
+    let time = unsafe { Time::new((*record).seconds, (*record).nanoseconds as i32) };
     Some(View { packet, stream, time, present, values, texts })
 }
 

@@ -8,6 +8,7 @@ use crate::kernel::place::LaneId;
 use crate::kernel::report::Wanted;
 use crate::kernel::rows::FieldSet;
 use crate::kernel::segment::Segment;
+use crate::kernel::time::Time;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -96,9 +97,8 @@ impl wechat_segment {
         self.flags & bit != 0
     }
 
-    /// In nanoseconds since 1970.
-    fn time(&self) -> i64 {
-        self.seconds.saturating_mul(1_000_000_000).saturating_add(self.nanoseconds.into())
+    fn time(&self) -> Time {
+        Time::new(self.seconds, self.nanoseconds)
     }
 
     /// What is wanted.

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::fmt::{self, Display, Write};
 
 use super::record::View;
+use super::time::Seconds;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub enum Value<'a> {
     Nothing,
     /// A number.
     Number(u64),
-    /// Nanoseconds.
-    Time(i64),
+    /// Written with nine decimals.
+    Seconds(Seconds),
     /// A text; empty is none.
     Text(&'a str),
     /// Texts apart by commas.
@@ -48,16 +49,6 @@ pub struct Lines {
     pub command: &'static CStr,
     /// The columns. Further ones come behind the last.
     pub columns: &'static [Column],
-}
-
-/// Nanoseconds as seconds with nine decimals.
-struct Seconds(i64);
-
-impl Display for Seconds {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sign, all) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
-        write!(out, "{sign}{}.{:09}", all / 1_000_000_000, all % 1_000_000_000)
-    }
 }
 
 /// A text in JSON's quotes. Texts hold no control characters.
@@ -101,7 +92,7 @@ fn add_text(columns: &[Column], record: View<'_>, line: &mut String) -> fmt::Res
         match (column.value)(record) {
             Value::Nothing => {}
             Value::Number(number) => line.push_str(itoa::Buffer::new().format(number)),
-            Value::Time(time) => write!(line, "{}", Seconds(time))?,
+            Value::Seconds(seconds) => write!(line, "{seconds}")?,
             Value::Text(text) | Value::List(text) => line.push_str(text),
         }
     }
@@ -115,7 +106,7 @@ fn add_json(columns: &[Column], record: View<'_>, line: &mut String) -> fmt::Res
         match (column.value)(record) {
             Value::Nothing | Value::Text("") => line.push_str("null"),
             Value::Number(number) => write!(line, "{number}")?,
-            Value::Time(time) => write!(line, "{}", Seconds(time))?,
+            Value::Seconds(seconds) => write!(line, "{seconds}")?,
             Value::Text(text) => write!(line, "{}", Quoted(text))?,
             Value::List(texts) => {
                 line.push('[');
@@ -145,14 +136,6 @@ pub fn arguments(words: &str) -> (Format, Option<&str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_seconds_with_nine_decimals() {
-        let text = |time| Seconds(time).to_string();
-        assert_eq!(text(1_424_500_000_000_000_001), "1424500000.000000001");
-        assert_eq!(text(-50_000_000), "-0.050000000");
-        assert_eq!(text(i64::MIN), "-9223372036.854775808");
-    }
 
     #[test]
     fn quoted_texts_are_json() {

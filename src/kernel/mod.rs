@@ -10,6 +10,7 @@
 //! | [`reader`] | how bytes are read without reading beyond |
 //! | [`report`] | what comes out |
 //! | [`record`] | what a tap is told |
+//! | [`time`] | when something was, and how that is written |
 //! | [`tick`] | what statistics count of it |
 //! | [`line`] | how it is written as a line |
 
@@ -22,3 +23,4 @@ pub mod report;
 pub mod rows;
 pub mod segment;
 pub mod tick;
+pub mod time;

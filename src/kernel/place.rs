@@ -31,7 +31,7 @@ pub struct Place {
 /// What is due and never came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// Nanoseconds from the frame to the end of the capture.
+    /// Nanoseconds from there to the last packet seen; negative where the clock was set back between.
     pub until_end: i64,
     /// Something else took its place, so that nothing is due any more.
     pub superseded: bool,

@@ -4,6 +4,7 @@
 use std::ffi::CStr;
 
 use super::report::Text;
+use super::time::Time;
 
 /// Most values of a record.
 pub const MOST_VALUES: usize = 48;
@@ -61,8 +62,8 @@ pub struct Record {
     pub packet: u32,
     /// Number of its stream, as the host shows it.
     pub stream: u32,
-    /// When the packet was captured, in nanoseconds since 1970.
-    pub time: i64,
+    /// When the packet was captured.
+    pub time: Time,
     /// Where its texts begin in the report's: at an empty one, and they are the last.
     pub texts: Text,
     present: u64,
@@ -71,7 +72,7 @@ pub struct Record {
 
 impl Record {
     /// A record without values; texts are put behind where the report's end, at `texts`.
-    pub fn new(packet: u32, stream: u32, time: i64, texts: Text) -> Self {
+    pub fn new(packet: u32, stream: u32, time: Time, texts: Text) -> Self {
         Self { packet, stream, time, texts, present: 0, values: [0; MOST_VALUES] }
     }
 
@@ -118,8 +119,8 @@ pub struct View<'a> {
     pub packet: u32,
     /// Number of the stream.
     pub stream: u32,
-    /// When the packet was captured, in nanoseconds since 1970.
-    pub time: i64,
+    /// When the packet was captured.
+    pub time: Time,
     /// A bit for each value that is set.
     pub present: u64,
     /// The values.

@@ -3,6 +3,7 @@
 
 use super::place::{LaneId, Place};
 use super::report::Wanted;
+use super::time::Time;
 
 /// Bytes of a stream, from a place in it to the end of what the carrier has put together.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +20,8 @@ pub struct Segment<'a> {
     pub counted: bool,
     /// The packet's number in the capture.
     pub packet: u32,
-    /// When the packet was captured, in nanoseconds.
-    pub time: i64,
+    /// When the packet was captured.
+    pub time: Time,
     /// The stream's number, as the host shows it.
     pub shown_stream: u32,
     /// Whether the capture holds the stream's beginning.

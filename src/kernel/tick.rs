@@ -26,6 +26,8 @@ pub(crate) const fn part(parent: u16, name: &'static CStr) -> Node {
     Node { name, parent: Some(parent), ranges: &[] }
 }
 
+const SECOND: i64 = 1_000_000_000;
+
 /// How a node changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TickKind {
@@ -82,6 +84,21 @@ impl<'a, 'b> Ticks<'a, 'b> {
         if amount != 0 {
             (self.take)(Tick { node, part: Some(name), amount, how: TickKind::Count });
         }
+    }
+
+    /// Takes a duration in nanoseconds in, in whole units of so many. One below zero, of a clock that was set back,
+    /// says nothing.
+    pub fn duration(&mut self, node: u16, duration: i64, unit: i64) {
+        if let Some(units) = duration.checked_div(unit).filter(|_| duration >= 0) {
+            self.value(node, units);
+        }
+    }
+
+    /// Takes a duration in nanoseconds in, in whole seconds: what a timer was set to, whatever the network did
+    /// to it. One below zero, of a clock that was set back, says nothing.
+    pub fn seconds(&mut self, node: u16, duration: i64) {
+        let rounded = if duration < 0 { duration } else { duration.saturating_add(SECOND / 2) };
+        self.duration(node, rounded, SECOND);
     }
 
     /// Takes a value into the average, the least and the most of a node, and into its range.

@@ -12,6 +12,7 @@ use super::session::{AckRule, Fact, Facts, Interval, Partner};
 use super::settings::Settings;
 use crate::kernel::place::Missing;
 use crate::kernel::report::{CAME_IN, HandOff, Report, To, Words};
+use crate::kernel::time::{LastPacket, Seconds, Time};
 use crate::wechat::business;
 use crate::wechat::fields::{FIELDS, S};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
@@ -33,8 +34,8 @@ pub struct Known<'a> {
     pub stream: u32,
     /// Number of the packet in which it became whole.
     pub packet: u32,
-    /// When that was captured, in nanoseconds since 1970.
-    pub time: i64,
+    /// When that was captured.
+    pub time: Time,
     /// What the session knows.
     pub facts: Facts<'a>,
     /// The packet length is not to be believed: the frame ends at `extent`.
@@ -227,21 +228,10 @@ fn links(report: &mut Report, known: &Known<'_>) {
         if let Interval { now, before: Some(before) } = interval
             && interval.is_irregular()
         {
-            let words =
-                format_args!("heartbeat after {}, the one before after {}", Seconds(now), Seconds(before));
+            let (now, before) = (Seconds::from(now), Seconds::from(before));
+            let words = format_args!("heartbeat after {now:.1} s, the one before after {before:.1} s");
             report.note(N::HEARTBEAT_IRREGULAR, at::SEQ, words);
         }
-    }
-}
-
-/// Nanoseconds, in words.
-struct Seconds(i64);
-
-impl Display for Seconds {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = self.0 / 100_000_000;
-        let sign = if tenths < 0 { "-" } else { "" };
-        write!(out, "{sign}{}.{} s", (tenths / 10).unsigned_abs(), (tenths % 10).unsigned_abs())
     }
 }
 
@@ -265,8 +255,7 @@ fn missing(report: &mut Report, known: &Known<'_>) {
         (false, true) => N::NO_RESPONSE_YET,
         (false, false) => N::NO_RESPONSE,
     };
-    let words = format_args!("no {what} seen; the capture ends {} later", Seconds(missing.until_end));
-    report.note(note, at::SEQ, words);
+    report.note(note, at::SEQ, format_args!("no {what} seen; {}", LastPacket(missing.until_end)));
 }
 
 /// More of one kind than anybody wants to read; those behind them are not shown.
@@ -281,7 +270,7 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
         match fact {
             Fact::SupersededIn => {
                 report.generated(F::SUPERSEDED_IN, at::SEQ, number);
-                let words = format_args!("packet {value} takes the seqid before an answer was seen");
+                let words = format_args!("packet {value} asks the same again before an answer was seen");
                 note(report, N::SUPERSEDED, words);
             }
             Fact::Retry => note(report, N::RETRY, format_args!("the same request again, before an answer")),

@@ -36,8 +36,8 @@ rows! {
         RESPONSE_TIME = field(Duration, c"wechat.response_time", c"Response time", c"Time from the request to its response");
         UNANSWERED = mark(c"wechat.unanswered", c"Unanswered", c"No response was seen; not known before the first pass is over");
         OPEN_REQUESTS = field(U32, c"wechat.open_requests", c"Open requests", c"Requests of this stream that wait for an answer, behind this frame");
-        SUPERSEDED_IN = field(RequestPacket, c"wechat.superseded_in", c"Superseded in", c"The packet whose request took the seqid before an answer");
-        SUPERSEDES = field(RequestPacket, c"wechat.supersedes", c"Supersedes the request in", c"The packet of the open request whose seqid this one takes");
+        SUPERSEDED_IN = field(RequestPacket, c"wechat.superseded_in", c"Superseded in", c"The packet with the same request again, before an answer");
+        SUPERSEDES = field(RequestPacket, c"wechat.supersedes", c"Supersedes the request in", c"The packet of the open request that this one repeats");
         RETRY_OF = field(RequestPacket, c"wechat.retry_of", c"Again the request in", c"The packet that first had a request of this seqid and operation");
         RETRIED_IN = field(RequestPacket, c"wechat.retried_in", c"Sent again in", c"A packet with the same request again");
         DUPLICATE_OF = field(ResponsePacket, c"wechat.duplicate_of", c"Again the response in", c"The packet of the response that came first");
@@ -122,7 +122,7 @@ rows! {
         NO_RESPONSE = note(Group::Sequence, Severity::Warning, c"wechat.no_response", c"No response seen");
         NO_RESPONSE_YET = note(Group::Sequence, Severity::Chat, c"wechat.no_response_yet", c"No response seen, but the capture ends soon after");
         NO_REQUEST = note(Group::Sequence, Severity::Note, c"wechat.no_request", c"A response, but no request seen");
-        SUPERSEDED = note(Group::Sequence, Severity::Note, c"wechat.superseded", c"Another request took the seqid before an answer");
+        SUPERSEDED = note(Group::Sequence, Severity::Note, c"wechat.superseded", c"The same was asked again before an answer");
         RETRY = note(Group::Sequence, Severity::Note, c"wechat.retry", c"The same request again, before an answer");
         DUPLICATE_REQUEST = note(Group::Sequence, Severity::Note, c"wechat.duplicate_request", c"The same request again, after its answer");
         SEQ_IN_USE = note(Group::Sequence, Severity::Warning, c"wechat.seq_in_use", c"An open request of another operation has this seqid");

@@ -55,11 +55,6 @@ rows! {
     }
 }
 
-/// Nanoseconds in whole seconds: what a timer was set to, whatever the network did to it.
-fn seconds(time: i64) -> i64 {
-    time.saturating_add(500_000_000).div_euclid(1_000_000_000)
-}
-
 /// What a record changes in the tree of counters.
 fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
     let kind = kind(record);
@@ -90,7 +85,7 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
     }
 
     if let Some(interval) = record.signed(R::HEARTBEAT_INTERVAL) {
-        ticks.value(T::INTERVALS, seconds(interval));
+        ticks.seconds(T::INTERVALS, interval);
     }
     let length = record.small(R::LENGTH);
     ticks.value(T::LENGTHS, length.into());
@@ -123,18 +118,23 @@ rows! {
     }
 }
 
+/// A delay below zero, of a clock that was set back, says nothing.
+fn forward(delay: Option<i64>) -> Option<i64> {
+    delay.filter(|delay| *delay >= 0)
+}
+
 /// What a record adds to the table of delivery.
 fn samples(record: View<'_>, take: &mut dyn FnMut(Sample)) {
     match delivery(record) {
         // A push is the message: there is nothing to wait for.
         Some(Delivery::Push) => take(Sample { row: D::PUSH, delay: Some(0) }),
         Some(Delivery::NoticeAndSync) => {
-            take(Sample { row: D::NOTICE_AND_SYNC, delay: record.signed(R::DELIVERY_TIME) });
+            take(Sample { row: D::NOTICE_AND_SYNC, delay: forward(record.signed(R::DELIVERY_TIME)) });
         }
         None => {}
     }
-    if let Some(delay) = record.signed(R::NEWS_TIME) {
-        take(Sample { row: D::NEWS, delay: Some(delay) });
+    if record.has(R::NEWS_TIME) {
+        take(Sample { row: D::NEWS, delay: forward(record.signed(R::NEWS_TIME)) });
     }
     if record.has(R::KEY_BACK) {
         take(Sample { row: D::KEY_BACK, delay: None });
@@ -158,7 +158,7 @@ const COLUMNS: &[Column] = &[
     Column { name: "frame", value: |record| Value::Number(record.packet.into()) },
     Column { name: "stream", value: |record| Value::Number(record.stream.into()) },
     Column { name: "direction", value: |record| Value::Text(direction(record)) },
-    Column { name: "time", value: |record| Value::Time(record.time) },
+    Column { name: "time", value: |record| Value::Seconds(record.time.into()) },
     Column { name: "operation", value: |record| Value::Number(record.number(R::OPERATION)) },
     Column { name: "name", value: |record| Value::Text(record.text(R::NAME)) },
     Column { name: "kind", value: |record| Value::Text(kind(record).label()) },
@@ -181,7 +181,7 @@ fn direction(record: View<'_>) -> &'static str {
 }
 
 fn time(record: View<'_>, place: u16) -> Value<'_> {
-    record.signed(place).map_or(Value::Nothing, Value::Time)
+    record.signed(place).map_or(Value::Nothing, |time| Value::Seconds(time.into()))
 }
 
 /// The frames as a dialogue.

@@ -12,6 +12,7 @@ use super::session::{Facts, Gist};
 use super::walk::{self, Entry, Look, row, walk};
 use crate::http::{Head, Kind};
 use crate::kernel::report::{CAME_IN, PASSED_ON, Report};
+use crate::kernel::time::LastPacket;
 use crate::wechat::secret::Secret;
 use crate::wechat::settings::Shared;
 use crate::wechat::synckey::Steps;
@@ -198,24 +199,15 @@ fn links(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>) 
     if let Some(missing) = facts.unfetched() {
         report.generated(W::POLL_UNFETCHED, at, 1);
         let at = known.head.at.clone();
-        let seconds = Seconds(missing.until_end);
         if missing.superseded {
             let words = format_args!("the client polls again without fetching what was announced");
             report.note(WN::NO_FETCH, at, words);
         } else {
             let soon = missing.is_soon();
-            let words = format_args!("nothing fetches what was announced; the capture ends {seconds} later");
+            let last = LastPacket(missing.until_end);
+            let words = format_args!("nothing fetches what was announced; {last}");
             report.note(if soon { WN::NO_FETCH_YET } else { WN::NO_FETCH }, at, words);
         }
-    }
-}
-
-struct Seconds(i64);
-
-impl Display for Seconds {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = self.0.max(0) / 1_000_000;
-        write!(out, "{}.{:03} s", milliseconds / 1000, milliseconds % 1000)
     }
 }
 

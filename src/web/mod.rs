@@ -41,6 +41,7 @@ use std::ops::Range;
 use crate::http::{self, Head, Kind};
 use crate::kernel::protocol::{Carrier, Protocol};
 use crate::kernel::report::{Report, Wanted};
+use crate::kernel::time::Time;
 use crate::wechat::settings::Shared;
 use annotate::Known;
 use session::{Event, Gist, Place, Sessions};
@@ -68,8 +69,8 @@ pub struct Bytes<'a> {
     pub counted: bool,
     /// The packet's number.
     pub packet: u32,
-    /// When it was captured, in nanoseconds.
-    pub time: i64,
+    /// When it was captured.
+    pub time: Time,
     /// Whether the packet has never been dissected before.
     pub first_visit: bool,
     /// What of a report is asked for.
@@ -126,6 +127,9 @@ impl Web {
     /// with none, nothing else is to be done.
     pub fn begin(&mut self, bytes: &Bytes<'_>) -> usize {
         self.passes.retain(|pass| !pass.is_of(bytes));
+        if bytes.first_visit {
+            self.sessions.saw(bytes.time);
+        }
         if self.is_foreign(bytes) {
             return 0;
         }
@@ -214,7 +218,6 @@ impl Web {
     }
 
     fn first_visit(&mut self, bytes: &Bytes<'_>, message: &mut Message) {
-        self.sessions.saw(bytes.time);
         let at = place(bytes, &message.head);
         match message.head.kind {
             Kind::Request => {

@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use super::call::Role;
 use super::members::Sort;
 use crate::kernel::place::Missing;
+use crate::kernel::time::Time;
 use crate::wechat::keys::{Growth, sorted};
 
 /// Number of an event.
@@ -66,7 +67,7 @@ impl Gist {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     packet: u32,
-    time: i64,
+    time: Time,
     session: u32,
     call: u8,
     request: bool,
@@ -114,7 +115,7 @@ pub struct Sessions {
     by_stream: HashMap<u32, u32>,
     /// For each stream that ever had a call of ours, the requests that wait for their response; `None` for
     /// those of other people.
-    open: HashMap<u32, VecDeque<(i64, Option<Event>)>, RandomState>,
+    open: HashMap<u32, VecDeque<(Time, Option<Event>)>, RandomState>,
     /// For each other stream, how many wait.
     foreign: HashMap<u32, Foreign, RandomState>,
     steps: HashMap<(Event, Sort), Step>,
@@ -124,7 +125,7 @@ pub struct Sessions {
     /// Answers of polls behind which the client polled again, before it fetched anything.
     passed: HashSet<Event>,
     /// When the last packet was captured that came here.
-    end: i64,
+    end: Time,
 }
 
 /// A message that comes later on the same connection, while another waits for its response, is pipelined
@@ -138,7 +139,7 @@ const MOST_OPEN: usize = 256;
 pub struct Partner {
     /// The packet that holds it.
     pub packet: u32,
-    /// Nanoseconds from the request to the response.
+    /// Nanoseconds from the request to the response; negative where the clock was set back between.
     pub elapsed: i64,
 }
 
@@ -171,9 +172,9 @@ pub struct Facts<'a> {
 }
 
 impl Sessions {
-    /// Notes that the capture goes on until then at least.
-    pub fn saw(&mut self, time: i64) {
-        self.end = self.end.max(time);
+    /// Notes that the first pass saw a packet of this time. The last one counts, whatever the clock did.
+    pub fn saw(&mut self, time: Time) {
+        self.end = time;
     }
 
     /// Whether a stream ever had a call of ours.
@@ -199,7 +200,7 @@ impl Sessions {
 
     /// A request goes out on a stream that has a call of ours, now or before; `position` is that of the bytes in
     /// which it begins.
-    pub fn asks(&mut self, stream: u32, position: u32, time: i64, event: Option<Event>) {
+    pub fn asks(&mut self, stream: u32, position: u32, time: Time, event: Option<Event>) {
         let foreign = &mut self.foreign;
         let open = self.open.entry(stream).or_insert_with(|| {
             let waiting = foreign.remove(&stream).map_or(0, |foreign| {
@@ -208,8 +209,7 @@ impl Sessions {
             });
             std::iter::repeat_n((time, None), waiting.min(MOST_OPEN)).collect()
         });
-        if open.back().is_some_and(|(before, _)| time.saturating_sub(*before) > PIPELINED)
-            || open.len() >= MOST_OPEN
+        if open.back().is_some_and(|(before, _)| !time.is_near(*before, PIPELINED)) || open.len() >= MOST_OPEN
         {
             open.clear();
         }
@@ -246,7 +246,7 @@ impl Sessions {
     }
 
     /// A message of ours: a request without `request`, a response to that. Its gist is told later.
-    pub fn observe(&mut self, place: Place, time: i64, call: u8, request: Option<Event>) -> Event {
+    pub fn observe(&mut self, place: Place, time: Time, call: u8, request: Option<Event>) -> Event {
         let event = u32::try_from(self.seen.len()).unwrap_or(u32::MAX);
         self.places.insert(place, event);
         let session = request.and_then(|request| self.seen.get(request as usize)).map(|seen| seen.session);
@@ -367,7 +367,7 @@ impl<'a> Facts<'a> {
         let seen = self.seen()?;
         let other = self.sessions.seen.get(seen.partner? as usize)?;
         let (asked, answered) = if seen.request { (seen, other) } else { (other, seen) };
-        let elapsed = answered.time.saturating_sub(asked.time);
+        let elapsed = answered.time.since(asked.time);
         (self.later || !seen.request).then_some(Partner { packet: other.packet, elapsed })
     }
 
@@ -393,7 +393,7 @@ impl<'a> Facts<'a> {
     pub fn unfetched(&self) -> Option<Missing> {
         let seen = self.seen().filter(|seen| self.later && seen.announces)?;
         let missing = !self.sessions.fetched.contains_key(&self.event);
-        let until_end = self.sessions.end.saturating_sub(seen.time);
+        let until_end = self.sessions.end.since(seen.time);
         let superseded = self.sessions.passed.contains(&self.event);
         missing.then_some(Missing { until_end, superseded })
     }
@@ -414,7 +414,7 @@ impl<'a> Facts<'a> {
     pub fn since_poll(&self) -> Option<i64> {
         let first = self.sessions.polls.get(&self.event)?.first()?;
         let then = self.sessions.seen.get(*first as usize)?.time;
-        Some(self.seen()?.time.saturating_sub(then))
+        Some(self.seen()?.time.since(then))
     }
 
     /// Where a message that this one brings also is.

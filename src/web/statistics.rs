@@ -48,6 +48,9 @@ rows! {
     }
 }
 
+const MILLISECOND: i64 = 1_000_000;
+const SECOND: i64 = 1000 * MILLISECOND;
+
 /// What a selector announces.
 fn news(selector: u32) -> &'static CStr {
     match selector {
@@ -200,13 +203,13 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
             _ => ticks.count(T::POLL_BAD, 1),
         }
         if let Some(hold) = record.signed(R::RESPONSE_TIME) {
-            ticks.value(T::HOLD, hold.div_euclid(1_000_000_000));
+            ticks.duration(T::HOLD, hold, SECOND);
         }
     }
     let waiting = record.signed(R::UNFETCHED).and_then(|waiting| i32::try_from(waiting).ok());
     ticks.count(T::UNFETCHED, waiting.unwrap_or(0));
     if let Some(elapsed) = record.signed(R::SINCE_POLL) {
-        ticks.value(T::DELAY, elapsed.div_euclid(1_000_000));
+        ticks.duration(T::DELAY, elapsed, MILLISECOND);
     }
     if !request && call.is_some_and(|call| call.role == Role::Fetch) {
         ticks.count(if record.number(R::MESSAGES) == 0 { T::SYNC_EMPTY } else { T::SYNC_FULL }, 1);

@@ -49,6 +49,7 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub packet: u32,
+    /// Nanoseconds, counted from wherever one likes.
     pub time: i64,
     pub stream: u32,
     /// Which of the stream's two ends sends.
@@ -111,8 +112,17 @@ const MOMENTS_SYNC: u32 = 102;
 const PUSH: u32 = 122;
 const MOMENTS: u32 = 0x100;
 
+fn answers(op: u32, asked: u32) -> bool {
+    op == asked || op == asked + ANSWER
+}
+
 fn ordinary(seq: u32) -> bool {
     (1..=0x7fff_fffe).contains(&seq)
+}
+
+/// Whether two frames are no further apart, in whatever order their times are.
+fn near(one: &Frame, other: &Frame, most: i64) -> bool {
+    (one.time - other.time).abs() <= most
 }
 
 /// A frame and what lies behind it; frames are named by their place in the list.
@@ -178,6 +188,10 @@ impl Row {
 
     fn is_content(&self) -> bool {
         self.frame.kind == Kind::Push && self.frame.op == PUSH
+    }
+
+    fn is_news(&self) -> bool {
+        self.is_notice() || self.is_content()
     }
 
     fn can_fetch(&self, notice: &Self) -> bool {
@@ -266,20 +280,21 @@ impl Model {
 
     fn ask(&mut self, at: usize) {
         let Frame { kind, op, seq, .. } = self.rows[at].frame;
-        let newest =
-            self.earlier_same_way(at).find(|(_, row)| row.frame.kind.may_ask() && row.frame.seq == seq);
-        let Some((older, older_row)) = newest else { return };
-        let first = older_row.repeats.map_or(older, |(first, _)| first);
-        let again = older_row.frame.op == op;
+        let asked = |row: &Row| row.frame.kind.may_ask() && row.frame.seq == seq;
+        let waits = |(other, row): (usize, &Row)| asked(row) && row.frame.op != op && self.open(other);
+        let in_use = ordinary(seq) && self.earlier_same_way(at).any(waits);
+        let newest = self.earlier_same_way(at).find(|(_, row)| asked(row) && row.frame.op == op);
+        let newest = newest.map(|(older, row)| (older, row.repeats.map_or(older, |(first, _)| first)));
+        self.rows[at].seq_in_use = in_use;
+        let Some((older, first)) = newest else { return };
         // Heartbeats and identify repeat their seqid by design.
         let tells = ordinary(seq) && kind != Kind::HeartbeatRequest;
         if self.open(older) {
             self.rows[at].supersedes = Some(older);
-            self.rows[at].seq_in_use = !again;
-            if again && tells {
+            if tells {
                 self.rows[at].repeats = Some((first, "wechat.retry"));
             }
-        } else if again && tells && seq != 1 && !self.restarted_since(older, at) {
+        } else if tells && seq != 1 && !self.restarted_since(older, at) {
             self.rows[at].repeats = Some((first, "wechat.duplicate_request"));
         }
     }
@@ -292,25 +307,32 @@ impl Model {
     }
 
     fn answer(&mut self, at: usize) {
-        let Frame { seq, began, .. } = self.rows[at].frame;
-        let requests: Vec<(usize, u32)> = self
+        let Frame { op, seq, began, .. } = self.rows[at].frame;
+        // Newest first.
+        let requests: Vec<usize> = self
             .earlier_other_way(at)
-            .filter(|(_, row)| row.frame.kind.may_ask())
-            .map(|(request, row)| (request, row.frame.seq))
+            .filter(|(_, row)| row.frame.kind.may_ask() && row.frame.seq == seq)
+            .map(|(request, _)| request)
             .collect();
-        let newest = requests.iter().find(|(_, asked)| *asked == seq).map(|(request, _)| *request);
+        let fits = |request: &&usize| answers(op, self.rows[**request].frame.op);
+        let open = |request: &&usize| self.open(**request);
+        let closed = |request: &usize| self.response(*request);
+        let fitting = requests.iter().find(|request| fits(request) && open(request));
+        let fitting_closed = requests.iter().filter(fits).find_map(closed);
+        let other = requests.iter().find(open);
+        let other_closed = requests.iter().find_map(closed);
         let first = self.earlier_other_way(at).filter(|(_, row)| row.in_sequence).last();
         let explained = !ordinary(seq) || first.is_none_or(|(_, first)| seq < first.frame.seq);
-        let (open, closed_by) = match newest {
-            Some(request) => (self.open(request), self.response(request)),
-            None => (false, None),
+        let (answers, duplicate_of) = match (fitting, fitting_closed, other) {
+            (Some(request), _, _) => (Some(*request), None),
+            (None, Some(response), _) => (None, Some(response)),
+            (None, None, Some(request)) => (Some(*request), None),
+            (None, None, None) => (None, other_closed),
         };
         let row = &mut self.rows[at];
-        match newest {
-            Some(request) if open => row.answers = Some(request),
-            Some(_) => row.duplicate_of = closed_by,
-            None => row.no_request = began || !explained,
-        }
+        row.answers = answers;
+        row.duplicate_of = duplicate_of;
+        row.no_request = requests.is_empty() && (began || !explained);
     }
 
     fn continue_sequence(&mut self, at: usize) {
@@ -397,7 +419,7 @@ impl Model {
     fn notice_behind(&self, at: usize) -> Option<usize> {
         let asked = |row: &Row| row.frame.kind == Kind::PushAck && row.acknowledges.is_empty();
         let (place, row) = self.earlier(at).find(|(_, row)| row.is_notice() || asked(row))?;
-        let recent = self.rows[at].frame.time - row.frame.time <= LATEST_INFERRED_ACK;
+        let recent = near(&self.rows[at].frame, &row.frame, LATEST_INFERRED_ACK);
         (row.is_notice() && recent).then_some(place)
     }
 
@@ -407,7 +429,7 @@ impl Model {
             return None;
         }
         let taken = |push: usize| self.rows[..at].iter().any(|row| row.may_acknowledge == Some(push));
-        let recent = |push: usize| frame.time - self.rows[push].frame.time <= LATEST_INFERRED_ACK;
+        let recent = |push: usize| near(frame, &self.rows[push].frame, LATEST_INFERRED_ACK);
         self.open_pushes(at).into_iter().find(|push| !taken(*push) && recent(*push))
     }
 
@@ -421,7 +443,9 @@ impl Model {
         let last = self.earlier(at).find(|(_, row)| row.frame.kind == Kind::HeartbeatRequest);
         let Some((_, last)) = last else { return };
         let interval = self.rows[at].frame.time - last.frame.time;
-        let irregular = last.interval.is_some_and(|usual| 2 * interval < usual || 2 * interval > 3 * usual);
+        // A clock that was set back tells no rhythm.
+        let usual = last.interval.filter(|usual| *usual >= 0 && interval >= 0);
+        let irregular = usual.is_some_and(|usual| 2 * interval < usual || 2 * interval > 3 * usual);
         self.rows[at].interval = Some(interval);
         self.rows[at].irregular = irregular;
     }
@@ -431,7 +455,7 @@ impl Model {
         if self.earlier(at).next().is_some() {
             return None;
         }
-        let Frame { time, client, .. } = &self.rows[at].frame;
+        let Frame { client, .. } = &self.rows[at].frame;
         let first = |place: usize| self.earlier(place).next().is_none();
         let begins = self.before(at).filter(|(place, _)| first(*place));
         let mut same = begins.filter(|(_, row)| client.is_some() && row.frame.client == *client);
@@ -439,7 +463,7 @@ impl Model {
         let on_it = |(_, row): &(usize, &Row)| row.frame.stream == previous.frame.stream;
         let (last, last_row) = self.before(at).find(on_it)?;
         let number = previous.attempt.map_or(1, |(number, _)| number) + 1;
-        (time - last_row.frame.time <= LATEST_ATTEMPT).then_some((number, last))
+        near(&self.rows[at].frame, &last_row.frame, LATEST_ATTEMPT).then_some((number, last))
     }
 
     fn notices_for(&self, at: usize) -> Vec<usize> {
@@ -453,22 +477,27 @@ impl Model {
 
     /// The notices of a request and of those that it sends again.
     fn fetched(&self, request: usize) -> Vec<usize> {
-        let Row { frame, supersedes, notices, .. } = &self.rows[request];
-        let first = supersedes.filter(|older| self.rows[*older].frame.op == frame.op);
-        let mut fetched = first.map_or_else(Vec::new, |older| self.fetched(older));
+        let Row { supersedes, notices, .. } = &self.rows[request];
+        let mut fetched = supersedes.map_or_else(Vec::new, |older| self.fetched(older));
         fetched.extend(notices);
         fetched
     }
 
     fn send_behind(&self, at: usize) -> Option<usize> {
         let row = &self.rows[at];
-        if !row.is_notice() && !row.is_content() {
+        if !row.is_news() {
             return None;
         }
         let has_news = |send: usize| self.rows[..at].iter().any(|row| row.send == Some(send));
         let sends = |row: &Row| row.frame.kind == Kind::Request && SENDS.contains(&row.frame.op);
-        let recent = |other: &Row| row.frame.time - other.frame.time <= LATEST_NEWS;
-        let send = self.earlier(at).find(|(send, row)| sends(row) && recent(row) && !has_news(*send));
+        let recent = |other: &Row| near(&row.frame, &other.frame, LATEST_NEWS);
+        // Once news has come too late for it, no other news is its.
+        let given_up = |send: usize| {
+            let mut news = self.earlier(at).filter(|(place, row)| *place > send && row.is_news());
+            news.any(|(_, news)| !near(&news.frame, &self.rows[send].frame, LATEST_NEWS))
+        };
+        let free = |send: usize| !has_news(send) && !given_up(send);
+        let send = self.earlier(at).find(|(send, row)| sends(row) && recent(row) && free(*send));
         send.map(|(send, _)| send)
     }
 
@@ -563,7 +592,7 @@ impl Model {
     }
 
     fn near_the_end(&self, at: usize) -> bool {
-        let end = self.rows.iter().map(|row| row.frame.time).max().unwrap_or_default();
+        let end = self.rows.last().map_or(0, |row| row.frame.time);
         end - self.rows[at].frame.time < NEAR_THE_END
     }
 
@@ -572,8 +601,7 @@ impl Model {
         if let Some(request) = row.answers {
             facts.number("wechat.response_to", self.packet(request));
             facts.number("wechat.response_time", self.time_since(request, at));
-            let (asked, answered) = (self.rows[request].frame.op, row.frame.op);
-            let fits = answered == asked || answered == asked + ANSWER;
+            let fits = answers(row.frame.op, self.rows[request].frame.op);
             facts.note_if(!fits, "wechat.op_mismatch");
         }
         if let Some(older) = row.supersedes {

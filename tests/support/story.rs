@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::{Report, Wanted};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::framing::More;
 use wechat_dissector::long_link::{Dissector, Segment, Step};
 use wechat_traffic::capture::{BASE_TIME, Capture};
@@ -345,7 +346,7 @@ impl Offer {
             position: self.position + used as u32,
             counted: true,
             packet: self.number,
-            time: self.time,
+            time: Time::from_nanoseconds(self.time),
             shown_stream: *number,
             began: *began,
             src_address: &source.0,

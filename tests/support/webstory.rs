@@ -8,6 +8,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::Wanted;
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::web::{Bytes, Web};
 use wechat_traffic::capture::BASE_TIME;
 use wechat_traffic::web::carrier::{self, Carrier};
@@ -191,7 +192,7 @@ impl WebStory {
             position: packet.position,
             counted: true,
             packet: packet.number,
-            time: packet.time,
+            time: Time::from_nanoseconds(packet.time),
             first_visit,
             wanted: ALL,
         };

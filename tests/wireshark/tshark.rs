@@ -19,7 +19,7 @@ use wechat_dissector::long_link::fields::{
 };
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_traffic::account::Account;
-use wechat_traffic::capture::Capture;
+use wechat_traffic::capture::{BASE_TIME, Capture};
 use wechat_traffic::flow::Chunk;
 use wechat_traffic::packet::{Control, Direction, Endpoints, Packet};
 use wechat_traffic::pdu::{HEADER_LEN, MAX_PACKET_LEN, Pdu, RESPONSE_OFFSET, op, seq};
@@ -801,9 +801,144 @@ fn a_frame_that_begins_behind_another_and_never_ends_is_noted_on_later_visits() 
 
     let fields = ["frame.number", "wechat.seq", "wechat.packet_len", "_ws.expert.message"];
     let notes = open(&capture).with(TWO_PASSES).values("wechat.truncated", &fields);
-    let unanswered = "no response seen; the capture ends 0.0 s later";
+    let unanswered = "no response seen; the last packet is 0.0 s later";
     let cut_off = "the frame has 5057 bytes, 1256 of them are here";
     assert_eq!(notes, [format!("4 1,2 144,5057 {unanswered},{cut_off}")]);
+}
+
+// ---- who answers whom, and when ----
+
+#[test]
+fn the_operation_says_whom_a_response_answers() {
+    let fields =
+        ["frame.number", "wechat.op", "wechat.response_in", "wechat.response_to", "wechat.response_time"];
+    let shared = format!("wechat.seq == {}", seq::EARLY);
+    let lines = open(&exchanges::capture(SEED)).with(TWO_PASSES).values(&shared, &fields);
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    assert_eq!(
+        lines,
+        [
+            "408 6 411",
+            "409 89 413",
+            "411 1000000006  408 0.060000000",
+            "413 1000000089  409 0.540000000",
+            "415 89 420",
+            "416 6 418",
+            "418 1000000006  416 0.040000000",
+            "420 1000000089  415 0.560000000",
+            "422 89 429",
+            "423 6",
+            "425 6 426",
+            "426 1000000006  425 0.040000000",
+            "427 1000000006",
+            "429 1000000089  422 0.770000000",
+            "431 89",
+            "433 6 435",
+            "435 1000000006  433 0.060000000",
+        ]
+    );
+}
+
+/// In nanoseconds, of seconds with nine decimals.
+fn nanoseconds(seconds: &str) -> i128 {
+    seconds.replace('.', "").parse().unwrap_or_else(|_| panic!("not seconds: {seconds:?}"))
+}
+
+/// Captures with times in any year: each name, the first second, and the file.
+fn of_any_year(capture: &Capture) -> Vec<(&'static str, i128, Opened)> {
+    let micros = |time: Duration| time.as_micros() as u64;
+    let begin = BASE_TIME.as_secs() as i64;
+    let at = |second: i64| open_file(|file| capture.write_pcapng(file, second - begin, micros));
+    let last_of_64_bits = i64::MAX / 1_000_000_000;
+    vec![
+        ("2015", begin.into(), at(begin)),
+        ("2300", 10_413_792_000, at(10_413_792_000)),
+        ("while 64 bits of nanoseconds run out", (last_of_64_bits - 30).into(), at(last_of_64_bits - 30)),
+        ("before 1970", -1_000_000, at(-1_000_000)),
+        (
+            "46968, nanoseconds taken for microseconds",
+            i128::from(begin) * 1000,
+            open_file(|file| capture.write_pcapng(file, 0, |time| time.as_nanos() as u64)),
+        ),
+    ]
+}
+
+#[test]
+fn times_between_packets_hold_in_any_year() {
+    let account = &mut Account::new(&mut rng());
+    let mut script = Script::starting_at(Duration::ZERO);
+    for wait in [35, 1, 20] {
+        // Before a packet for TCP's acknowledgement alone.
+        let send = account.send_message(60);
+        script.client([&send]).wait(wait).server([&account.message_sent(&send)]).wait_seconds(20);
+    }
+    let heartbeat = account.heartbeat();
+    for _ in 0..2 {
+        script.client([&heartbeat]).wait(30).server([&heartbeat.response(Vec::new())]).wait_seconds(60);
+    }
+    let push = account.push(true, 60);
+    script.server([&push]).wait(25).client([&account.push_ack(Duration::from_millis(25))]).wait_seconds(1);
+    script.client([&account.send_message(60)]).wait_seconds(9).client([&account.heartbeat()]);
+    script.close = false;
+    let capture = Capture::new([script.play(Endpoints::v4(40_700, 8080), [1, 2])]);
+
+    for (year, begin, opened) in of_any_year(&capture) {
+        let unit = if year.starts_with("46968") { 1000 } else { 1 };
+        let scaled = |milliseconds: i128| milliseconds * 1_000_000 * unit;
+        let fields = ["wechat.response_time", "tcp.time_delta", "frame.time_epoch"];
+        let lines = opened.with(TWO_PASSES).values("wechat.response_time", &fields);
+        let times: Vec<Vec<i128>> =
+            lines.iter().map(|line| line.split(' ').map(nanoseconds).collect()).collect();
+        let took: Vec<i128> = times.iter().map(|line| line[0]).collect();
+        assert_eq!(took, [35, 1, 20, 30, 30].map(scaled), "{year}");
+        assert!(times.iter().all(|line| line[0] == line[1]), "{year}: {times:?}");
+        let first = begin * 1_000_000_000 + scaled(50 + 35);
+        assert_eq!(times[0][2], first, "{year}");
+
+        let only = |field| opened.with(TWO_PASSES).values(field, &[field]).join(" ");
+        assert_eq!(
+            nanoseconds(&only("wechat.heartbeat.interval").split_once(' ').unwrap().0),
+            scaled(60_030),
+            "{year}"
+        );
+        assert_eq!(nanoseconds(&only("wechat.ack.time")), scaled(25), "{year}");
+        // In the wrong unit, the time that the client states does not fit.
+        let rule = if unit == 1 { "elapsed time" } else { "oldest open push" };
+        assert_eq!(only("wechat.ack.rule"), rule, "{year}");
+        let notes = opened.with(TWO_PASSES).values("wechat.no_response", &["_ws.expert.message"]);
+        let note = format!("no response seen; the last packet is {}.0 s later", 9 * unit);
+        assert_eq!(notes, [note], "{year}");
+
+        let text = opened.text(&["-q", "-z", "wechat,frames"]);
+        let column = |line: &str, at: usize| line.split('\t').nth(at).unwrap_or_default().to_owned();
+        let shown: Vec<String> = text.lines().skip(1).map(|line| column(line, 3)).collect();
+        assert_eq!(shown, opened.values("wechat", &["frame.time_epoch"]), "{year}");
+        assert_eq!(column(text.lines().nth(2).unwrap(), 12), times_text(took[0]), "{year}");
+        let srt = opened.text(&["-q", "-z", "wechat,srt"]);
+        let row = srt.lines().find(|line| line.contains("newsendmsg")).expect("a row");
+        let cells: Vec<&str> = row.split_whitespace().collect();
+        let micro = |time: i128| format!("{}.{:06}", time / 1_000_000_000, time % 1_000_000_000 / 1000);
+        assert_eq!(
+            cells[3..7],
+            ["3".to_owned(), micro(scaled(1)), micro(scaled(35)), micro(scaled(56) / 3)],
+            "{srt}"
+        );
+    }
+}
+
+#[test]
+fn the_last_packet_is_the_end_though_the_clock_was_set_back() {
+    let opened = open(&case("clock-set-back")).with(TWO_PASSES);
+    let fields = ["frame.number", "wechat.unanswered", "_ws.expert.message"];
+    let ago = "no response seen; the last packet is 3595.9 s earlier, by a clock that was set back";
+    let now = "no response seen; the last packet is 0.0 s later";
+    assert_eq!(
+        opened.values("wechat.no_response_yet", &fields),
+        [format!("9 1 {ago}"), format!("14 1 {now}")]
+    );
+    assert_eq!(opened.packets("wechat.no_response"), NONE);
+    let times = ["frame.number", "wechat.response_to", "wechat.response_time", "tcp.time_delta"];
+    assert_eq!(opened.values("wechat.response_time < 0", &times), ["12 11 -3599.940000000 -3599.940000000"]);
 }
 
 // ---- ports and preferences ----

@@ -135,6 +135,12 @@ impl Capture {
         (self.packets[a].time, self.packets[b].time) = times;
     }
 
+    /// Sets the clock back before a packet: it and all behind it have earlier times. None may come to lie
+    /// before [`BASE_TIME`].
+    pub fn set_clock_back(&mut self, index: usize, by: Duration) {
+        self.packets[index..].iter_mut().for_each(|packet| packet.time -= by);
+    }
+
     /// Sends a packet again, directly before the packet at index `before`.
     pub fn retransmit(&mut self, index: usize, before: usize) {
         let mut copy = self.packets[index].clone();
@@ -148,6 +154,40 @@ impl Capture {
         let mut writer = Writer::new(out, self.snap_len)?;
         self.write_packets(&mut writer)?;
         writer.finish()
+    }
+
+    /// Writes the capture in pcapng format, with the number that `ticks` makes of each packet's time since
+    /// 1970, and so many seconds that readers add to each. The file does not say what a tick is: readers take
+    /// it for a microsecond.
+    pub fn write_pcapng(
+        &self,
+        mut out: impl Write,
+        seconds: i64,
+        ticks: impl Fn(Duration) -> u64,
+    ) -> io::Result<()> {
+        const ETHERNET: u32 = 1;
+        const IF_TSOFFSET: u32 = 14;
+        let mut block = |kind: u32, body: &[u8]| {
+            let padded = body.len().next_multiple_of(4);
+            let length = (padded as u32 + 12).to_le_bytes();
+            let padding = vec![0; padded - body.len()];
+            [&kind.to_le_bytes(), &length[..], body, &padding, &length]
+                .iter()
+                .try_for_each(|part| out.write_all(part))
+        };
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        // Version 1.0, a section of unknown length.
+        block(0x0a0d_0d0a, &words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]))?;
+        let (high, low) = ((seconds >> 32) as u32, seconds as u32);
+        block(1, &words(&[ETHERNET, UNLIMITED, 8 << 16 | IF_TSOFFSET, low, high, 0]))?;
+        for packet in &self.packets {
+            let frame = packet.encode(&self.endpoints[packet.flow])?;
+            let (time, length) = (ticks(BASE_TIME + packet.time), frame.len() as u32);
+            let mut body = words(&[0, (time >> 32) as u32, time as u32, length, length]);
+            body.extend(frame);
+            block(6, &body)?;
+        }
+        Ok(())
     }
 
     /// Appends the packets to a file that others are in, too.

@@ -12,7 +12,7 @@ use crate::body;
 use crate::body::identify::Trailer;
 use crate::capture::Capture;
 use crate::flow::{Chunk, Segmentation};
-use crate::packet::{Control, Endpoints, Packet};
+use crate::packet::{Control, Direction, Endpoints, Packet};
 use crate::pdu::{HEADER_LEN, MAX_PACKET_LEN, Pdu, op, seq};
 use crate::script::Script;
 
@@ -113,6 +113,11 @@ pub const CASES: &[Case] = &[
         name: "old-push-ack",
         about: "the push acknowledgement of clients before 5.4",
         build: old_push_ack,
+    },
+    Case {
+        name: "clock-set-back",
+        about: "a clock that goes back by an hour between a request and its answer, a request in the last packet",
+        build: clock_set_back,
     },
     Case { name: "foreign", about: "HTTP and TLS on the same ports, no WeChat", build: foreign },
     Case {
@@ -341,6 +346,23 @@ fn old_push_ack(rng: &mut ChaCha8Rng) -> Capture {
     script.wait_seconds(1).server([&push]);
     script.wait(80).client([&ack]);
     play(&script, client_on(8080), rng)
+}
+
+fn clock_set_back(rng: &mut ChaCha8Rng) -> Capture {
+    let mut account = Account::new(rng);
+    let mut script = Script::starting_at(Duration::from_secs(3600));
+    script.close = false;
+    exchange(&mut script, &mut account, 80);
+    script.client([&account.send_message(60)]).wait_seconds(2);
+    exchange(&mut script, &mut account, 90);
+    script.wait_seconds(1).client([&account.send_message(50)]);
+    let mut capture = play(&script, client_on(8080), rng);
+    let answers =
+        |packet: &Packet| packet.direction == Direction::ServerToClient && !packet.payload.is_empty();
+    if let Some(last) = capture.packets().iter().rposition(answers) {
+        capture.set_clock_back(last, Duration::from_secs(3600));
+    }
+    capture
 }
 
 fn foreign(rng: &mut ChaCha8Rng) -> Capture {

@@ -40,7 +40,7 @@ struct Chapter {
 /// The story, of about 200 frames.
 pub fn capture(seed: u64) -> Capture {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let alone: [fn(&mut Account) -> Script; 10] = [
+    let alone: [fn(&mut Account) -> Script; 11] = [
         segments,
         seqids,
         faults,
@@ -51,6 +51,7 @@ pub fn capture(seed: u64) -> Capture {
         deliveries,
         sends,
         end_of_the_capture,
+        shared_seqids,
     ];
     let mut chapters: Vec<Chapter> = alone
         .iter()
@@ -382,6 +383,42 @@ fn links_of_one_account(account: &mut Account) -> Vec<Chapter> {
     send(&mut third, &mut outdated);
     let chapter = |script| Chapter { script, client: COMING_BACK, server_port: 8080 };
     [first, second, third].map(chapter).into()
+}
+
+/// Two operations have one seqid: client 4.5 on purpose, a client that is wrong in spite of counting.
+fn shared_seqids(account: &mut Account) -> Script {
+    let mut script = starting_at(575);
+    let beat = Pdu::empty(op::NOOP, seq::EARLY);
+    let test = Pdu::new(op::SPEED_TEST, seq::EARLY, vec![0x5a; 40]);
+    let (beaten, tested) = (beat.response(Vec::new()), test.response(vec![0x5a; 8]));
+    // Answered in the order in which they were asked, and in the other.
+    script.client([&beat]).wait(20).client([&test]).wait(40);
+    script.server([&beaten]).wait(500).server([&tested]).wait(500);
+    script.client([&test]).wait(20).client([&beat]).wait(40);
+    script.server([&beaten]).wait(500).server([&tested]).wait(500);
+    // An answer that comes twice is none to the other, and one heartbeat takes another's place.
+    script.client([&test]).wait(20).client([&beat]).wait(200).client([&beat]).wait(40);
+    script.server([&beaten]).wait(10).server([&beaten]).wait(500).server([&tested]).wait(500);
+    // One that nobody answers waits on while the other goes on.
+    script.client([&test]).wait(200);
+    exchange(&mut script, &beat, &beaten);
+
+    send(&mut script, account);
+
+    // Counted up, the same is wrong, but no less clear.
+    let (send, sync) = (account.send_message(60), account.clone().sync());
+    let sync = Pdu { seq: send.seq, ..sync };
+    let (sent, synced) = (account.message_sent(&send), account.synced(&sync, 100));
+    script.client([&send]).wait(20).client([&sync]).wait(40).server([&sent]).wait(100).server([&synced]);
+    script.wait(500);
+
+    // Of what nobody asked for, the newest that waits is the likeliest to be meant.
+    let (send, sync) = (account.send_message(60), account.clone().sync());
+    let sync = Pdu { seq: send.seq, ..sync };
+    let odd = Pdu::new(op::SEARCH_CONTACT + RESPONSE_OFFSET, send.seq, vec![0xa5; 24]);
+    let sent = account.message_sent(&send);
+    script.client([&send]).wait(20).client([&sync]).wait(40).server([&odd]).wait(100).server([&sent]);
+    script
 }
 
 /// What is missing here may have come after the capture's end.

@@ -33,6 +33,8 @@ pub mod op {
     pub const SEARCH_CONTACT: u32 = 34;
     /// Push without data: there is news, ask for it.
     pub const SYNC_CHECK_NOTICE: u32 = 39;
+    /// Measures the network.
+    pub const SPEED_TEST: u32 = 89;
     /// Fetches what is new among Moments.
     pub const MOMENTS_SYNC: u32 = 102;
     /// Fetches what is new.
@@ -61,6 +63,8 @@ pub mod seq {
     pub const IDENTIFY: u32 = 0xFFFF_FFFE;
     /// [`op::NOOP`](super::op::NOOP) and its answer.
     pub const NOOP: u32 = 0xFFFF_FFFF;
+    /// Heartbeat and speed test of client 4.5, and their answers.
+    pub const EARLY: u32 = 0x7FFF_FFFF;
 }
 
 /// The type number that a business packet carries for the call of a frame.

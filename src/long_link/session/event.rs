@@ -3,13 +3,14 @@
 
 use super::{NOBODY, Observed};
 use crate::kernel::place::Place;
+use crate::kernel::time::Time;
 use crate::long_link::framing::Why;
 use crate::wechat::operation::{Kind, Sender};
 
 /// One PDU of the first pass. Two of them are an exchange: 56 bytes, which leaves 8 for indexes.
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
-    /// Nanoseconds, as two words so that nothing is padded.
+    /// Lower half of the time, as two words so that nothing is padded. Its link has the upper half.
     time: [u32; 2],
     /// Number of the packet.
     pub packet: u32,
@@ -27,16 +28,18 @@ const _: () =
     assert!(size_of::<Event>() == 28, "an exchange is two events and at most 64 bytes with indexes");
 
 impl Event {
-    pub fn new(place: Place, time: i64, op: u32, tags: Tags) -> Self {
+    pub fn new(place: Place, time: Time, op: u32, tags: Tags) -> Self {
+        let (_, time) = time.halves();
         let time = [(time >> 32) as u32, time as u32];
         let side = if place.lane.side { Tags::SIDE } else { 0 };
         let Place { packet, position, .. } = place;
         Self { time, packet, position, partner: NOBODY, op, tags: Tags(tags.0 | side) }
     }
 
-    pub fn time(&self) -> i64 {
+    /// When it was, with the upper half of the time.
+    pub fn time(&self, upper: i64) -> Time {
         let [high, low] = self.time;
-        (i64::from(high as i32) << 32) | i64::from(low)
+        Time::from_halves(upper, u64::from(high) << 32 | u64::from(low))
     }
 
     /// Whether it waits for its other half.
@@ -60,7 +63,7 @@ impl Tags {
     pub const BY_TIME: u32 = 1 << 9;
     /// Sent by the second end of the stream.
     pub const SIDE: u32 = 1 << 10;
-    /// Another request took its seqid before an answer.
+    /// The same was asked again before an answer.
     pub const SUPERSEDED: u32 = 1 << 11;
     /// An answer, or of a push an acknowledgement, is due.
     pub const EXPECTS: u32 = 1 << 12;
@@ -129,10 +132,11 @@ mod tests {
 
     #[test]
     fn a_time_comes_back() {
-        for time in [0, 1, -1, 1_424_500_000_123_456_789, i64::MIN, i64::MAX, 1 << 31, 1 << 32] {
+        let times = [0, 1, -1, 1_424_500_000_123_456_789, i64::MIN, i64::MAX, 1 << 31, 1 << 32];
+        for time in times.map(Time::from_nanoseconds) {
             let place = Place { packet: 1, lane: LaneId::new(0, true), position: 2 };
             let event = Event::new(place, time, 3, Tags::of_skip(Why::OutOfStep));
-            assert_eq!(event.time(), time);
+            assert_eq!(event.time(time.halves().0), time);
             assert!(event.tags.has(Tags::SIDE) && event.tags.why() == Why::OutOfStep);
         }
     }

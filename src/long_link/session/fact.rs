@@ -7,9 +7,9 @@ use foldhash::HashMap;
 /// holds the other frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// Packet of the request that took the seqid before an answer.
+    /// Packet of the request that asks the same again before an answer.
     SupersededIn,
-    /// Packet of the open request whose seqid this one took.
+    /// Packet of the open request that this one repeats.
     Supersedes,
     /// Packet of the first request of this seqid and operation.
     RetryOf,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The pairing of one stream: a long link.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use foldhash::HashMap;
 
@@ -10,11 +10,12 @@ use super::fact::{Fact, Remarks};
 use super::newest::Newest;
 use super::{Decision, NOBODY, Observed, is_ordinary};
 use crate::kernel::place::Place;
+use crate::kernel::time::Time;
 use crate::long_link::framing::Why;
 use crate::wechat::keys::Growth;
 use crate::wechat::operation::{self, Kind, Meaning, Sender, Sync};
 
-/// How far the stated elapsed time may be off: ± 50 ms, in nanoseconds.
+/// How far the stated elapsed time may be off either way: 50 ms in nanoseconds.
 const ACK_TOLERANCE: i64 = 50_000_000;
 
 const SECOND: i64 = 1_000_000_000;
@@ -31,11 +32,14 @@ const MOST_NOTICES: usize = 512;
 /// Sends that wait for their echo; older ones are not linked.
 const MOST_SENDS: usize = 64;
 
+/// Pushes that a request of an unlisted operation may acknowledge; older ones are not taken for it.
+const MOST_WAITING: usize = 512;
+
 /// What is under way when a fetch asks for what notices announced.
 #[derive(Debug)]
 struct Fetch {
     /// When the first of them came.
-    since: i64,
+    since: Time,
     notices: Vec<u32>,
 }
 
@@ -55,6 +59,9 @@ struct Counted {
 pub struct Link {
     /// In the order of the first pass, so packet numbers never fall.
     events: Vec<Event>,
+    /// Upper halves of their times, each with the first event that has it; without one it is 0, as from 1970
+    /// to 2554.
+    uppers: Vec<(u32, i64)>,
     /// Where the next look-up probably hits.
     cursor: usize,
     /// Of each end, its newest request of every seqid.
@@ -66,6 +73,8 @@ pub struct Link {
     last_frame: Option<u32>,
     /// Pushes that wait for their acknowledgement, oldest first.
     pushes: VecDeque<u32>,
+    /// The same by their times, while a clock that was set back has these in another order.
+    pushes_by_time: Option<BTreeSet<(Time, u32)>>,
     /// Those of them that no request of an unlisted operation has been taken to acknowledge.
     waiting: VecDeque<u32>,
     push_seen: bool,
@@ -99,6 +108,10 @@ impl Link {
     pub fn observe(&mut self, place: Place, frame: &Observed<'_>) -> Option<u32> {
         self.began |= frame.began;
         let event = self.record(Event::new(place, frame.time, frame.op, Tags::of(frame)))?;
+        let (upper, _) = frame.time.halves();
+        if self.upper(event) != upper {
+            self.uppers.push((event, upper));
+        }
         self.last_frame = Some(event);
         if let Some(extent) = frame.extent {
             self.extents.insert(event, extent);
@@ -113,8 +126,7 @@ impl Link {
             Kind::Response | Kind::HeartbeatResponse => self.response(event, frame, side ^ 1),
             Kind::Push if frame.expects => {
                 self.push_seen = true;
-                self.pushes.push_back(event);
-                self.waiting.push_back(event);
+                self.push(event, frame.time);
             }
             Kind::PushAck => self.acknowledge(event, frame),
             Kind::Push | Kind::OneWay => {}
@@ -137,7 +149,7 @@ impl Link {
     /// Records bytes that the first pass skipped.
     pub fn skip(&mut self, place: Place, length: usize, why: Why) {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
-        self.record(Event::new(place, 0, length, Tags::of_skip(why)));
+        self.record(Event::new(place, Time::default(), length, Tags::of_skip(why)));
     }
 
     /// What the first pass decided at `place`; `None` where it waited for more.
@@ -191,8 +203,15 @@ impl Link {
         self.event(id).map_or(0, |event| event.packet)
     }
 
-    fn time(&self, id: u32) -> i64 {
-        self.event(id).map_or(i64::MIN, Event::time)
+    /// When a frame was captured.
+    pub fn time(&self, id: u32) -> Time {
+        self.event(id).map_or(Time::default(), |event| event.time(self.upper(id)))
+    }
+
+    /// The upper half of an event's time.
+    fn upper(&self, id: u32) -> i64 {
+        let behind = self.uppers.partition_point(|(first, _)| *first <= id);
+        behind.checked_sub(1).and_then(|place| self.uppers.get(place)).map_or(0, |(_, upper)| *upper)
     }
 
     /// The other half of an inferred acknowledgement.
@@ -205,7 +224,7 @@ impl Link {
         let place = self.heartbeats.binary_search(&id).ok()?;
         let time = |back: usize| Some(self.time(*self.heartbeats.get(place.checked_sub(back)?)?));
         let (now, before) = (time(0)?, time(1)?);
-        Some((now.saturating_sub(before), time(2).map(|first| before.saturating_sub(first))))
+        Some((now.since(before), time(2).map(|first| before.since(first))))
     }
 
     pub fn growth(&self, id: u32) -> Option<&Growth> {
@@ -247,25 +266,31 @@ impl Link {
             self.infer(event, frame.time);
         }
         let Some(newest) = self.newest.get_mut(side) else { return false };
-        let before = newest.get(frame.seq);
+        let latest = newest.get(frame.seq);
         newest.set(frame.seq, event);
-        let Some((before, older)) = before.and_then(|before| Some((before, *self.event(before)?))) else {
-            return false;
-        };
-        let same = older.op == frame.op;
-        if older.is_open() {
-            self.supersede(before, event);
-            if !same {
-                self.remarks.add(event, Fact::SeqInUse, older.op);
-            } else if let Some(fetch) = self.fetches.remove(&before) {
+        let latest = latest.and_then(|latest| Some((latest, *self.events.get(latest as usize)?)));
+        let Some(latest) = latest else { return false };
+        let before = newest.join(frame.seq, frame.op, event, latest);
+        let before = before.and_then(|before| Some((before, *self.events.get(before as usize)?)));
+        let superseded = before.filter(|(_, older)| older.is_open());
+        if let Some((older, _)) = superseded {
+            newest.close(frame.seq, older);
+        }
+        let other = newest.open_before(frame.seq, event).filter(|_| is_ordinary(frame.seq));
+        if let Some((older, _)) = superseded {
+            self.supersede(older, event);
+            if let Some(fetch) = self.fetches.remove(&older) {
                 self.fetches.insert(event, fetch);
             }
         }
+        if let Some(op) = other.and_then(|other| Some(self.event(other)?.op)) {
+            self.remarks.add(event, Fact::SeqInUse, op);
+        }
         // A client that counts anew begins at 1; heartbeats and identify repeat their seqids.
-        let repeats = same && is_ordinary(frame.seq) && !beats;
-        if repeats && older.is_open() {
+        let Some((before, older)) = before.filter(|_| is_ordinary(frame.seq) && !beats) else { return false };
+        if older.is_open() {
             self.again(event, before, Fact::Retry);
-        } else if repeats && frame.seq != 1 && !self.restarted_since(before, side) {
+        } else if frame.seq != 1 && !self.restarted_since(before, side) {
             self.again(event, before, Fact::DuplicateRequest);
         } else {
             return false;
@@ -296,7 +321,7 @@ impl Link {
     }
 
     fn response(&mut self, event: u32, frame: &Observed<'_>, asker: usize) {
-        let request = self.newest.get(asker).and_then(|newest| newest.get(frame.seq));
+        let request = self.asked(asker, frame.seq, frame.op);
         let Some((request, asked)) = request.and_then(|request| Some((request, *self.event(request)?)))
         else {
             let counted = self.counted.get(asker).copied().flatten();
@@ -312,6 +337,9 @@ impl Link {
             return;
         }
         self.pair(request, event);
+        if let Some(newest) = self.newest.get_mut(asker) {
+            newest.close(frame.seq, request);
+        }
         if asked.tags.has(Tags::EXPECTS) {
             self.open = self.open.saturating_sub(1);
         }
@@ -319,8 +347,25 @@ impl Link {
             for notice in &fetch.notices {
                 self.relate(event, Fact::SyncNotice, *notice, Fact::NoticeMessageIn);
             }
-            self.remarks.add(event, Fact::SyncTime, frame.time.saturating_sub(fetch.since));
+            self.remarks.add(event, Fact::SyncTime, frame.time.since(fetch.since));
         }
+    }
+
+    /// The request that a response belongs to, answered before or not: the open one that its operation
+    /// answers, else the answered one of such an operation, else the newest open one, else the newest.
+    fn asked(&self, asker: usize, seq: u32, op: u32) -> Option<u32> {
+        let newest = self.newest.get(asker)?;
+        let latest = newest.get(seq)?;
+        let asked = self.event(latest)?;
+        // Nearly always.
+        if asked.is_open() && operation::answers(op, asked.op) || !newest.is_shared(seq, asked.op) {
+            return Some(latest);
+        }
+        let base = Some(operation::base(op)).filter(|base| *base != op);
+        let fitting = [Some(op), base].into_iter().flatten().filter_map(|op| newest.of(seq, op));
+        let is_open = |request: u32| self.event(request).is_some_and(Event::is_open);
+        let best = fitting.max_by_key(|request| (is_open(*request), *request));
+        best.or_else(|| newest.open_before(seq, NOBODY)).or(Some(latest))
     }
 
     /// Makes `later` the partner of `earlier`, and the other way round.
@@ -363,23 +408,58 @@ impl Link {
         self.remarks.add(event, fact, than);
     }
 
+    /// A push wants an acknowledgement.
+    fn push(&mut self, event: u32, time: Time) {
+        let in_order = self.pushes.back().is_none_or(|last| self.time(*last) <= time);
+        if !in_order && self.pushes_by_time.is_none() {
+            self.pushes_by_time = Some(self.pushes.iter().map(|push| (self.time(*push), *push)).collect());
+        }
+        if let Some(by_time) = &mut self.pushes_by_time {
+            by_time.insert((time, event));
+        }
+        self.pushes.push_back(event);
+        if self.waiting.len() == MOST_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(event);
+    }
+
+    /// The oldest push that waits for its acknowledgement, which is this one.
+    fn pop_push(&mut self, ack: u32) -> Option<u32> {
+        let push = self.pushes.pop_front()?;
+        let time = self.time(push);
+        if let Some(by_time) = &mut self.pushes_by_time {
+            by_time.remove(&(time, push));
+        }
+        self.pair(push, ack);
+        Some(push)
+    }
+
+    /// Of the pushes that wait, the place of the one that was sent then, as near as can be told.
+    fn push_sent(&self, sent: Time) -> Option<usize> {
+        let off =
+            |index: usize| Some((self.time(*self.pushes.get(index)?).since(sent).saturating_abs(), index));
+        let nearest = |places: [Option<usize>; 2]| {
+            let (off, index) = places.into_iter().flatten().filter_map(off).min()?;
+            (off <= ACK_TOLERANCE).then_some(index)
+        };
+        // Of pushes of the same moment the oldest: the next acknowledgement is the next one's.
+        let Some(by_time) = &self.pushes_by_time else {
+            let behind = self.pushes.partition_point(|push| self.time(*push) < sent);
+            let moment = self.time(*self.pushes.get(nearest([behind.checked_sub(1), Some(behind)])?)?);
+            return Some(self.pushes.partition_point(|push| self.time(*push) < moment));
+        };
+        let place = |(_, push): &(Time, u32)| self.pushes.binary_search(push).ok();
+        let before = by_time.range(..(sent, 0)).next_back();
+        let before = before.and_then(|(moment, _)| by_time.range((*moment, 0)..).next());
+        nearest([before.and_then(place), by_time.range((sent, 0)..).next().and_then(place)])
+    }
+
     fn acknowledge(&mut self, ack: u32, frame: &Observed<'_>) {
         if self.pushes.is_empty() {
             return self.acknowledge_notice(ack, frame.time);
         }
-        let by_time = frame.elapsed_ms.and_then(|ms| {
-            let sent = frame.time.saturating_sub(i64::from(ms).saturating_mul(1_000_000));
-            let off = |index: usize| {
-                let push = self.pushes.get(index)?;
-                Some((self.time(*push).saturating_sub(sent).saturating_abs(), index))
-            };
-            let behind = self.pushes.partition_point(|push| self.time(*push) < sent);
-            let nearest = [behind.checked_sub(1).and_then(off), off(behind)].into_iter().flatten().min();
-            let (_, index) = nearest.filter(|(off, _)| *off <= ACK_TOLERANCE)?;
-            // Of pushes of the same moment the oldest: the next acknowledgement is the next one's.
-            let moment = self.time(*self.pushes.get(index)?);
-            Some(self.pushes.partition_point(|push| self.time(*push) < moment))
-        });
+        let by_time = frame.elapsed_ms.and_then(|ms| self.push_sent(frame.time.before(ms)));
         if by_time.is_some()
             && let Some(event) = self.events.get_mut(ack as usize)
         {
@@ -387,24 +467,22 @@ impl Link {
         }
         // The SyncKey is cumulative: earlier ones count as acknowledged with it.
         for _ in 0..by_time.unwrap_or(0) {
-            if let Some(push) = self.pushes.pop_front() {
-                self.pair(push, ack);
+            if let Some(push) = self.pop_push(ack) {
                 let packet = self.packet(push);
                 self.remarks.add(ack, Fact::AckTo, packet);
             }
         }
-        if let Some(push) = self.pushes.pop_front() {
-            self.pair(push, ack);
-        }
+        self.pop_push(ack);
         if self.pushes.is_empty() {
             self.waiting.clear();
+            self.pushes_by_time = None;
         }
     }
 
     /// Clients also acknowledge notices, which do not ask for it.
-    fn acknowledge_notice(&mut self, ack: u32, time: i64) {
+    fn acknowledge_notice(&mut self, ack: u32, time: Time) {
         match self.notice.take() {
-            Some(notice) if time.saturating_sub(self.time(notice)) <= INFERRED_ACK => {
+            Some(notice) if time.is_near(self.time(notice), INFERRED_ACK) => {
                 self.relate(ack, Fact::AckNotice, notice, Fact::NoticeAck);
             }
             _ if self.began || self.push_seen => self.remarks.add(ack, Fact::NoPush, 0),
@@ -414,16 +492,15 @@ impl Link {
 
     /// Remembers that a request of an unlisted operation may acknowledge the oldest push that nothing
     /// does yet.
-    fn infer(&mut self, request: u32, time: i64) {
-        while let Some(push) = self.waiting.pop_front() {
-            let recent = time.saturating_sub(self.time(push)) <= INFERRED_ACK;
-            if recent && self.event(push).is_some_and(Event::is_open) {
-                self.inferred.insert(push, request);
-                self.inferred.insert(request, push);
-                self.remarks.add(request, Fact::Inference, 1);
-                return;
-            }
-        }
+    fn infer(&mut self, request: u32, time: Time) {
+        let fits = |push: &u32| {
+            time.is_near(self.time(*push), INFERRED_ACK) && self.event(*push).is_some_and(Event::is_open)
+        };
+        let place = self.waiting.iter().position(fits);
+        let Some(push) = place.and_then(|place| self.waiting.remove(place)) else { return };
+        self.inferred.insert(push, request);
+        self.inferred.insert(request, push);
+        self.remarks.add(request, Fact::Inference, 1);
     }
 
     /// Follows how messages travel.
@@ -450,16 +527,14 @@ impl Link {
     }
 
     /// News that follows a send is probably its echo.
-    fn news(&mut self, event: u32, time: i64) {
-        let Some(send) = self.sends.pop_back() else { return };
-        let since = time.saturating_sub(self.time(send));
-        if since > ECHO {
-            // Those below it are older still.
-            self.sends.clear();
-            return;
-        }
+    fn news(&mut self, event: u32, time: Time) {
+        let mut sends = std::mem::take(&mut self.sends);
+        sends.retain(|send| time.is_near(self.time(*send), ECHO));
+        let send = sends.pop_back();
+        self.sends = sends;
+        let Some(send) = send else { return };
         self.relate(event, Fact::NewsSend, send, Fact::SendNews);
-        self.remarks.add(event, Fact::NewsTime, since);
+        self.remarks.add(event, Fact::NewsTime, time.since(self.time(send)));
     }
 
     fn fetch(&mut self, event: u32, news: u32) {

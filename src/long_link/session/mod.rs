@@ -20,10 +20,11 @@ mod newest;
 use foldhash::HashMap;
 
 use crate::kernel::place::{Missing, Place};
+use crate::kernel::time::Time;
 use crate::long_link::framing::Why;
 use crate::wechat::keys::{Growth, Keys};
 use crate::wechat::operation::{Kind, Meaning, Sync};
-use event::{Event, Tags};
+use event::Tags;
 use link::Link;
 
 pub use fact::Fact;
@@ -53,8 +54,8 @@ pub struct Observed<'a> {
     pub op: u32,
     /// Seqid.
     pub seq: u32,
-    /// When its packet was captured, in nanoseconds.
-    pub time: i64,
+    /// When its packet was captured.
+    pub time: Time,
     /// Whether an answer, or of a push an acknowledgement, is due.
     pub expects: bool,
     /// Whether no table lists the operation.
@@ -84,7 +85,7 @@ pub struct Observed<'a> {
 pub struct Partner {
     /// The packet that holds it.
     pub packet: u32,
-    /// Nanoseconds from the earlier to the later of the two.
+    /// Nanoseconds from the earlier to the later of the two; negative where the clock was set back between.
     pub elapsed: i64,
     /// Its operation as on the wire.
     pub op: u32,
@@ -111,8 +112,10 @@ pub struct Interval {
 impl Interval {
     /// Whether the heartbeat comes much earlier or later than the ones before let expect.
     pub fn is_irregular(&self) -> bool {
-        let twice = self.now.saturating_mul(2);
-        self.before.is_some_and(|before| twice < before || twice > before.saturating_mul(3))
+        // A clock that was set back tells no rhythm.
+        let (now, before) = (self.now, self.before.filter(|before| *before >= 0 && self.now >= 0));
+        let twice = now.saturating_mul(2);
+        before.is_some_and(|before| twice < before || twice > before.saturating_mul(3))
     }
 }
 
@@ -181,14 +184,14 @@ pub struct Session {
     /// By the address of a client, the stream that it opened last.
     clients: HashMap<Box<[u8]>, u32>,
     keys: Keys<EventId>,
-    /// When the last packet was captured that the first pass saw, in nanoseconds.
-    end: i64,
+    /// When the last packet was captured that the first pass saw.
+    end: Time,
 }
 
 impl Session {
-    /// Notes that the first pass saw a packet of this time.
-    pub fn saw(&mut self, time: i64) {
-        self.end = self.end.max(time);
+    /// Notes that the first pass saw a packet of this time. The last one counts, whatever the clock did.
+    pub fn saw(&mut self, time: Time) {
+        self.end = time;
     }
 
     /// Records a frame of the first pass and pairs it. `None` when packets come in falling order,
@@ -234,10 +237,11 @@ impl Session {
             ..Facts::default()
         };
         let partner = link.event(event.partner);
-        let elapsed = |other: &Event| event.time().saturating_sub(other.time());
+        let time = link.time(id.event);
+        let elapsed = || time.since(link.time(event.partner));
         let answers = kind.answers() || kind == Kind::PushAck;
         if let Some(other) = partner.filter(|_| answers) {
-            facts.back = Some(Partner { packet: other.packet, elapsed: elapsed(other), op: other.op });
+            facts.back = Some(Partner { packet: other.packet, elapsed: elapsed(), op: other.op });
             facts.closes = other.tags.has(Tags::EXPECTS);
             facts.ack_rule = (kind == Kind::PushAck).then(|| match event.tags.has(Tags::BY_TIME) {
                 true => AckRule::ElapsedTime,
@@ -249,12 +253,12 @@ impl Session {
         }
         facts.inferred = link.inferred(id.event).map(|other| link.packet(other));
         facts.ahead = partner.map(|other| {
-            let elapsed = elapsed(other).saturating_neg();
+            let elapsed = elapsed().saturating_neg();
             Partner { packet: other.packet, elapsed, op: other.op }
         });
         let missing = event.tags.has(Tags::EXPECTS) && facts.ahead.is_none() && facts.inferred.is_none();
         facts.missing = missing.then(|| Missing {
-            until_end: self.end.saturating_sub(event.time()),
+            until_end: self.end.since(time),
             superseded: event.tags.has(Tags::SUPERSEDED),
         });
         facts
@@ -283,14 +287,14 @@ impl Session {
     }
 
     /// Finds out whose link begins with an event, and whether it follows one that has just ended.
-    fn open_link(&mut self, id: EventId, address: &[u8], time: i64) {
+    fn open_link(&mut self, id: EventId, address: &[u8], time: Time) {
         let before = self.clients.insert(address.into(), id.stream);
         let before = before.and_then(|stream| {
             let link = self.links.get(&stream)?;
             let last = EventId { stream, event: link.last_frame()? };
-            Some((last, link.attempt, time.saturating_sub(link.event(last.event)?.time())))
+            time.is_near(link.time(last.event), NEXT_ATTEMPT).then_some((last, link.attempt))
         });
-        let Some((last, attempt, _)) = before.filter(|(_, _, pause)| *pause <= NEXT_ATTEMPT) else { return };
+        let Some((last, attempt)) = before else { return };
         if let Some(link) = self.links.get_mut(&id.stream) {
             link.attempt = attempt.saturating_add(1);
             // The first attempt is counted as none.
@@ -337,7 +341,7 @@ mod tests {
                 meaning,
                 op,
                 seq,
-                time,
+                time: Time::from_nanoseconds(time),
                 expects: op == 122 || matches!(meaning.kind, Kind::Request | Kind::HeartbeatRequest),
                 unlisted: false,
                 sync: operation::sync(meaning),

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The newest request of each seqid.
+//! The newest request of each seqid, and of each operation that shares one.
+
+use std::collections::BTreeSet;
 
 use foldhash::HashMap;
 
 use super::NOBODY;
-use super::event::grow;
+use super::event::{Event, grow};
 
 /// Clients count upwards, so a table that begins at their first seqid holds nearly all of them, in four
 /// bytes each. The rest goes into a map: reserved seqids, and those far from the others.
@@ -13,6 +15,10 @@ pub struct Newest {
     first: u32,
     table: Vec<u32>,
     others: HashMap<u32, u32>,
+    /// Of seqids that several operations share, the newest request of each of them.
+    shared: HashMap<(u32, u32), u32>,
+    /// The requests with such seqids that wait for an answer.
+    open: BTreeSet<(u32, u32)>,
 }
 
 /// So many seqids may be left out before one counts as far from the others.
@@ -47,6 +53,44 @@ impl Newest {
                 self.others.insert(seq, event);
             }
         }
+    }
+}
+
+impl Newest {
+    /// Takes note of the operation of a request behind the `latest` with its seqid, and returns the newest
+    /// before it with the same operation.
+    pub fn join(&mut self, seq: u32, op: u32, event: u32, (latest, asked): (u32, Event)) -> Option<u32> {
+        if asked.op == op && !self.is_shared(seq, op) {
+            return Some(latest);
+        }
+        if !self.is_shared(seq, asked.op) {
+            self.shared.insert((seq, asked.op), latest);
+            if asked.is_open() {
+                self.open.insert((seq, latest));
+            }
+        }
+        self.open.insert((seq, event));
+        self.shared.insert((seq, op), event)
+    }
+
+    /// Whether other operations than this one have the seqid too.
+    pub fn is_shared(&self, seq: u32, op: u32) -> bool {
+        self.shared.contains_key(&(seq, op))
+    }
+
+    /// Of a shared seqid, the newest request with an operation.
+    pub fn of(&self, seq: u32, op: u32) -> Option<u32> {
+        self.shared.get(&(seq, op)).copied()
+    }
+
+    /// Of a shared seqid, the newest request before `event` that waits for an answer.
+    pub fn open_before(&self, seq: u32, event: u32) -> Option<u32> {
+        self.open.range((seq, 0)..(seq, event)).next_back().map(|(_, event)| *event)
+    }
+
+    /// A request waits no more.
+    pub fn close(&mut self, seq: u32, event: u32) {
+        self.open.remove(&(seq, event));
     }
 }
 

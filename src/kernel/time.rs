@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! When a packet was captured, and how times are written.
+
+use std::fmt::{self, Display};
+
+const SECOND: i128 = 1_000_000_000;
+
+/// When a packet was captured: nanoseconds since 1970, of any year that a capture can name. A clock that
+/// was read in the wrong unit is off by thousands of years; the times between packets still hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(i128);
+
+impl Time {
+    /// So many seconds and nanoseconds since 1970; nanoseconds may be any number.
+    pub fn new(seconds: i64, nanoseconds: i32) -> Self {
+        Self(i128::from(seconds).saturating_mul(SECOND).saturating_add(nanoseconds.into()))
+    }
+
+    /// So many nanoseconds since 1970.
+    pub const fn from_nanoseconds(nanoseconds: i64) -> Self {
+        Self(nanoseconds as i128)
+    }
+
+    /// Seconds since 1970, and the nanoseconds that have passed of the next.
+    pub fn parts(self) -> (i64, u32) {
+        let (seconds, nanoseconds) = match i64::try_from(self.0) {
+            // Much faster, and right until the year 2262.
+            Ok(all) => (i128::from(all.div_euclid(SECOND as i64)), all.rem_euclid(SECOND as i64) as u32),
+            Err(_) => (self.0.div_euclid(SECOND), self.0.rem_euclid(SECOND) as u32),
+        };
+        (saturated(seconds), nanoseconds)
+    }
+
+    /// Nanoseconds since another time; negative when that is later. Of more than 292 years, as many as
+    /// there is room for.
+    pub fn since(self, other: Self) -> i64 {
+        saturated(self.0.saturating_sub(other.0))
+    }
+
+    /// Whether another time is no further away, be it before or behind: a clock may have been set back.
+    pub fn is_near(self, other: Self, most: i64) -> bool {
+        self.since(other).saturating_abs() <= most
+    }
+
+    /// So many milliseconds before.
+    pub fn before(self, milliseconds: u32) -> Self {
+        Self(self.0.saturating_sub(i128::from(milliseconds).saturating_mul(1_000_000)))
+    }
+
+    /// The upper half, which is the same for 584 years, and the lower one.
+    pub fn halves(self) -> (i64, u64) {
+        ((self.0 >> 64) as i64, self.0 as u64)
+    }
+
+    /// The time of two halves.
+    pub fn from_halves(upper: i64, lower: u64) -> Self {
+        Self(i128::from(upper) << 64 | i128::from(lower))
+    }
+}
+
+fn saturated(number: i128) -> i64 {
+    i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// Nanoseconds, written as seconds with as many decimals as the format asks for, or nine. Further ones are
+/// left out, not rounded.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(i128);
+
+impl From<i64> for Seconds {
+    fn from(nanoseconds: i64) -> Self {
+        Self(nanoseconds.into())
+    }
+}
+
+impl From<Time> for Seconds {
+    fn from(time: Time) -> Self {
+        Self(time.0)
+    }
+}
+
+impl Display for Seconds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = out.precision().unwrap_or(9).min(9);
+        let (seconds, nanoseconds) = Time(self.0.saturating_abs()).parts();
+        let left_out = 10_u32.pow(9_u32.saturating_sub(decimals as u32));
+        let fraction = nanoseconds.checked_div(left_out).unwrap_or(0);
+        let negative = self.0 < 0 && (seconds, fraction) != (0, 0);
+        write!(out, "{}{seconds}", if negative { "-" } else { "" })?;
+        match decimals {
+            0 => Ok(()),
+            _ => write!(out, ".{fraction:0decimals$}"),
+        }
+    }
+}
+/// How far behind something the last packet of the capture is, in words.
+#[derive(Clone, Copy, Debug)]
+pub struct LastPacket(pub i64);
+
+impl Display for LastPacket {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let away = Seconds(i128::from(self.0).saturating_abs());
+        match self.0 {
+            0.. => write!(out, "the last packet is {away:.1} s later"),
+            _ => write!(out, "the last packet is {away:.1} s earlier, by a clock that was set back"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 35 s apart in 2300 (beyond the 64 bits of nanoseconds), in 46968, before 1970, at the ends of what
+    /// a carrier can say, and where the halves change.
+    #[test]
+    fn differences_hold_in_any_year() {
+        let year_2554 = ((1_i128 << 64) / SECOND) as i64;
+        for seconds in [0, -10, -62_135_596_800, 1_421_740_800, 10_413_792_000, year_2554 - 20] {
+            let (asked, answered) = (Time::new(seconds, 999_999_999), Time::new(seconds + 36, 7));
+            assert_eq!(answered.since(asked), 35_000_000_008, "{seconds}");
+            assert_eq!(asked.since(answered), -35_000_000_008, "{seconds}");
+            assert!(asked < answered);
+        }
+        for seconds in [1_424_500_000_000, i64::MAX - 36, i64::MIN] {
+            assert_eq!(Time::new(seconds + 35, 5).since(Time::new(seconds, 5)), 35_000_000_000);
+        }
+        assert_eq!(Time::new(i64::MAX, 0).since(Time::new(i64::MIN, 0)), i64::MAX);
+        assert_eq!(Time::new(i64::MIN, 0).since(Time::new(i64::MAX, 0)), i64::MIN);
+        assert_eq!(Time::new(5, 0).since(Time::new(5, i32::MIN)), 2_147_483_648);
+    }
+
+    #[test]
+    fn halves_and_parts_are_the_whole() {
+        for seconds in [0, 1, -1, 1_421_740_800, 10_413_792_000, 1_424_500_000_000, i64::MAX, i64::MIN] {
+            let time = Time::new(seconds, 123_456_789);
+            assert_eq!(time.parts(), (seconds, 123_456_789));
+            let (upper, lower) = time.halves();
+            assert_eq!(Time::from_halves(upper, lower), time);
+        }
+        assert_eq!(Time::new(0, -1).parts(), (-1, 999_999_999));
+        assert_eq!(Time::new(10_413_792_000, 0).halves().0, 0);
+        assert_eq!(Time::new(-1, 0).halves().0, -1);
+    }
+
+    #[test]
+    fn near_is_near_on_either_side() {
+        let time = |seconds| Time::new(seconds, 0);
+        assert!(time(10).is_near(time(5), 5_000_000_000) && time(5).is_near(time(10), 5_000_000_000));
+        assert!(!time(11).is_near(time(5), 5_000_000_000) && !time(5).is_near(time(11), 5_000_000_000));
+        assert!(!Time::new(i64::MIN, 0).is_near(Time::new(i64::MAX, 0), i64::MAX - 1));
+        assert_eq!(time(5).before(1500), Time::new(3, 500_000_000));
+    }
+
+    #[test]
+    fn times_are_seconds_with_decimals() {
+        let text = |time: i64| Seconds::from(time).to_string();
+        assert_eq!(text(1_424_500_000_000_000_001), "1424500000.000000001");
+        assert_eq!(text(-50_000_000), "-0.050000000");
+        assert_eq!(text(i64::MIN), "-9223372036.854775808");
+        assert_eq!(Seconds::from(Time::new(1_424_500_000_000, 7)).to_string(), "1424500000000.000000007");
+        assert_eq!(Seconds::from(Time::new(-1, 500_000_000)).to_string(), "-0.500000000");
+        let seconds = Seconds::from(-12_345_678_999);
+        assert_eq!(format!("{seconds:.0} {seconds:.1} {seconds:.3}"), "-12 -12.3 -12.345");
+        assert_eq!(format!("{:.1}", Seconds::from(-1)), "0.0");
+    }
+
+    #[test]
+    fn the_last_packet_may_have_an_earlier_time() {
+        let words = |nanoseconds| LastPacket(nanoseconds).to_string();
+        assert_eq!(words(3_999_000_000), "the last packet is 3.9 s later");
+        let earlier = "the last packet is 3599.9 s earlier, by a clock that was set back";
+        assert_eq!(words(-3_599_900_000_000), earlier);
+    }
+}
