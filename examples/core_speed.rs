@@ -12,7 +12,10 @@ use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::frame::Header;
 use wechat_dissector::long_link::framing::{Lane, Verdict, View};
-use wechat_dissector::long_link::{Dissector, Segment, Step};
+use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_traffic::pdu::{Pdu, op};
 
 /// A segment as large as TCP hands over.
@@ -86,7 +89,7 @@ fn framing(stream: &[Vec<u8>]) -> usize {
 
 /// The whole first pass: framing, pairing, and what is wanted of the report.
 fn dissect(stream: &[Vec<u8>], wanted: Wanted) -> usize {
-    let mut dissector = Dissector::new(Config::default());
+    let mut dissector = Capture::default();
     let mut positions = [0u32; 2];
     let mut frames = 0;
     for (index, segment) in stream.iter().enumerate() {
@@ -94,7 +97,7 @@ fn dissect(stream: &[Vec<u8>], wanted: Wanted) -> usize {
         let position = &mut positions[usize::from(side)];
         let mut rest = &segment[..];
         while !rest.is_empty() {
-            let step = dissector.step(&Segment {
+            let step = dissector.step(LONG_LINK, &Segment {
                 data: rest,
                 reported: rest.len(),
                 stream: 0,

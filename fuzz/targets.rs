@@ -14,9 +14,12 @@ use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::{FIELDS, FieldSet, NOTES, P, PREFERENCES};
 use wechat_dissector::long_link::framing::{Lane, Verdict, View};
 use wechat_dissector::long_link::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS};
-use wechat_dissector::long_link::{Dissector, Segment, Step};
+use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_dissector::web::call::CALLS;
-use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
 use wechat_dissector::web::{Bytes, Web};
 
 /// A target's name and what it does.
@@ -166,8 +169,8 @@ struct Packet {
 pub fn session(data: &[u8]) {
     let mut input = Input(data);
     let mut config = Config::default();
-    config.set_number(P::SHOW_ACCOUNT, u32::from(input.u8() & 1));
-    let mut dissector = Dissector::new(config);
+    config.set_number(Shared::SHOW_ACCOUNT, u32::from(input.u8() & 1));
+    let mut dissector = Capture::new(&config);
     let mut positions = [0u32; 8];
     let mut packets = Vec::new();
     let mut time = 0i64;
@@ -234,7 +237,7 @@ fn put_frame(bytes: &mut Vec<u8>, input: &mut Input<'_>) {
 }
 
 /// What is shown of a packet; waiting ends it.
-fn visit(dissector: &mut Dissector, packets: &[Packet], index: usize, first_visit: bool) -> Vec<Shown> {
+fn visit(dissector: &mut Capture, packets: &[Packet], index: usize, first_visit: bool) -> Vec<Shown> {
     let Packet { bytes, stream, side, position, time, more } = &packets[index];
     let mut shown = Vec::new();
     let mut used = 0;
@@ -254,7 +257,7 @@ fn visit(dissector: &mut Dissector, packets: &[Packet], index: usize, first_visi
             more: *more,
             ..SEGMENT
         };
-        let Step::Consumed(length) = dissector.step(&segment) else { break };
+        let Step::Consumed(length) = dissector.step(LONG_LINK, &segment) else { break };
         assert!(length > 0 && length <= rest.len(), "{length} of {}", rest.len());
         check(dissector.report(), rest.len().min(length));
         shown.push((length, dissector.report().items().to_vec(), dissector.report().texts().to_vec()));
@@ -271,8 +274,8 @@ pub fn body(data: &[u8]) {
     let cut_off = if flags & 4 != 0 { usize::from(input.u8()) } else { 0 };
     let frame = frame_of(op, if flags & 8 != 0 { 0 } else { 7 }, input.0);
     let mut config = Config::default();
-    config.set_number(P::SHOW_ACCOUNT, u32::from(flags & 1));
-    let mut dissector = Dissector::new(config);
+    config.set_number(Shared::SHOW_ACCOUNT, u32::from(flags & 1));
+    let mut dissector = Capture::new(&config);
     let captured = frame.len().saturating_sub(cut_off);
     let whole = segment_of(&frame);
     step_over(&mut dissector, &Segment { data: &frame[..captured], side: flags & 2 != 0, ..whole });
@@ -284,7 +287,7 @@ pub fn synckey(data: &[u8]) {
     let flags = input.u8();
     let first = usize::from(input.u16() % 2048);
     let keys = [input.take(first), input.0];
-    let mut dissector = Dissector::new(Config::default());
+    let mut dissector = Capture::default();
     for first_visit in [true, false] {
         for (index, key) in (0u32..).zip(keys) {
             let mut body = u32::from(flags).to_be_bytes().to_vec();
@@ -351,8 +354,8 @@ pub fn business(data: &[u8]) {
     let cut_off = if wrong & 32 != 0 { usize::from(input.u8()) } else { 0 };
     let captured = frame.len().saturating_sub(cut_off);
     let mut config = Config::default();
-    config.set_number(P::SHOW_ACCOUNT, u32::from(wrong >> 6 & 1));
-    let mut dissector = Dissector::new(config);
+    config.set_number(Shared::SHOW_ACCOUNT, u32::from(wrong >> 6 & 1));
+    let mut dissector = Capture::new(&config);
     for first_visit in [true, false] {
         let whole = segment_of(&frame);
         step_over(
@@ -385,8 +388,8 @@ fn segment_of(frame: &[u8]) -> Segment<'_> {
 }
 
 /// One frame, or bytes cut off from one, which nothing waits for.
-fn step_over(dissector: &mut Dissector, segment: &Segment<'_>) {
-    let step = dissector.step(segment);
+fn step_over(dissector: &mut Capture, segment: &Segment<'_>) {
+    let step = dissector.step(LONG_LINK, segment);
     assert!(matches!(step, Step::Consumed(length) if length > 0 && length <= segment.reported), "{step:?}");
     check(dissector.report(), segment.data.len());
 }
@@ -410,7 +413,7 @@ const MEDIA: [&str; 4] = ["", "application/json", "text/javascript", "image/png"
 pub fn web(data: &[u8]) {
     let mut input = Input(data);
     let mut config = Config::default();
-    config.set_number(P::SHOW_ACCOUNT, u32::from(input.u8() & 1));
+    config.set_number(Shared::SHOW_ACCOUNT, u32::from(input.u8() & 1));
     let mut web = Web::default();
     let mut packets: Vec<Given> = Vec::new();
     let mut time = 0;

@@ -401,7 +401,7 @@ typedef struct wechat_hand_off {
 // dissection: the first of them, and the others by `next`. All of it is the packet's, and goes with it.
 //
 // Behind the head come the values that the protocol's table `values` lists, each in its place there, where bit
-// `place` of `present` is set. Times between packets are in nanoseconds, lengths in bytes. The value of a text is its
+// `place` of `present` is set. Times between packets are in nanoseconds, negative where a clock was set back, lengths in bytes. The value of a text is its
 // offset in `texts`, where it is NUL-terminated UTF-8 without control characters; that at 0 is empty.
 typedef struct wechat_record {
   // `WECHAT_RECORD_VERSION`.
@@ -412,10 +412,12 @@ typedef struct wechat_record {
   const struct wechat_record *next;
   // The texts, `text_length` bytes.
   const char *texts;
-  // When the packet was captured, in nanoseconds since 1970.
-  int64_t time;
+  // When the packet was captured: seconds since 1970.
+  int64_t seconds;
   // A bit for each value that there is.
   uint64_t present;
+  // And nanoseconds.
+  uint32_t nanoseconds;
   // Bytes at `texts`.
   uint32_t text_length;
   // Number of the packet in which the PDU became whole.

@@ -38,19 +38,11 @@ static tap_packet_status srt_packet(void *data, packet_info *pinfo, epan_dissect
             continue;
         int row = (int)response.row;
         if (table->procedures[row].procedure == NULL)
-<<<<<<< HEAD
             init_srt_table_row(table, row, response.name);
         nstime_t elapsed = { (time_t)(response.elapsed / NANOSECONDS), (int)(response.elapsed % NANOSECONDS) };
         nstime_t asked;
         nstime_delta(&asked, &pinfo->abs_ts, &elapsed);
         add_srt_table_data(table, row, &asked, pinfo);
-=======
-            init_srt_table_row(table, row, record_text(record, record->row_name));
-        nstime_t elapsed = { (time_t)(record->elapsed / NANOSECONDS), (int)(record->elapsed % NANOSECONDS) };
-        nstime_t asked;
-        nstime_delta(&asked, &pinfo->abs_ts, &elapsed);
-        add_srt_table_data(table, row, &asked, pinfo);
->>>>>>> h-session
     }
     return TAP_PACKET_REDRAW;
 }

@@ -9,7 +9,10 @@ use rand_chacha::rand_core::SeedableRng;
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::time::Time;
-use wechat_dissector::long_link::{Dissector, Segment, Step};
+use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_traffic::account::Account;
 use wechat_traffic::pdu::Pdu;
 
@@ -27,7 +30,7 @@ type Sent = (bool, Vec<u8>);
 
 /// Repeats a story with the same bytes but new seqids, so that everything is met again.
 struct Run {
-    dissector: Dissector,
+    dissector: Capture,
     positions: [u32; 2],
     packet: u32,
     visited: Vec<(bool, u32, u32, usize)>,
@@ -36,7 +39,7 @@ struct Run {
 impl Run {
     fn new() -> Self {
         Self {
-            dissector: Dissector::new(Config::default()),
+            dissector: Capture::default(),
             positions: [1, 1],
             packet: 0,
             visited: Vec::with_capacity(400_000),
@@ -83,7 +86,7 @@ impl Run {
                 wanted: ALL,
             };
             let mut step = None;
-            let made = count(|| step = Some(self.dissector.step(&segment))).count_total;
+            let made = count(|| step = Some(self.dissector.step(LONG_LINK, &segment))).count_total;
             let Some(Step::Consumed(length)) = step else { panic!("it waits for more") };
             allocating += usize::from(made != 0);
             steps += 1;

@@ -23,7 +23,7 @@ use story::Story;
 use webstory::{Message, WebStory, added};
 use wechat_dissector::config::Config;
 use wechat_dissector::long_link::fields::{FIELDS, NOTES, P, Type};
-use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
 use wechat_traffic::body::business::{Business, Form};
 use wechat_traffic::body::identify::{self, Trailer};
 use wechat_traffic::body::sync_key::SyncKey;
@@ -92,7 +92,7 @@ fn heartbeat(seq: u32) -> Vec<u8> {
 }
 
 fn with_accounts(config: &mut Config) {
-    config.set_number(P::SHOW_ACCOUNT, 1);
+    config.set_number(Shared::SHOW_ACCOUNT, 1);
 }
 
 // ---- frames as they should be ----
@@ -240,7 +240,7 @@ fn direction_of_nobody() {
         .client(Pdu::new(237, 1, filler(4)).encode())
         .server(Pdu::new(1_000_000_237, 1, filler(4)).encode())
         .client(Pdu::new(237, 2, filler(4)).encode())
-        .configured(|config| config.set_number(P::SERVER_SIDE, 3));
+        .configured(|config| config.set_number(Shared::SERVER_SIDE, 3));
     check("direction", "Without a rule for ports, an answer shows who is the server", story);
 }
 

@@ -6,19 +6,22 @@ use allocation_counter::measure;
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::time::Time;
-use wechat_dissector::long_link::{Dissector, Segment, Step};
+use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_traffic::body::{self, sync_key::SyncKey};
 use wechat_traffic::pdu::{Pdu, op, seq};
 
 struct Link {
-    dissector: Dissector,
+    dissector: Capture,
     positions: [u32; 2],
     packet: u32,
 }
 
 impl Link {
     fn new() -> Self {
-        Self { dissector: Dissector::new(Config::default()), positions: [1, 1], packet: 0 }
+        Self { dissector: Capture::default(), positions: [1, 1], packet: 0 }
     }
 
     fn send(&mut self, from_server: bool, frame: &[u8]) {
@@ -45,7 +48,7 @@ impl Link {
             more: true,
             wanted: Wanted::default(),
         };
-        assert_eq!(self.dissector.step(&segment), Step::Consumed(frame.len()));
+        assert_eq!(self.dissector.step(LONG_LINK, &segment), Step::Consumed(frame.len()));
         *position = position.wrapping_add(frame.len() as u32);
     }
 }

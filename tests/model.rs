@@ -24,7 +24,10 @@ use wechat_dissector::kernel::report::{Item, ItemKind, Report, Wanted};
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::{F, FIELDS, NOTES, P};
 use wechat_dissector::long_link::record::WECHAT_RECORD_MISSES;
-use wechat_dissector::long_link::{Dissector, Segment, Step};
+use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_dissector::wechat::operation;
 use wechat_traffic::body::identify::{self, Trailer};
 use wechat_traffic::body::sync_key::SyncKey;
@@ -373,7 +376,7 @@ struct Offer {
 /// A history that is being dissected and modelled.
 struct Capture<'a> {
     history: &'a History,
-    dissector: Dissector,
+    dissector: Capture,
     model: Model,
     offers: Vec<Offer>,
     /// Requests and pushes that wait, as the records of the first pass count them.
@@ -385,11 +388,11 @@ impl<'a> Capture<'a> {
     fn new(history: &'a History) -> Self {
         let mut config = Config::default();
         if !history.ports_tell {
-            config.set_number(P::SERVER_SIDE, 3);
+            config.set_number(Shared::SERVER_SIDE, 3);
         }
         Self {
             history,
-            dissector: Dissector::new(config),
+            dissector: Capture::new(&config),
             model: Model::default(),
             offers: Vec::new(),
             waiting: [0; 2],
@@ -491,7 +494,7 @@ impl<'a> Capture<'a> {
     fn first_visit(&mut self, packet: &Packet, mut offer: Offer) -> Result<(), TestCaseError> {
         let mut used = 0;
         for (sent, length) in packet.frames.iter().zip(offer.lengths.clone()) {
-            let step = self.dissector.step(&self.segment(&offer, used, true));
+            let step = self.dissector.step(LONG_LINK, &self.segment(&offer, used, true));
             prop_assert_eq!(step, Step::Consumed(length));
             let record = self.dissector.report().record().expect("every frame has a record");
             self.waiting[0] += i64::from(record.waiting_requests);
@@ -563,7 +566,7 @@ impl<'a> Capture<'a> {
             let again = std::mem::replace(&mut counted[index], true);
             for (place, length) in self.offers[index].lengths.clone().into_iter().enumerate() {
                 let offer = &self.offers[index];
-                let step = self.dissector.step(&self.segment(offer, used, false));
+                let step = self.dissector.step(LONG_LINK, &self.segment(offer, used, false));
                 prop_assert_eq!(step, Step::Consumed(length));
                 let at = offer.frames[place];
                 let expected = [self.model.backward(at), self.model.forward(at)].concat();

@@ -8,9 +8,12 @@ use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::{ItemKind, Report, Wanted};
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::{F, FIELDS, NOTES, P};
-use wechat_dissector::long_link::{Dissector, Segment, Step};
+use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_dissector::web::call::CALLS;
-use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
 use wechat_dissector::web::{Bytes, Web};
 use wechat_traffic::pdu::Pdu;
 
@@ -58,8 +61,8 @@ fn no_random_body_of_100_000_is_claimed_as_a_business_packet() {
         let length = 16 + rng.next_u32() as usize % 400;
         let op = [237, 121, 4711, 1_000_000_237, 1_000_000_121][index as usize % 5];
         let frame = Pdu::new(op, index + 1, random(&mut rng, length)).encode();
-        let mut dissector = Dissector::new(Config::default());
-        assert_eq!(dissector.step(&segment(&frame, 1)), Step::Consumed(frame.len()));
+        let mut dissector = Capture::default();
+        assert_eq!(dissector.step(LONG_LINK, &segment(&frame, 1)), Step::Consumed(frame.len()));
         claimed += u32::from(shows(dissector.report(), F::BUSINESS));
     }
     assert_eq!(claimed, 0, "of 100 000");
@@ -74,8 +77,8 @@ fn a_business_header_whose_lengths_disagree_is_not_claimed() {
     let with_payload = |length| Pdu::new(237, 1, [body.clone(), vec![9; length]].concat()).encode();
     for (length, claimed) in [(64, true), (63, false), (80, false), (48, false), (0, false)] {
         let frame = with_payload(length);
-        let mut dissector = Dissector::new(Config::default());
-        dissector.step(&segment(&frame, 1));
+        let mut dissector = Capture::default();
+        dissector.step(LONG_LINK, &segment(&frame, 1));
         assert_eq!(shows(dissector.report(), F::BUSINESS), claimed, "payload of {length}");
     }
 }
@@ -149,9 +152,9 @@ proptest! {
     #[test]
     fn any_stream_is_dissected_twice_with_the_same_result(stream in proptest::collection::vec(offered(), 1..12), any_port: bool) {
         let mut config = Config::default();
-        config.set_number(P::SHOW_ACCOUNT, 1);
+        config.set_number(Shared::SHOW_ACCOUNT, 1);
         config.set_number(P::TRY_ANY_PORT, u32::from(any_port));
-        let mut dissector = Dissector::new(config);
+        let mut dissector = Capture::new(&config);
         let mut position = [0u32; 2];
         let mut first = Vec::new();
         for (index, offered) in stream.iter().enumerate() {
@@ -160,7 +163,7 @@ proptest! {
             first.push((*lane, visit(&mut dissector, offered, index as u32 + 1, *lane, true)));
             *lane = lane.wrapping_add(offered.bytes.len() as u32);
         }
-        let again = |dissector: &mut Dissector, index: usize| {
+        let again = |dissector: &mut Capture, index: usize| {
             visit(dissector, &stream[index], index as u32 + 1, first[index].0, false)
         };
         let forward: Vec<_> = (0..stream.len()).map(|index| again(&mut dissector, index)).collect();
@@ -175,7 +178,7 @@ proptest! {
 
 /// The lengths of the PDUs at the start of an offer that are shown; waiting ends them.
 fn visit(
-    dissector: &mut Dissector,
+    dissector: &mut Capture,
     offered: &Offered,
     packet: u32,
     position: u32,
@@ -194,7 +197,7 @@ fn visit(
             first_visit,
             ..segment(offered.bytes[..captured].get(used..).unwrap_or_default(), packet)
         };
-        match dissector.step(&segment) {
+        match dissector.step(LONG_LINK, &segment) {
             Step::Consumed(length) => {
                 assert!(length > 0 && length <= segment.reported, "{length} of {}", segment.reported);
                 check(dissector.report(), &segment, length);
@@ -298,7 +301,7 @@ type Message = (Vec<wechat_dissector::kernel::report::Item>, Vec<u8>);
 
 fn message(web: &mut Web, bytes: &Bytes<'_>, body: &[u8], show_account: bool) -> Option<Message> {
     let mut config = Config::default();
-    config.set_number(P::SHOW_ACCOUNT, u32::from(show_account));
+    config.set_number(Shared::SHOW_ACCOUNT, u32::from(show_account));
     let count = web.begin(bytes);
     let place = web.place(bytes, "application/json");
     assert!(count <= 1 && place.is_none_or(|place| place == 0));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use wechat_dissector::long_link::fields::{FIELDS, NOTES, Severity, Type};
-use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
 
 const BEGIN: &str = "<!-- filters -->\n";
 const END: &str = "<!-- end -->";

@@ -15,14 +15,23 @@
 //! | `filters.rs` | display filters that belong to a packet or a stream |
 #![allow(non_camel_case_types, unsafe_code)]
 
-pub mod config;
-pub mod dissector;
-pub mod filters;
-pub mod lines;
-pub mod record;
-pub mod report;
-pub mod segment;
-pub mod tables;
+mod config;
+mod dissector;
+mod filters;
+mod lines;
+mod record;
+mod report;
+mod segment;
+mod tables;
+
+pub use config::*;
+pub use dissector::*;
+pub use filters::*;
+pub use lines::*;
+pub use record::*;
+pub use report::*;
+pub use segment::*;
+pub use tables::*;
 
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};

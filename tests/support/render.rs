@@ -2,30 +2,32 @@
 //! Items of a report as text, each with its value and its bytes.
 
 use wechat_dissector::kernel::report::{Item, ItemKind, Report};
-use wechat_dissector::long_link::fields::{Base, Field, NOTES, Type};
-use wechat_dissector::web::fields::WEB_NOTES;
-use wechat_dissector::web::walk::row;
+use wechat_dissector::kernel::rows::{Base, Field, Type};
+use wechat_dissector::protocols;
 
 /// What a user calls an item in a filter.
 pub fn name(item: &Item) -> &'static str {
-    let index = usize::from(item.field);
-    let filter = match item.kind == ItemKind::Note as u8 {
-        true => NOTES.get(index).unwrap_or_else(|| &WEB_NOTES[index - NOTES.len()]).filter,
-        false => row(item.field).expect("a field").filter,
+    let filter = match item.kind == ItemKind::Note {
+        true => protocols::note(item.field).expect("a note").filter,
+        false => protocols::field(item.field).expect("a field").filter,
     };
     filter.to_str().unwrap()
 }
 
-/// An item of a report on these bytes.
-pub fn line(bytes: &[u8], report: &Report, item: &Item) -> String {
+/// An item of a report on these sources; places in the second are counted on from the first.
+pub fn line(sources: &[&[u8]], report: &Report, item: &Item) -> String {
     let indent = 4 + 2 * usize::from(item.depth);
+    let source = usize::from(item.source);
+    let before: usize = sources[..source].iter().map(|source| source.len()).sum();
     let range = item.offset as usize..(item.offset + item.length) as usize;
+    let bytes = &sources[source][range.clone()];
+    let range = range.start + before..range.end + before;
     let (name, text) = (name(item), report.text(item.text));
-    let words = match item.kind == ItemKind::Note as u8 {
+    let words = match item.kind == ItemKind::Note {
         true => format!("! {name}: {text}"),
         false => {
-            let field = row(item.field).expect("a field");
-            format!("{name}{}", value(field, item, &bytes[range.clone()], text))
+            let field = protocols::field(item.field).expect("a field");
+            format!("{name}{}", value(field, item, bytes, text))
         }
     };
     format!("{:indent$}{}..{} {words}\n", "", range.start, range.end)
@@ -33,7 +35,7 @@ pub fn line(bytes: &[u8], report: &Report, item: &Item) -> String {
 
 /// The value as the host would read it, and the item's text behind it.
 fn value(field: &Field, item: &Item, bytes: &[u8], text: &str) -> String {
-    let made = [ItemKind::Generated as u8, ItemKind::Decoded as u8].contains(&item.kind);
+    let made = [ItemKind::Generated, ItemKind::Decoded].contains(&item.kind);
     let number = || match made {
         true => item.value,
         false => bytes.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte)),
@@ -43,10 +45,10 @@ fn value(field: &Field, item: &Item, bytes: &[u8], text: &str) -> String {
         mask => (number() & mask) >> mask.trailing_zeros(),
     };
     let mark =
-        if item.kind == ItemKind::Generated as u8 || item.kind == ItemKind::Text as u8 { "~" } else { "=" };
+        if item.kind == ItemKind::Generated || item.kind == ItemKind::Text { "~" } else { "=" };
     match field.ty {
         Type::Protocol | Type::None => text.to_owned(),
-        Type::Text if [ItemKind::Text as u8, ItemKind::DecodedText as u8].contains(&item.kind) => {
+        Type::Text if [ItemKind::Text, ItemKind::DecodedText].contains(&item.kind) => {
             format!(" {mark} {text:?}")
         }
         Type::Text | Type::PaddedText => {

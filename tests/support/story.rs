@@ -8,8 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::{Report, Wanted};
 use wechat_dissector::kernel::time::Time;
-use wechat_dissector::long_link::framing::More;
-use wechat_dissector::long_link::{Dissector, Segment, Step};
+use wechat_dissector::kernel::segment::More;
+use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_traffic::capture::{BASE_TIME, Capture};
 use wechat_traffic::packet::{Control, Direction};
 
@@ -197,7 +200,7 @@ impl Story {
 
     /// The first pass, then each packet once more.
     fn visit_all(&self, render: Render, reorder: impl FnOnce(&mut [usize])) -> Vec<Visits> {
-        let mut dissector = Dissector::new(self.config.clone());
+        let mut dissector = Capture::new(&self.config);
         let mut visits = self.carry(&mut dissector, render);
         let mut order: Vec<usize> = (0..visits.len()).collect();
         reorder(&mut order);
@@ -208,7 +211,7 @@ impl Story {
     }
 
     /// The first pass: what the carrier put together for each call, as later passes see it again.
-    fn carry(&self, dissector: &mut Dissector, render: Render) -> Vec<Visits> {
+    fn carry(&self, dissector: &mut Capture, render: Render) -> Vec<Visits> {
         let mut visits: Vec<Visits> = Vec::new();
         let mut lanes: HashMap<(u32, bool), Lane> = HashMap::new();
         for packet in &self.packets {
@@ -244,7 +247,7 @@ impl Story {
         visits
     }
 
-    fn visit(&self, dissector: &mut Dissector, visits: &Visits, render: Render) -> Vec<String> {
+    fn visit(&self, dissector: &mut Capture, visits: &Visits, render: Render) -> Vec<String> {
         if visits.first == [WAITS] {
             return visits.first.clone();
         }
@@ -253,7 +256,7 @@ impl Story {
         let mut used = 0;
         while used < offer.reported {
             let segment = offer.segment(used, false);
-            let step = dissector.step(&segment);
+            let step = dissector.step(LONG_LINK, &segment);
             texts.push(render(&segment, step, dissector.report()));
             match step {
                 Step::Consumed(length) => used += length,
@@ -265,7 +268,7 @@ impl Story {
 }
 
 fn first_visit(
-    dissector: &mut Dissector,
+    dissector: &mut Capture,
     offer: &Offer,
     texts: &mut Vec<String>,
     render: Render,
@@ -273,7 +276,7 @@ fn first_visit(
     let mut used = 0;
     while used < offer.reported {
         let segment = offer.segment(used, true);
-        let step = dissector.step(&segment);
+        let step = dissector.step(LONG_LINK, &segment);
         texts.push(render(&segment, step, dissector.report()));
         match step {
             Step::Consumed(length) => used += length,
@@ -341,8 +344,7 @@ impl Offer {
         Segment {
             data: self.data.get(used..).unwrap_or_default(),
             reported: self.reported - used,
-            stream: *number,
-            side: self.from_server,
+            lane: LaneId::new(*number, self.from_server),
             position: self.position + used as u32,
             counted: true,
             packet: self.number,

@@ -9,7 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::time::Time;
-use wechat_dissector::web::{Bytes, Web};
+use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::segment::Segment;
 use wechat_traffic::capture::BASE_TIME;
 use wechat_traffic::web::carrier::{self, Carrier};
 use wechat_traffic::web::dialogue::Dialogue;
@@ -171,7 +173,7 @@ impl WebStory {
     /// Of each packet its messages as text, on the first visit and on later ones, in the order that
     /// `reorder` makes of the packets'.
     pub fn visits(&self, reorder: impl FnOnce(&mut [usize])) -> [Vec<Vec<String>>; 2] {
-        let mut web = Web::default();
+        let mut web = Capture::new(&self.config);
         let first: Vec<Vec<String>> =
             self.packets.iter().map(|packet| self.visit(&mut web, packet, true)).collect();
         let mut order: Vec<usize> = (0..self.packets.len()).collect();
@@ -183,20 +185,28 @@ impl WebStory {
         [first, later]
     }
 
-    fn visit(&self, web: &mut Web, packet: &Packet, first_visit: bool) -> Vec<String> {
+    fn visit(&self, web: &mut Capture, packet: &Packet, first_visit: bool) -> Vec<String> {
         let data: Vec<u8> = packet.messages.iter().flat_map(|message| message.bytes.clone()).collect();
-        let bytes = Bytes {
+        let bytes = Segment {
             data: &data,
-            stream: packet.stream,
-            side: packet.from_server,
+            reported: data.len(),
+            lane: LaneId::new(packet.stream, packet.from_server),
             position: packet.position,
             counted: true,
             packet: packet.number,
             time: Time::from_nanoseconds(packet.time),
+            shown_stream: packet.stream,
+            began: true,
+            src_address: &[],
+            dst_address: &[],
+            src_port: 0,
+            dst_port: 0,
+            server_port: 0,
             first_visit,
+            more: false,
             wanted: ALL,
         };
-        let count = web.begin(&bytes);
+        let count = web.begin_http(&bytes);
         if count == 0 {
             // Other people's, on a stream without any call.
             assert!(!data.windows(10).any(|part| part == b"/mmwebwx-b"), "packet {}", packet.number);
@@ -211,17 +221,16 @@ impl WebStory {
         );
         let mut bodies = vec![&[][..]; count];
         for message in packet.messages.iter().filter(|message| !message.body.is_empty()) {
-            let place = web.place(&bytes, message.media);
+            let place = web.place_body(&bytes, message.media);
             bodies[place.expect("a message for the body")] = &message.body;
         }
         let mut texts = Vec::new();
-        let count = web.take(&bytes, data.len());
+        let count = web.end_http(&bytes, data.len());
         for (index, body) in bodies.into_iter().enumerate().take(count) {
-            let Some(head) = web.message(&bytes, index, body, &self.config) else { continue };
+            let Some(head) = web.message(&bytes, index, body) else { continue };
             let report = web.report();
-            let all = [&data[..], body].concat();
             let mut text = format!("  {}..{} {}\n", head.start, head.end, report.text(report.info()));
-            report.items().iter().for_each(|item| text.push_str(&line(&all, report, item)));
+            report.items().iter().for_each(|item| text.push_str(&line(&[&data, body], report, item)));
             texts.push(text);
         }
         texts

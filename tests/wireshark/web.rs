@@ -11,7 +11,7 @@ use crate::support::webcalls::{PLAIN, TLS12, TLS13, Way, show};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use wechat_dissector::long_link::fields::Type;
-use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
+use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
 use wechat_dissector::web::query::decoded;
 use wechat_traffic::capture::BASE_TIME;
 use wechat_traffic::sample;
@@ -1081,7 +1081,7 @@ fn bad_input_is_noted_and_the_rest_stays_visible() {
         assert_eq!(value(&layers[&last.response], "selector").as_deref(), Some("0x00000000"));
 
         let text = shown.opened.text(&["-2", "-V"]);
-        assert!(!text.contains("Dissector bug") && !text.contains("Malformed Packet"), "{name}");
+        assert!(!text.contains("Capture bug") && !text.contains("Malformed Packet"), "{name}");
     }
 }
 
