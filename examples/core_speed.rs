@@ -7,15 +7,15 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use wechat_dissector::config::Config;
-use wechat_dissector::kernel::report::Wanted;
-use wechat_dissector::kernel::time::Time;
-use wechat_dissector::long_link::frame::Header;
-use wechat_dissector::long_link::framing::{Lane, Verdict, View};
 use wechat_dissector::capture::Capture;
 use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::long_link::frame::Header;
+use wechat_dissector::long_link::framing::{Lane, Verdict, View};
+use wechat_dissector::long_link::settings::DEFAULT_LIMIT;
 use wechat_traffic::pdu::{Pdu, op};
 
 /// A segment as large as TCP hands over.
@@ -68,7 +68,7 @@ fn report(name: &str, stream: &[Vec<u8>], run: impl Fn(&[Vec<u8>]) -> usize) {
 
 /// Only where frames begin, and their headers.
 fn framing(stream: &[Vec<u8>]) -> usize {
-    let limit = Config::default().limit;
+    let limit = DEFAULT_LIMIT;
     let mut lanes = [Lane::default(), Lane::default()];
     let mut positions = [0u32; 2];
     let mut frames = 0;
@@ -97,26 +97,28 @@ fn dissect(stream: &[Vec<u8>], wanted: Wanted) -> usize {
         let position = &mut positions[usize::from(side)];
         let mut rest = &segment[..];
         while !rest.is_empty() {
-            let step = dissector.step(LONG_LINK, &Segment {
-                data: rest,
-                reported: rest.len(),
-                stream: 0,
-                side,
-                position: *position,
-                counted: true,
-                packet: index as u32 + 1,
-                time: Time::from_nanoseconds(index as i64 * 1_000_000),
-                shown_stream: 0,
-                began: true,
-                src_address: &[192, 0, 2, 1],
-                dst_address: &[192, 0, 2, 2],
-                server_port: 8080,
-                src_port: if side { 8080 } else { 50_000 },
-                dst_port: if side { 50_000 } else { 8080 },
-                first_visit: true,
-                more: true,
-                wanted,
-            });
+            let step = dissector.step(
+                LONG_LINK,
+                &Segment {
+                    data: rest,
+                    reported: rest.len(),
+                    lane: LaneId::new(0, side),
+                    position: *position,
+                    counted: true,
+                    packet: index as u32 + 1,
+                    time: Time::from_nanoseconds(index as i64 * 1_000_000),
+                    shown_stream: 0,
+                    began: true,
+                    src_address: &[192, 0, 2, 1],
+                    dst_address: &[192, 0, 2, 2],
+                    server_port: 8080,
+                    src_port: if side { 8080 } else { 50_000 },
+                    dst_port: if side { 50_000 } else { 8080 },
+                    first_visit: true,
+                    more: true,
+                    wanted,
+                },
+            );
             let Step::Consumed(length) = step else { break };
             black_box(dissector.report());
             frames += 1;

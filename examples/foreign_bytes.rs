@@ -10,8 +10,8 @@ use std::{env, error::Error, fs};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use wechat_dissector::claim::{Claims, Offer};
-use wechat_dissector::config::Config;
 use wechat_dissector::long_link::framing::{Lane, Verdict, View};
+use wechat_dissector::long_link::settings::Settings;
 
 const SEGMENT: usize = 1400;
 const CHUNK: usize = SEGMENT * 4096;
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn search(chunk: &[u8], lane: &mut Lane, position: &mut u32, found: &mut Found) {
-    let config = Config::default();
+    let settings = Settings::default();
     for segment in chunk.chunks(SEGMENT) {
         let offer = Offer {
             data: segment,
@@ -66,13 +66,13 @@ fn search(chunk: &[u8], lane: &mut Lane, position: &mut u32, found: &mut Found) 
             began_in_capture: false,
             any_port: false,
         };
-        found.claimed += u64::from(Claims::default().decide(offer, &config).0);
+        found.claimed += u64::from(Claims::default().decide(offer, &settings).0);
     }
     // The whole chunk is what the carrier has put together; a request for more is dropped with it.
     let mut rest = chunk;
     while !rest.is_empty() {
         let view = View { data: rest, reported: rest.len(), position: *position, more: true };
-        let length = match lane.decide(view, config.limit, |_| {}) {
+        let length = match lane.decide(view, settings.limit, |_| {}) {
             Verdict::Frame(cut) => {
                 found.resynchronised += 1;
                 cut.extent

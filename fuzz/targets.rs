@@ -4,23 +4,26 @@
 //!
 //! An input is taken apart from its front; bytes that are not there are 0.
 
-use std::ffi::c_char;
-use std::ptr;
+use std::ffi::{CStr, c_char};
+use std::mem::offset_of;
+use std::{ptr, slice};
 
+use wechat_dissector::capture::Capture;
 use wechat_dissector::config::Config;
 use wechat_dissector::ffi;
-use wechat_dissector::kernel::report::{Item, ItemKind, Report, Wanted};
-use wechat_dissector::kernel::time::Time;
-use wechat_dissector::long_link::fields::{FIELDS, FieldSet, NOTES, P, PREFERENCES};
-use wechat_dissector::long_link::framing::{Lane, Verdict, View};
-use wechat_dissector::long_link::statistics::{Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS};
-use wechat_dissector::capture::Capture;
 use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::record::{ValueKind, View as Told};
+use wechat_dissector::kernel::report::{Item, ItemKind, PASSED_ON, Report, To, Wanted};
+use wechat_dissector::kernel::rows::{ROW_BITS, row_of, table_of};
 use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::kernel::tick::Ticks;
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::long_link::framing::{Lane, Verdict, View};
+use wechat_dissector::protocols::{self, PROTOCOLS};
 use wechat_dissector::web::call::CALLS;
-use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
-use wechat_dissector::web::{Bytes, Web};
+use wechat_dissector::web::fields::TABLE as WEB;
+use wechat_dissector::wechat::settings::P;
 
 /// A target's name and what it does.
 pub type Target = (&'static str, fn(&[u8]));
@@ -64,8 +67,7 @@ const ALL: Wanted = Wanted::ALL;
 const SEGMENT: Segment<'_> = Segment {
     data: &[],
     reported: 0,
-    stream: 0,
-    side: false,
+    lane: LaneId { stream: 0, side: false },
     position: 0,
     counted: true,
     packet: 1,
@@ -169,7 +171,7 @@ struct Packet {
 pub fn session(data: &[u8]) {
     let mut input = Input(data);
     let mut config = Config::default();
-    config.set_number(Shared::SHOW_ACCOUNT, u32::from(input.u8() & 1));
+    config.set_number(P::SHOW_ACCOUNT, u32::from(input.u8() & 1));
     let mut dissector = Capture::new(&config);
     let mut positions = [0u32; 8];
     let mut packets = Vec::new();
@@ -246,8 +248,7 @@ fn visit(dissector: &mut Capture, packets: &[Packet], index: usize, first_visit:
         let segment = Segment {
             data: rest,
             reported: rest.len(),
-            stream: *stream,
-            side: *side,
+            lane: LaneId::new(*stream, *side),
             position: position.wrapping_add(used as u32),
             packet: index as u32 + 1,
             time: Time::from_nanoseconds(*time),
@@ -274,11 +275,14 @@ pub fn body(data: &[u8]) {
     let cut_off = if flags & 4 != 0 { usize::from(input.u8()) } else { 0 };
     let frame = frame_of(op, if flags & 8 != 0 { 0 } else { 7 }, input.0);
     let mut config = Config::default();
-    config.set_number(Shared::SHOW_ACCOUNT, u32::from(flags & 1));
+    config.set_number(P::SHOW_ACCOUNT, u32::from(flags & 1));
     let mut dissector = Capture::new(&config);
     let captured = frame.len().saturating_sub(cut_off);
     let whole = segment_of(&frame);
-    step_over(&mut dissector, &Segment { data: &frame[..captured], side: flags & 2 != 0, ..whole });
+    step_over(
+        &mut dissector,
+        &Segment { data: &frame[..captured], lane: LaneId::new(0, flags & 2 != 0), ..whole },
+    );
 }
 
 /// Two acknowledgements of one link, each with a SyncKey, so that the second is compared with the first.
@@ -354,13 +358,13 @@ pub fn business(data: &[u8]) {
     let cut_off = if wrong & 32 != 0 { usize::from(input.u8()) } else { 0 };
     let captured = frame.len().saturating_sub(cut_off);
     let mut config = Config::default();
-    config.set_number(Shared::SHOW_ACCOUNT, u32::from(wrong >> 6 & 1));
+    config.set_number(P::SHOW_ACCOUNT, u32::from(wrong >> 6 & 1));
     let mut dissector = Capture::new(&config);
     for first_visit in [true, false] {
         let whole = segment_of(&frame);
         step_over(
             &mut dissector,
-            &Segment { data: &frame[..captured], side: from_server, first_visit, ..whole },
+            &Segment { data: &frame[..captured], lane: LaneId::new(0, from_server), first_visit, ..whole },
         );
     }
 }
@@ -413,8 +417,8 @@ const MEDIA: [&str; 4] = ["", "application/json", "text/javascript", "image/png"
 pub fn web(data: &[u8]) {
     let mut input = Input(data);
     let mut config = Config::default();
-    config.set_number(Shared::SHOW_ACCOUNT, u32::from(input.u8() & 1));
-    let mut web = Web::default();
+    config.set_number(P::SHOW_ACCOUNT, u32::from(input.u8() & 1));
+    let mut web = Capture::new(&config);
     let mut packets: Vec<Given> = Vec::new();
     let mut time = 0;
     while !input.is_over() && packets.len() < 64 {
@@ -437,12 +441,10 @@ pub fn web(data: &[u8]) {
         }
         packets.push(given);
     }
-    let first: Vec<_> =
-        (0..packets.len()).map(|index| message(&mut web, &packets, index, true, &config)).collect();
-    let forward: Vec<_> =
-        (0..packets.len()).map(|index| message(&mut web, &packets, index, false, &config)).collect();
+    let first: Vec<_> = (0..packets.len()).map(|index| message(&mut web, &packets, index, true)).collect();
+    let forward: Vec<_> = (0..packets.len()).map(|index| message(&mut web, &packets, index, false)).collect();
     for index in (0..packets.len()).rev() {
-        let backward = message(&mut web, &packets, index, false, &config);
+        let backward = message(&mut web, &packets, index, false);
         assert_eq!(backward, forward[index], "a later visit depends on the order");
         assert_eq!(lengths(&backward), lengths(&first[index]), "a later visit shows other messages");
     }
@@ -491,55 +493,115 @@ fn put_message(given: &mut Given, input: &mut Input<'_>) {
 }
 
 /// What is shown of the messages of a packet.
-fn message(web: &mut Web, packets: &[Given], index: usize, first_visit: bool, config: &Config) -> Vec<Shown> {
+fn message(web: &mut Capture, packets: &[Given], index: usize, first_visit: bool) -> Vec<Shown> {
     let Given { data, bodies, stream, side, position, time, taken } = &packets[index];
-    let bytes = Bytes {
+    let segment = Segment {
         data,
-        stream: *stream,
-        side: *side,
+        reported: data.len(),
+        lane: LaneId::new(*stream, *side),
         position: *position,
-        counted: true,
         packet: index as u32 + 1,
         time: Time::from_nanoseconds(*time),
         first_visit,
-        wanted: ALL,
+        ..SEGMENT
     };
-    let count = web.begin(&bytes);
+    let count = web.begin_http(&segment);
     let mut kept = vec![&[][..]; count];
     for (body, media) in bodies.iter().filter(|(body, _)| !body.is_empty()) {
-        if let Some(place) = web.place(&bytes, media) {
+        if let Some(place) = web.place_body(&segment, media) {
             kept[place] = body;
         }
     }
     let mut shown = Vec::new();
-    let messages = web.take(&bytes, (*taken).min(data.len()));
+    let messages = web.end_http(&segment, (*taken).min(data.len()));
     assert!(messages <= count);
     for (index, body) in kept.into_iter().enumerate().take(messages) {
-        let Some(head) = web.message(&bytes, index, body, config) else { continue };
+        let owner = web.owner(&segment, index);
+        let head = web.message(&segment, index, body);
+        assert_eq!(owner, head.is_some().then_some(WEB));
+        let Some(head) = head else { continue };
         assert!(head.start < head.end && head.end <= data.len(), "{head:?} of {}", data.len());
         let report = web.report();
-        let rows = [FIELDS.len() + WEB_FIELDS.len(), NOTES.len() + WEB_NOTES.len()];
-        check_rows(report, data.len() + body.len(), rows);
-        assert!(web.record().is_some_and(|record| record.ticks().len() < record.ticks.len()));
+        assert_eq!(report.protocol(), WEB);
+        assert_eq!(report.sources()[usize::from(PASSED_ON)].captured as usize, body.len());
+        check(report, data.len());
+        let ticks = ticks(report);
+        assert!(ticks < ffi::WECHAT_MOST_TICKS, "{ticks} ticks");
         shown.push((head.end, report.items().to_vec(), report.texts().to_vec()));
     }
     shown
 }
 
-/// Every item lies in the captured bytes and names a row, every text is ended and is UTF-8.
-fn check(report: &Report, captured: usize) {
-    check_rows(report, captured, [FIELDS.len(), NOTES.len()]);
+/// How many ticks there are of a report's record.
+fn ticks(report: &Report) -> usize {
+    let record = report.record().expect("a record");
+    let view = Told {
+        packet: record.packet,
+        stream: record.stream,
+        time: record.time,
+        present: record.present(),
+        values: record.values(),
+        texts: &report.texts()[record.texts as usize..],
+    };
+    let tree = PROTOCOLS[usize::from(report.protocol())].protocol.tree.expect("a tree");
+    let mut count = 0;
+    (tree.ticks)(
+        view,
+        &mut Ticks::new(tree.nodes, &mut |tick| {
+            assert!(usize::from(tick.node) < tree.nodes.len());
+            count += 1;
+        }),
+    );
+    count
 }
 
-fn check_rows(report: &Report, captured: usize, [fields, notes]: [usize; 2]) {
+/// Every item lies in the captured bytes of its source and names a row, every text is ended and is UTF-8, and
+/// nobody is handed what is not there.
+fn check(report: &Report, captured: usize) {
+    let sources = report.sources();
+    let there = |source: u16| match source {
+        0 => captured.min(sources[0].captured as usize),
+        _ => sources[usize::from(source)].captured as usize,
+    };
     for item in report.items() {
-        let rows = if item.kind == ItemKind::Note as u8 { notes } else { fields };
-        assert!(usize::from(item.field) < rows);
-        assert!(item.offset as usize + item.length as usize <= captured);
+        let table = table_of(item.field);
+        assert!(table == 0 || table == usize::from(report.protocol()));
+        match item.kind {
+            ItemKind::Note => assert!(protocols::note(item.field).is_some()),
+            _ => assert!(protocols::field(item.field).is_some()),
+        }
+        assert!(item.offset as usize + item.length as usize <= there(item.source));
         assert!((item.text as usize) < report.texts().len());
+        if item.kind == ItemKind::Derived {
+            let made = &sources[usize::try_from(item.value).expect("a source")];
+            assert_eq!(made.bytes.as_ref().map(|bytes| bytes.len()), Some(made.captured as usize));
+        }
+    }
+    for source in sources {
+        assert!((source.name as usize) < report.texts().len());
+    }
+    for hand_off in report.hand_offs() {
+        assert!(hand_off.length > 0 && hand_off.start <= there(hand_off.source));
+        match hand_off.to {
+            To::Table(table, _) => {
+                let own = PROTOCOLS[usize::from(report.protocol())].protocol;
+                assert!(usize::from(table) < own.offers.len());
+            }
+            To::Protocol(protocol) => {
+                assert!(PROTOCOLS[usize::from(protocol)].begin.is_some() && hand_off.inner.is_some());
+            }
+        }
     }
     assert_eq!(report.texts().last(), Some(&0));
     assert!(std::str::from_utf8(report.texts()).is_ok());
+}
+
+/// Numbers of all preferences, and one that is none's.
+fn preferences() -> Vec<u16> {
+    let rows = PROTOCOLS.iter().map(|row| row.protocol);
+    let numbers =
+        rows.flat_map(|row| (0..row.preferences.len() as u16).map(|place| row.table << ROW_BITS | place));
+    numbers.chain([u16::MAX]).collect()
 }
 
 /// The C functions, in any order, with any arguments that their descriptions allow.
@@ -549,10 +611,14 @@ pub fn abi(data: &[u8]) {
     let mut handle = None;
     let mut lines = None;
     let mut report = std::mem::MaybeUninit::uninit();
+    let preferences = preferences();
     while !input.is_over() {
         let call = input.u8();
-        let preference = u16::from(input.u8()) % (PREFERENCES.len() as u16 + 1);
+        let choice = input.u8();
+        let filter = usize::from(choice) % preferences.len();
+        let preference = preferences[filter];
         match call % 12 {
+            _ if call >= HTTP => http(handle.as_deref_mut(), call & 3, &mut input),
             0 => {
                 ffi::wechat_config_free(config.take());
                 config = ffi::wechat_config_new();
@@ -582,7 +648,8 @@ pub fn abi(data: &[u8]) {
                 let words = text(&mut input);
                 let mut filter = ptr::null();
                 // SAFETY: NULL or ended by a NUL.
-                lines = unsafe { ffi::wechat_lines_new(pointer(&words), &raw mut filter) };
+                lines =
+                    unsafe { ffi::wechat_lines_new(protocol_of(choice), pointer(&words), &raw mut filter) };
                 // SAFETY: no record.
                 unsafe { ffi::wechat_lines_write(lines.as_deref_mut(), None) };
             }
@@ -593,12 +660,12 @@ pub fn abi(data: &[u8]) {
             6 => {
                 let segment = segment(&mut input);
                 // SAFETY: the bytes are there.
-                unsafe { ffi::wechat_claim(handle.as_deref_mut(), Some(&segment)) };
+                let owner = unsafe { ffi::wechat_claim(handle.as_deref_mut(), Some(&segment)) };
+                assert!(usize::from(owner) < PROTOCOLS.len());
             }
             7 => {
                 let segment = segment(&mut input);
                 let mut room = Room::new(&mut input);
-                let filter = usize::from(preference);
                 // SAFETY: the addresses are there, and room for `size` bytes.
                 unsafe {
                     ffi::wechat_packet_filter(
@@ -608,7 +675,7 @@ pub fn abi(data: &[u8]) {
                         room.text(),
                         room.size,
                     );
-                    ffi::wechat_stream_filter(segment.stream, room.text(), room.size);
+                    ffi::wechat_stream_filter(segment.protocol, segment.stream, room.text(), room.size);
                     ffi::wechat_ends_filter(Some(&segment), room.text(), room.size);
                 }
                 room.check();
@@ -623,7 +690,8 @@ pub fn abi(data: &[u8]) {
                 if result == ffi::wechat_result::Ok {
                     // SAFETY: written by the call.
                     let report = unsafe { report.assume_init_ref() };
-                    look_at(report, &segment);
+                    assert_eq!(report.protocol, segment.protocol);
+                    look_at(report, &segment, None);
                     count(report, lines.as_deref_mut());
                 }
             }
@@ -657,20 +725,172 @@ impl Room {
     }
 }
 
-/// What the statistics make of a record.
+/// From here on a call is one of HTTP's functions.
+const HTTP: u8 = 0xf0;
+
+/// The functions around HTTP's dissector, of which `left_out` says which are left out.
+fn http(mut handle: Option<&mut ffi::wechat_dissector>, left_out: u8, input: &mut Input<'_>) {
+    let segment = segment(input);
+    let media = text(input);
+    let length = usize::from(input.u8());
+    let body = input.take(length);
+    let taken = usize::from(input.u16());
+    let mut report = std::mem::MaybeUninit::uninit();
+    // SAFETY: the bytes are there; texts are NULL or ended by a NUL.
+    let (begun, place) = unsafe {
+        ffi::wechat_http_claim(Some(&segment));
+        let begun = match left_out & 1 {
+            0 => ffi::wechat_http_begin(handle.as_deref_mut(), Some(&segment)),
+            _ => usize::MAX,
+        };
+        (begun, ffi::wechat_http_place(handle.as_deref_mut(), Some(&segment), pointer(&media)))
+    };
+    assert!(place == -1 || (place as usize) < begun);
+    // SAFETY: as above.
+    let messages = match left_out & 2 {
+        0 => unsafe { ffi::wechat_http_end(handle.as_deref_mut(), Some(&segment), taken) },
+        _ => 0,
+    };
+    assert!(messages <= begun);
+    // One more than there are.
+    for index in 0..=messages {
+        // SAFETY: as above; the report is written before it is read.
+        let (owner, result) = unsafe {
+            (
+                ffi::wechat_http_owner(handle.as_deref(), Some(&segment), index),
+                ffi::wechat_http_message(
+                    handle.as_deref_mut(),
+                    Some(&segment),
+                    index,
+                    body.as_ptr(),
+                    body.len(),
+                    report.as_mut_ptr(),
+                ),
+            )
+        };
+        assert!(result != ffi::wechat_result::Failed, "the library failed");
+        if result == ffi::wechat_result::Ok {
+            // SAFETY: written by the call.
+            let report = unsafe { report.assume_init_ref() };
+            assert_eq!(owner, if report.length > 0 { report.protocol } else { 0 });
+            look_at(report, &segment, Some(body.len()));
+            count(report, None);
+        }
+    }
+}
+
+/// A copy of a record and its texts, of just as many bytes, so that reading beyond them is seen.
+struct Copied {
+    words: Box<[u64]>,
+    _texts: Box<[u8]>,
+}
+
+impl Copied {
+    fn of(record: *const ffi::wechat_record) -> Self {
+        // SAFETY: the library's, and valid until the next call with the handle.
+        let (size, texts) = unsafe {
+            let texts = slice::from_raw_parts((*record).texts.cast::<u8>(), (*record).text_length as usize);
+            ((*record).size as usize, Box::<[u8]>::from(texts))
+        };
+        let mut words = vec![0u64; size / size_of::<u64>()].into_boxed_slice();
+        assert_eq!(size_of_val(&*words), size);
+        let copy = words.as_mut_ptr().cast::<ffi::wechat_record>();
+        // SAFETY: as many bytes on both sides, aligned as the record is; `texts` is in the head.
+        unsafe {
+            ptr::copy_nonoverlapping(record.cast::<u8>(), copy.cast::<u8>(), size);
+            (&raw mut (*copy).texts).write(texts.as_ptr().cast());
+        }
+        Self { words, _texts: texts }
+    }
+
+    fn record(&self) -> *const ffi::wechat_record {
+        self.words.as_ptr().cast()
+    }
+}
+
+/// What the statistics make of a record, and of a copy of it.
 fn count(report: &ffi::wechat_report, lines: Option<&mut ffi::wechat_lines>) {
     // SAFETY: NULL, or a record that is valid until the next call with the handle.
     let Some(record) = (unsafe { report.record.as_ref() }) else { return };
-    let mut ticks = [Tick::default(); WECHAT_MOST_TICKS];
-    let mut samples = [Sample::default(); WECHAT_MOST_SAMPLES];
-    // SAFETY: room for as many; the record's texts are the report's.
-    unsafe {
-        assert!(ffi::wechat_tree_ticks(Some(record), ticks.as_mut_ptr(), ticks.len()) <= ticks.len());
-        assert!(
-            ffi::wechat_delivery_samples(Some(record), samples.as_mut_ptr(), samples.len()) <= samples.len()
-        );
-        ffi::wechat_lines_write(lines, Some(record));
+    look_at_record(record, report.protocol);
+    let copied = Copied::of(record);
+    assert_eq!(statistics(record), statistics(copied.record()));
+    // SAFETY: the record's texts are the report's.
+    unsafe { read(ffi::wechat_lines_write(lines, Some(record))) };
+}
+
+/// The head and the values.
+fn look_at_record(record: &ffi::wechat_record, protocol: u16) {
+    let rows = PROTOCOLS[usize::from(protocol)].protocol.values;
+    assert_eq!((record.protocol, record.version), (protocol, ffi::WECHAT_RECORD_VERSION));
+    assert_eq!(usize::from(record.value_count), rows.len());
+    assert_eq!(record.size as usize, offset_of!(ffi::wechat_record, values) + size_of::<u64>() * rows.len());
+    assert!(record.present >> rows.len() == 0 && record.next.is_null());
+    // SAFETY: as many as the record says.
+    let texts = unsafe { slice::from_raw_parts(record.texts.cast::<u8>(), record.text_length as usize) };
+    assert_eq!((texts.first(), texts.last()), (Some(&0), Some(&0)));
+    for (place, (row, value)) in rows.iter().zip(record.values).enumerate() {
+        match row.kind {
+            _ if record.present >> place & 1 == 0 => assert_eq!(value, 0),
+            ValueKind::Mark => assert_eq!(value, 1),
+            ValueKind::Text => {
+                let text = CStr::from_bytes_until_nul(&texts[value as usize..]).expect("an end");
+                assert!(!text.to_str().expect("UTF-8").contains(char::is_control));
+            }
+            ValueKind::Number | ValueKind::Signed | ValueKind::Duration => {}
+        }
     }
+}
+
+type Counted = (Vec<(u16, i32, u8, String)>, Vec<(u16, i64, u8)>, String, String);
+
+fn statistics(record: *const ffi::wechat_record) -> Counted {
+    let tick = ffi::wechat_tick { part: ptr::null(), amount: 0, node: 0, how: 0 };
+    let mut ticks = [tick; ffi::WECHAT_MOST_TICKS + 1];
+    let mut samples = [ffi::wechat_sample { delay: 0, row: 0, delayed: 0 }; ffi::WECHAT_MOST_SAMPLES + 1];
+    let mut response = std::mem::MaybeUninit::uninit();
+    let mut sentence = std::mem::MaybeUninit::uninit();
+    // SAFETY: room for as many; what is read was written.
+    unsafe {
+        let count = ffi::wechat_tree_ticks(record, ticks.as_mut_ptr(), ticks.len());
+        assert!(count <= ffi::WECHAT_MOST_TICKS, "{count} ticks");
+        let tick = |tick: &ffi::wechat_tick| {
+            let part = if tick.part.is_null() { String::new() } else { read(tick.part) };
+            (tick.node, tick.amount, tick.how, part)
+        };
+        let ticks = ticks[..count].iter().map(tick).collect();
+        let count = ffi::wechat_delay_samples(record, samples.as_mut_ptr(), samples.len());
+        assert!(count <= ffi::WECHAT_MOST_SAMPLES, "{count} samples");
+        let samples =
+            samples[..count].iter().map(|sample| (sample.row, sample.delay, sample.delayed)).collect();
+        let response = match ffi::wechat_response_get(record, response.as_mut_ptr()) {
+            0 => String::new(),
+            _ => {
+                let ffi::wechat_response { name, elapsed, row } = response.assume_init();
+                format!("{row} {} {elapsed}", read(name))
+            }
+        };
+        let sentence = match ffi::wechat_sentence_get(record, sentence.as_mut_ptr()) {
+            0 => String::new(),
+            _ => {
+                let ffi::wechat_sentence { line, label, side } = sentence.assume_init();
+                format!("{} {} {side:?}", read(line), read(label))
+            }
+        };
+        (ticks, samples, response, sentence)
+    }
+}
+
+/// A text of the library's; empty for NULL.
+///
+/// # Safety
+/// NULL or ended by a NUL.
+unsafe fn read(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(text) }.to_str().expect("UTF-8").to_owned()
 }
 
 /// A text, now and then none.
@@ -689,14 +909,20 @@ fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
 
 const ADDRESSES: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-/// Every other field.
-static SOME_FIELDS: [u64; FieldSet::WORDS] = [0x5555_5555_5555_5555; FieldSet::WORDS];
+/// Every other field, of those that all share and of the protocol's own.
+static SOME_FIELDS: [u64; 2 * ffi::WECHAT_FIELD_WORDS] = [0x5555_5555_5555_5555; 2 * ffi::WECHAT_FIELD_WORDS];
+
+/// The long link, but now and then another protocol, or none.
+fn protocol_of(choice: u8) -> u16 {
+    if choice < 0xf0 { LONG_LINK } else { u16::from(choice & 7) }
+}
 
 /// A segment whose bytes are those of the input, so that reading beyond them is seen.
 fn segment(input: &mut Input<'_>) -> ffi::wechat_segment {
     let (flags, wanted) = (u32::from(input.u8()), u32::from(input.u8()));
     let (packet, position) = (u32::from(input.u8()), u32::from(input.u16()));
-    let (stream, longer) = (u32::from(input.u8() % 3), usize::from(input.u8() % 4) * 5);
+    let choice = input.u8();
+    let (stream, longer) = (u32::from(choice % 3), usize::from(input.u8() % 4) * 5);
     let length = usize::from(input.u16() % 512);
     let data = input.take(length);
     ffi::wechat_segment {
@@ -718,22 +944,78 @@ fn segment(input: &mut Input<'_>) -> ffi::wechat_segment {
         dst_port: if flags & ffi::WECHAT_SIDE != 0 { 50_000 } else { 8080 },
         flags,
         wanted,
-        fields: if flags & 0x80 != 0 { &raw const SOME_FIELDS as *const u64 } else { ptr::null() },
+        fields: if flags & 0x80 != 0 { SOME_FIELDS.as_ptr() } else { ptr::null() },
+        protocol: protocol_of(choice),
     }
 }
 
-/// Reads all that a report points to.
-fn look_at(report: &ffi::wechat_report, segment: &ffi::wechat_segment) {
-    if report.verdict == ffi::wechat_verdict::Consumed {
-        assert!(report.length > 0 && report.length as usize <= segment.reported);
+/// A table that a report points to.
+fn rows<T>(first: &*const T, count: usize) -> &[T] {
+    // SAFETY: valid until the next call with the handle, and never NULL.
+    unsafe { slice::from_raw_parts(*first, count) }
+}
+
+/// Reads all that a report points to. Of a message there is a body of so many bytes.
+fn look_at(report: &ffi::wechat_report, segment: &ffi::wechat_segment, body: Option<usize>) {
+    let consumed = report.verdict == ffi::wechat_verdict::Consumed;
+    let end = report.offset as usize + report.length as usize;
+    match body {
+        None if consumed => assert!(report.length > 0 && end <= segment.reported && report.offset == 0),
+        None => assert_eq!((report.offset, report.item_count, report.hand_off_count), (0, 0, 0)),
+        Some(_) => assert!(consumed && end <= segment.captured),
     }
-    // SAFETY: valid until the next call with the handle.
-    let items = unsafe { std::slice::from_raw_parts(report.items, report.item_count) };
-    for item in items {
-        assert!(item.offset as usize + item.length as usize <= segment.captured);
-        // SAFETY: an item's text is in the report's texts, which are ended by a NUL.
-        unsafe { std::ffi::CStr::from_ptr(report.texts.add(item.text as usize)) }.to_str().expect("UTF-8");
+    // SAFETY: a report's texts are there, each ended by a NUL, up to where it says.
+    let text = |text: u32| unsafe { read(report.texts.add(text as usize)) };
+    assert_eq!(text(0), "");
+    assert!(!text(report.info).contains(char::is_control));
+
+    let sources = rows(&report.sources, report.source_count);
+    assert_eq!(sources[0].captured as usize, segment.captured);
+    let given = match body {
+        None => 1,
+        Some(body) => {
+            assert_eq!(sources[1].captured as usize, body);
+            2
+        }
+    };
+    assert!(sources[..given].iter().all(|source| source.data.is_null()));
+    for source in &sources[given..] {
+        assert!(!source.data.is_null() && !text(source.name).is_empty());
+        // SAFETY: as many as it says; read, so that too many are seen.
+        let bytes = unsafe { slice::from_raw_parts(source.data, source.captured as usize) };
+        std::hint::black_box(bytes.iter().fold(0, |all, byte| all ^ byte));
     }
-    // SAFETY: as above.
-    unsafe { std::ffi::CStr::from_ptr(report.texts.add(report.info as usize)) }.to_str().expect("UTF-8");
+
+    for item in rows(&report.items, report.item_count) {
+        let table = table_of(item.field);
+        assert!(table == 0 || table == usize::from(report.protocol));
+        let rows = protocols::protocol(table).expect("a protocol");
+        let note = item.kind == ffi::wechat_item_kind::Note as u8;
+        assert!(row_of(item.field) < if note { rows.notes.len() } else { rows.fields.len() });
+        let source = &sources[usize::from(item.source)];
+        assert!(item.offset as usize + item.length as usize <= source.captured as usize);
+        assert!(!text(item.text).contains(char::is_control));
+        if item.kind == ffi::wechat_item_kind::Derived as u8 {
+            assert!(usize::try_from(item.value).is_ok_and(|made| (given..sources.len()).contains(&made)));
+        }
+    }
+    let protocol = PROTOCOLS[usize::from(report.protocol)].protocol;
+    for hand_off in rows(&report.hand_offs, report.hand_off_count) {
+        let source = &sources[usize::from(hand_off.source)];
+        assert!(hand_off.captured > 0 && hand_off.captured <= hand_off.length);
+        assert!(hand_off.offset as usize + hand_off.captured as usize <= source.captured as usize);
+        if hand_off.source == 0 && body.is_none() {
+            assert!(hand_off.offset as usize + hand_off.captured as usize <= report.length as usize);
+        }
+        match hand_off.kind {
+            kind if kind == ffi::wechat_hand_off_kind::Table as u8 => {
+                assert!(usize::from(hand_off.to) < protocol.offers.len());
+            }
+            kind => {
+                assert_eq!(kind, ffi::wechat_hand_off_kind::Protocol as u8);
+                assert!(PROTOCOLS[usize::from(hand_off.to)].begin.is_some());
+                assert!([0, ffi::WECHAT_SIDE].contains(&hand_off.side.into()));
+            }
+        }
+    }
 }

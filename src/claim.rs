@@ -247,7 +247,7 @@ mod tests {
             assert!(!decide(&mut claims, offer(&HEARTBEAT[..length], 1)));
             let rest = Offer { position: 1 + length as u32, ..offer(&HEARTBEAT[length..], 2) };
             let (ours, begun) = claims.decide(rest, &Settings::default());
-            assert!(ours && lane.is_some_and(|lane| lane.next() == 17), "{length}");
+            assert!(ours && begun.is_some_and(|begun| begun.bytes() == HEARTBEAT), "{length}");
         }
     }
 
@@ -289,13 +289,13 @@ mod tests {
     fn any_port_wants_a_whole_known_frame_and_the_preference() {
         let mut config = Config::default();
         let any = |data| Offer { any_port: true, ..offer(data, 1) };
-        assert!(!Claims::default().decide(any(&HEARTBEAT), &config).0);
+        assert!(!Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).0);
         config.set_number(P::TRY_ANY_PORT, 1);
-        assert!(Claims::default().decide(any(&HEARTBEAT), &config).0);
-        assert!(!Claims::default().decide(any(&HEARTBEAT[..15]), &config).0);
+        assert!(Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).0);
+        assert!(!Claims::default().decide(any(&HEARTBEAT[..15]), &Settings::of(&config)).0);
         let mut unknown = HEARTBEAT;
         unknown[8] = 9;
-        assert!(!Claims::default().decide(any(&unknown), &config).0);
+        assert!(!Claims::default().decide(any(&unknown), &Settings::of(&config)).0);
     }
 
     #[test]

@@ -94,4 +94,50 @@ mod tests {
             }
         }
     }
+
+    /// Shipped names never change: this list only grows.
+    #[test]
+    fn settled_filter_names_are_there() {
+        let settled = [
+            "packet_len",
+            "head_len",
+            "version",
+            "op",
+            "op.base",
+            "op.name",
+            "seq",
+            "head_extra",
+            "body",
+            "kind",
+            "response_in",
+            "response_to",
+            "response_time",
+            "push.flags",
+            "push.len",
+            "push.ack_in",
+            "push.unknown",
+            "ack_to",
+        ];
+        for name in settled {
+            let filter = format!("wechat.{name}");
+            let mut fields = PROTOCOLS.iter().flat_map(|row| row.protocol.fields);
+            assert!(fields.any(|row| row.filter.to_str() == Ok(&filter)), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_number_names_its_row() {
+        use crate::{long_link, web, wechat};
+        let filter = |number| field(number).map(|row| row.filter);
+        assert_eq!(filter(long_link::fields::F::CONTINUATION), Some(c"wechat.continuation"));
+        assert_eq!(filter(wechat::fields::S::UNDECODED), Some(c"wechat.undecoded"));
+        assert_eq!(filter(web::fields::W::SENT_ID), Some(c"wechat_web.send.id"));
+        assert_eq!(
+            note(web::fields::WN::WEB_FAILED).map(|row| row.filter),
+            Some(c"wechat_web.internal_error")
+        );
+        let operations = preference(long_link::settings::P::OPERATIONS);
+        assert_eq!(operations.map(|row| row.name), Some(c"operations"));
+        assert_eq!((filter(0xffff), filter(0x0fff)), (None, None));
+    }
 }

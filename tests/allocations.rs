@@ -6,12 +6,12 @@
 use allocation_counter::measure as count;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use wechat_dissector::config::Config;
-use wechat_dissector::kernel::report::Wanted;
-use wechat_dissector::kernel::time::Time;
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_traffic::account::Account;
 use wechat_traffic::pdu::Pdu;
@@ -68,8 +68,7 @@ impl Run {
             let segment = Segment {
                 data: &bytes[used..],
                 reported: bytes.len() - used,
-                stream: 3,
-                side,
+                lane: LaneId::new(3, side),
                 position: position.wrapping_add(used as u32),
                 counted: true,
                 packet,

@@ -29,6 +29,92 @@ void wechat_provoke_panic(wechat_dissector *dissector);
 
 static const uint8_t heartbeat[16] = { 0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15 };
 
+static wechat_registry *registry;
+
+static const wechat_tables *tables_of(void)
+{
+    return wechat_tables_get(registry);
+}
+
+/* The place of the protocol whose own field has a name. */
+static uint16_t place_of(const char *filter)
+{
+    for (uint16_t place = 0; place < tables_of()->protocol_count; place++) {
+        const wechat_protocol *protocol = &tables_of()->protocols[place];
+        if (protocol->under == place && strcmp(protocol->fields[0].filter, filter) == 0)
+            return place;
+    }
+    CHECK(!"a protocol of this name");
+    return 0;
+}
+
+static const wechat_protocol *protocol_of(const char *filter)
+{
+    return &tables_of()->protocols[place_of(filter)];
+}
+
+/* The table whose row a number names, and its place there. */
+static const wechat_protocol *table_of(uint16_t number)
+{
+    CHECK(number >> WECHAT_ROW_BITS < (int)tables_of()->protocol_count);
+    return &tables_of()->protocols[number >> WECHAT_ROW_BITS];
+}
+
+static size_t row_of(uint16_t number)
+{
+    return number & ((1u << WECHAT_ROW_BITS) - 1);
+}
+
+static uint16_t number_of(uint16_t protocol, size_t row)
+{
+    return (uint16_t)(protocol << WECHAT_ROW_BITS | row);
+}
+
+/* The filter name of an item's field or note. */
+static const char *filter_of(const wechat_item *item)
+{
+    const wechat_protocol *table = table_of(item->field);
+    bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
+
+    CHECK(row_of(item->field) < (is_note ? table->note_count : table->field_count));
+    return is_note ? table->notes[row_of(item->field)].filter : table->fields[row_of(item->field)].filter;
+}
+
+static const wechat_item *find_item(const wechat_report *report, const char *filter)
+{
+    for (size_t i = 0; i < report->item_count; i++)
+        if (strcmp(filter_of(&report->items[i]), filter) == 0)
+            return &report->items[i];
+    return NULL;
+}
+
+/* The place of a value of a record, by its name. */
+static size_t value_place(const wechat_record *record, const char *name)
+{
+    const wechat_protocol *protocol = &tables_of()->protocols[record->protocol];
+
+    for (size_t place = 0; place < protocol->value_count; place++)
+        if (strcmp(protocol->values[place].name, name) == 0)
+            return place;
+    CHECK(!"a value of this name");
+    return 0;
+}
+
+static bool has_value(const wechat_record *record, const char *name)
+{
+    return record->present >> value_place(record, name) & 1;
+}
+
+static uint64_t value(const wechat_record *record, const char *name)
+{
+    return has_value(record, name) ? record->values[value_place(record, name)] : 0;
+}
+
+static const char *value_text(const wechat_record *record, const char *name)
+{
+    return record->texts + value(record, name);
+}
+
 static wechat_segment segment_of(const uint8_t *data, size_t length)
 {
     wechat_segment segment = { 0 };
@@ -41,56 +127,197 @@ static wechat_segment segment_of(const uint8_t *data, size_t length)
     segment.dst_port = 8080;
     segment.flags = WECHAT_FIRST_VISIT | WECHAT_MORE | WECHAT_COUNTED | WECHAT_STREAM;
     segment.wanted = WECHAT_WANT_INFO | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS | WECHAT_WANT_RECORD;
+    segment.protocol = place_of("wechat");
     return segment;
 }
 
-static wechat_registry *registry;
-
-static const char *field_name(const wechat_report *report, size_t item)
+/* Every item within its source and its tables, every text ended, nobody handed what is not there. The first `given`
+ * sources are the host's: of a PDU one, of a message two. */
+static void check_items(const wechat_report *report, const wechat_segment *segment, size_t given)
 {
-    return wechat_tables_get(registry)->fields[report->items[item].field].filter;
-}
-
-/* Every item within its PDU and its tables, every text ended. */
-static void check_report(const wechat_report *report)
-{
-    const wechat_tables *tables = wechat_tables_get(registry);
     unsigned depth = 0;
 
-    CHECK(report->texts[0] == '\0');
+    CHECK(report->texts[0] == '\0' && strlen(report->texts + report->info) < 4096);
+    CHECK(report->protocol > 0 && report->protocol < tables_of()->protocol_count);
+    CHECK(report->source_count >= given && report->sources[0].captured == segment->captured);
+    for (size_t i = 0; i < report->source_count; i++) {
+        const wechat_source *source = &report->sources[i];
+        CHECK((source->data == NULL) == (i < given));
+        CHECK((strlen(report->texts + source->name) == 0) == (i < given));
+    }
     for (size_t i = 0; i < report->item_count; i++) {
         const wechat_item *item = &report->items[i];
-        bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
-        CHECK(item->field < (is_note ? tables->note_count : tables->field_count));
+        CHECK(filter_of(item) != NULL);
+        CHECK(table_of(item->field) == tables_of()->protocols
+              || table_of(item->field) == &tables_of()->protocols[report->protocol]);
+        CHECK(item->kind >= WECHAT_ITEM_KIND_WIRE && item->kind <= WECHAT_ITEM_KIND_DECODED_TEXT);
         CHECK(item->depth <= depth + 1);
-        CHECK(item->offset + item->length <= report->length || report->verdict != WECHAT_VERDICT_CONSUMED);
+        CHECK(item->source < report->source_count);
+        CHECK(item->offset + item->length <= report->sources[item->source].captured);
+        if (item->kind == WECHAT_ITEM_KIND_DERIVED)
+            CHECK(item->value >= given && item->value < report->source_count);
         CHECK(strlen(report->texts + item->text) < 4096);
         depth = item->depth;
     }
-    CHECK(report->body_captured <= report->body_length);
-    CHECK(report->body_offset + report->body_captured <= report->length);
+    for (size_t i = 0; i < report->hand_off_count; i++) {
+        const wechat_hand_off *hand_off = &report->hand_offs[i];
+        CHECK(hand_off->captured > 0 && hand_off->captured <= hand_off->length);
+        CHECK(hand_off->source < report->source_count);
+        CHECK(hand_off->offset + hand_off->captured <= report->sources[hand_off->source].captured);
+        if (hand_off->kind == WECHAT_HAND_OFF_KIND_TABLE) {
+            CHECK(hand_off->to < tables_of()->protocols[report->protocol].offer_count);
+        } else {
+            CHECK(hand_off->kind == WECHAT_HAND_OFF_KIND_PROTOCOL && hand_off->to < tables_of()->protocol_count);
+            CHECK(tables_of()->protocols[hand_off->to].carrier == WECHAT_CARRIER_STREAM);
+            CHECK(hand_off->side == 0 || hand_off->side == WECHAT_SIDE);
+        }
+    }
 }
 
-/* What a listener of the tap relies on. */
-static void check_record(const wechat_record *record, const wechat_segment *segment)
+/* That, and everything of source 0 within its PDU. */
+static void check_report(const wechat_report *report, const wechat_segment *segment)
 {
-    const uint32_t texts[] = { record->name, record->row_name, record->info, record->notes };
+    CHECK(report->protocol == segment->protocol && report->offset == 0);
+    check_items(report, segment, 1);
+    for (size_t i = 0; i < report->item_count; i++) {
+        const wechat_item *item = &report->items[i];
+        CHECK(item->offset + item->length <= report->length || report->verdict != WECHAT_VERDICT_CONSUMED
+              || item->source > 0);
+    }
+    for (size_t i = 0; i < report->hand_off_count; i++) {
+        const wechat_hand_off *hand_off = &report->hand_offs[i];
+        CHECK(hand_off->offset + hand_off->captured <= report->length || hand_off->source > 0);
+    }
+}
+
+/* What statistics make of a record. */
+typedef struct counted {
     wechat_tick ticks[WECHAT_MOST_TICKS];
     wechat_sample samples[WECHAT_MOST_SAMPLES];
-    size_t count = wechat_tree_ticks(record, ticks, WECHAT_MOST_TICKS);
+    wechat_response response;
+    wechat_sentence sentence;
+    size_t tick_count, sample_count;
+    int responds, speaks;
+} counted;
 
-    CHECK(record->size == sizeof *record && record->version == WECHAT_RECORD_VERSION && record->next == NULL);
+static counted count(const wechat_record *record)
+{
+    counted all;
+
+    memset(&all, 0, sizeof all);
+    all.tick_count = wechat_tree_ticks(record, all.ticks, WECHAT_MOST_TICKS);
+    all.sample_count = wechat_delay_samples(record, all.samples, WECHAT_MOST_SAMPLES);
+    all.responds = wechat_response_get(record, &all.response);
+    all.speaks = wechat_sentence_get(record, &all.sentence);
+    return all;
+}
+
+/* A tap has a copy of `size` bytes, with a copy of the texts: it counts the same. */
+static void check_copy(const wechat_record *record, const counted *all)
+{
+    wechat_record *copy = malloc(record->size);
+    char *texts = malloc(record->text_length);
+    counted again;
+
+    CHECK(copy != NULL && texts != NULL);
+    memcpy(copy, record, record->size);
+    copy->texts = memcpy(texts, record->texts, record->text_length);
+    again = count(copy);
+    CHECK(again.tick_count == all->tick_count && again.sample_count == all->sample_count);
+    for (size_t i = 0; i < again.tick_count; i++) {
+        const wechat_tick *one = &all->ticks[i], *other = &again.ticks[i];
+        CHECK(one->node == other->node && one->amount == other->amount && one->how == other->how);
+        CHECK((one->part == NULL) == (other->part == NULL));
+        CHECK(one->part == NULL || strcmp(one->part, other->part) == 0);
+    }
+    CHECK(again.responds == all->responds && again.response.row == all->response.row);
+    CHECK(again.speaks == all->speaks && (!again.speaks || again.sentence.side == all->sentence.side));
+    if (again.speaks)
+        CHECK(again.sentence.line >= texts && again.sentence.line < texts + record->text_length);
+
+    /* One that another library made is nobody's. */
+    copy->version++;
+    again = count(copy);
+    CHECK(again.tick_count == 0 && again.sample_count == 0 && !again.responds && !again.speaks);
+    copy->version--;
+    copy->protocol = (uint16_t)tables_of()->protocol_count;
+    again = count(copy);
+    CHECK(again.tick_count == 0 && again.sample_count == 0 && !again.responds && !again.speaks);
+    copy->protocol = record->protocol;
+    copy->value_count = WECHAT_MOST_VALUES + 1;
+    again = count(copy);
+    CHECK(again.tick_count == 0 && again.sample_count == 0 && !again.responds && !again.speaks);
+    free(copy);
+    free(texts);
+}
+
+/* What a listener of any protocol's tap relies on. */
+static counted check_head(const wechat_record *record, const wechat_segment *segment, uint16_t of)
+{
+    const wechat_protocol *protocol = &tables_of()->protocols[of];
+    counted all = count(record);
+
+    CHECK(record->version == WECHAT_RECORD_VERSION && record->next == NULL && record->protocol == of);
+    CHECK(record->value_count == protocol->value_count && record->value_count <= WECHAT_MOST_VALUES);
+    CHECK(record->size == offsetof(wechat_record, values) + record->value_count * sizeof record->values[0]);
     CHECK(record->packet == segment->packet && record->stream == segment->shown_stream);
-    CHECK(record->row < wechat_tables_get(registry)->operation_rows && record->kind < 8);
+    CHECK(record->seconds == segment->seconds && record->nanoseconds == (uint32_t)segment->nanoseconds);
+    CHECK(record->present >> record->value_count == 0);
     CHECK(record->texts[0] == '\0' && record->texts[record->text_length - 1] == '\0');
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        CHECK(texts[i] + strlen(record->texts + texts[i]) < record->text_length);
-    CHECK(strlen(record->texts + record->row_name) > 0 && strlen(record->texts + record->info) > 0);
-    CHECK(count > 0 && count < WECHAT_MOST_TICKS);
-    for (size_t i = 0; i < count; i++)
-        CHECK(ticks[i].node < wechat_tables_get(registry)->node_count && ticks[i].how <= WECHAT_TICK_KIND_RANGE);
-    CHECK(wechat_tree_ticks(record, ticks, 1) == 1);
-    CHECK(wechat_delivery_samples(record, samples, WECHAT_MOST_SAMPLES) <= WECHAT_MOST_SAMPLES);
+    for (size_t place = 0; place < record->value_count; place++) {
+        if ((record->present >> place & 1) == 0)
+            continue;
+        if (protocol->values[place].kind == WECHAT_VALUE_KIND_TEXT)
+            CHECK(record->values[place] + strlen(record->texts + record->values[place]) < record->text_length);
+        if (protocol->values[place].kind == WECHAT_VALUE_KIND_MARK)
+            CHECK(record->values[place] == 1);
+    }
+    CHECK(all.tick_count > 0 && all.tick_count < WECHAT_MOST_TICKS);
+    for (size_t i = 0; i < all.tick_count; i++) {
+        CHECK(all.ticks[i].node < protocol->node_count && all.ticks[i].how <= WECHAT_TICK_KIND_RANGE);
+        CHECK(all.ticks[i].part == NULL || strlen(all.ticks[i].part) > 0);
+    }
+    CHECK(wechat_tree_ticks(record, all.ticks, 1) == 1);
+    CHECK(all.sample_count <= WECHAT_MOST_SAMPLES);
+    for (size_t i = 0; i < all.sample_count; i++)
+        CHECK(all.samples[i].row < protocol->delay_row_count);
+    check_copy(record, &all);
+    return all;
+}
+
+/* And of the long link's. */
+static void check_record(const wechat_record *record, const wechat_segment *segment)
+{
+    const counted all = check_head(record, segment, place_of("wechat"));
+
+    CHECK(value(record, "row") < protocol_of("wechat")->response_rows && value(record, "kind") < 8);
+    CHECK(strlen(value_text(record, "row_name")) > 0 && strlen(value_text(record, "info")) > 0);
+    CHECK(strlen(value_text(record, "name")) > 0 && !has_value(record, "later"));
+
+    CHECK(all.responds == has_value(record, "response_time"));
+    if (all.responds) {
+        CHECK(all.response.row == value(record, "row"));
+        CHECK(all.response.elapsed == (int64_t)value(record, "response_time"));
+        CHECK(strcmp(all.response.name, value_text(record, "row_name")) == 0);
+    }
+    CHECK(all.speaks == 1 && strcmp(all.sentence.line, value_text(record, "info")) == 0);
+    CHECK(strcmp(all.sentence.label, value_text(record, "name")) == 0);
+    CHECK(all.sentence.side == value(record, "sender"));
+}
+
+/* The body of a frame is for whoever registered for its operation. */
+static void check_hand_off(const wechat_report *report)
+{
+    const wechat_record *record = report->record;
+    const wechat_hand_off *hand_off = report->hand_offs;
+
+    CHECK(report->hand_off_count == (value(record, "body_len") > 0));
+    if (report->hand_off_count == 0)
+        return;
+    CHECK(hand_off->kind == WECHAT_HAND_OFF_KIND_TABLE && hand_off->key == value(record, "operation"));
+    CHECK(strcmp(protocol_of("wechat")->offers[hand_off->to].name, "wechat.op") == 0);
+    CHECK(hand_off->source == 0 && hand_off->offset == value(record, "head_len"));
+    CHECK(hand_off->length == value(record, "body_len") && hand_off->captured == hand_off->length);
 }
 
 static void print_layout(void)
@@ -98,82 +325,220 @@ static void print_layout(void)
 #define SIZE(type) printf("sizeof " #type " %zu\n", sizeof(type))
 #define OFFSET(type, member) printf("offsetof " #type "." #member " %zu\n", offsetof(type, member))
     SIZE(wechat_value);
+    OFFSET(wechat_value, value);
+    OFFSET(wechat_value, name);
     SIZE(wechat_field);
-    SIZE(wechat_note);
-    SIZE(wechat_part);
-    SIZE(wechat_preference);
-    SIZE(wechat_tables);
-    SIZE(wechat_segment);
-    SIZE(wechat_item);
-    SIZE(wechat_report);
-    SIZE(wechat_record);
-    SIZE(wechat_tick);
-    SIZE(wechat_sample);
-    SIZE(wechat_node);
-    SIZE(wechat_web_report);
-    SIZE(wechat_web_record);
-    SIZE(wechat_web_tick);
-    SIZE(wechat_result);
-    SIZE(wechat_verdict);
+    OFFSET(wechat_field, filter);
+    OFFSET(wechat_field, label);
+    OFFSET(wechat_field, help);
+    OFFSET(wechat_field, values);
+    OFFSET(wechat_field, value_count);
+    OFFSET(wechat_field, mask);
     OFFSET(wechat_field, kind);
+    OFFSET(wechat_field, base);
     OFFSET(wechat_field, bits);
+    SIZE(wechat_note);
+    OFFSET(wechat_note, filter);
+    OFFSET(wechat_note, summary);
+    OFFSET(wechat_note, group);
+    OFFSET(wechat_note, severity);
+    SIZE(wechat_part);
+    OFFSET(wechat_part, name);
+    OFFSET(wechat_part, help);
+    SIZE(wechat_preference);
+    OFFSET(wechat_preference, name);
+    OFFSET(wechat_preference, title);
+    OFFSET(wechat_preference, help);
+    OFFSET(wechat_preference, ports);
+    OFFSET(wechat_preference, parts);
+    OFFSET(wechat_preference, part_count);
+    OFFSET(wechat_preference, number);
     OFFSET(wechat_preference, kind);
+    SIZE(wechat_offer);
+    OFFSET(wechat_offer, name);
+    OFFSET(wechat_offer, title);
+    OFFSET(wechat_offer, heuristics);
+    SIZE(wechat_join);
+    OFFSET(wechat_join, table);
+    OFFSET(wechat_join, key);
+    SIZE(wechat_value_row);
+    OFFSET(wechat_value_row, name);
+    OFFSET(wechat_value_row, kind);
+    SIZE(wechat_node);
+    OFFSET(wechat_node, name);
+    OFFSET(wechat_node, parent);
+    OFFSET(wechat_node, ranges);
+    OFFSET(wechat_node, range_count);
+    SIZE(wechat_protocol);
+    OFFSET(wechat_protocol, fields);
+    OFFSET(wechat_protocol, field_count);
+    OFFSET(wechat_protocol, notes);
+    OFFSET(wechat_protocol, note_count);
+    OFFSET(wechat_protocol, preferences);
+    OFFSET(wechat_protocol, preference_count);
+    OFFSET(wechat_protocol, offers);
+    OFFSET(wechat_protocol, offer_count);
+    OFFSET(wechat_protocol, joins);
+    OFFSET(wechat_protocol, join_count);
+    OFFSET(wechat_protocol, values);
+    OFFSET(wechat_protocol, value_count);
+    OFFSET(wechat_protocol, nodes);
+    OFFSET(wechat_protocol, node_count);
+    OFFSET(wechat_protocol, tree_title);
+    OFFSET(wechat_protocol, responses_title);
+    OFFSET(wechat_protocol, responses_column);
+    OFFSET(wechat_protocol, response_rows);
+    OFFSET(wechat_protocol, delays_title);
+    OFFSET(wechat_protocol, delays_command);
+    OFFSET(wechat_protocol, delay_columns);
+    OFFSET(wechat_protocol, delay_rows);
+    OFFSET(wechat_protocol, delay_row_count);
+    OFFSET(wechat_protocol, lines_title);
+    OFFSET(wechat_protocol, lines_command);
+    OFFSET(wechat_protocol, flow_title);
+    OFFSET(wechat_protocol, packet_filters);
+    OFFSET(wechat_protocol, packet_filter_count);
+    OFFSET(wechat_protocol, under);
+    OFFSET(wechat_protocol, carrier);
+    SIZE(wechat_tables);
+    OFFSET(wechat_tables, protocols);
+    OFFSET(wechat_tables, protocol_count);
+    OFFSET(wechat_tables, media_types);
+    OFFSET(wechat_tables, media_type_count);
+    SIZE(wechat_segment);
+    OFFSET(wechat_segment, data);
+    OFFSET(wechat_segment, captured);
+    OFFSET(wechat_segment, reported);
+    OFFSET(wechat_segment, seconds);
     OFFSET(wechat_segment, nanoseconds);
+    OFFSET(wechat_segment, packet);
+    OFFSET(wechat_segment, stream);
+    OFFSET(wechat_segment, shown_stream);
+    OFFSET(wechat_segment, position);
+    OFFSET(wechat_segment, src_address);
+    OFFSET(wechat_segment, dst_address);
+    OFFSET(wechat_segment, src_length);
+    OFFSET(wechat_segment, dst_length);
+    OFFSET(wechat_segment, src_port);
+    OFFSET(wechat_segment, dst_port);
+    OFFSET(wechat_segment, server_port);
+    OFFSET(wechat_segment, flags);
     OFFSET(wechat_segment, wanted);
-    OFFSET(wechat_item, depth);
+    OFFSET(wechat_segment, fields);
+    OFFSET(wechat_segment, protocol);
+    SIZE(wechat_item);
     OFFSET(wechat_item, value);
+    OFFSET(wechat_item, offset);
+    OFFSET(wechat_item, length);
+    OFFSET(wechat_item, text);
+    OFFSET(wechat_item, field);
+    OFFSET(wechat_item, source);
+    OFFSET(wechat_item, kind);
+    OFFSET(wechat_item, depth);
+    SIZE(wechat_source);
+    OFFSET(wechat_source, data);
+    OFFSET(wechat_source, captured);
+    OFFSET(wechat_source, name);
+    SIZE(wechat_hand_off);
+    OFFSET(wechat_hand_off, offset);
+    OFFSET(wechat_hand_off, captured);
+    OFFSET(wechat_hand_off, length);
+    OFFSET(wechat_hand_off, key);
+    OFFSET(wechat_hand_off, stream);
+    OFFSET(wechat_hand_off, shown_stream);
+    OFFSET(wechat_hand_off, position);
+    OFFSET(wechat_hand_off, source);
+    OFFSET(wechat_hand_off, to);
+    OFFSET(wechat_hand_off, kind);
+    OFFSET(wechat_hand_off, side);
+    SIZE(wechat_report);
+    OFFSET(wechat_report, verdict);
+    OFFSET(wechat_report, length);
+    OFFSET(wechat_report, offset);
+    OFFSET(wechat_report, info);
     OFFSET(wechat_report, items);
-    OFFSET(wechat_report, body_length);
+    OFFSET(wechat_report, item_count);
+    OFFSET(wechat_report, texts);
+    OFFSET(wechat_report, sources);
+    OFFSET(wechat_report, source_count);
+    OFFSET(wechat_report, hand_offs);
+    OFFSET(wechat_report, hand_off_count);
     OFFSET(wechat_report, record);
-    OFFSET(wechat_tables, sync_columns);
-    OFFSET(wechat_tables, flow_title);
+    OFFSET(wechat_report, protocol);
+    SIZE(wechat_record);
     OFFSET(wechat_record, version);
+    OFFSET(wechat_record, size);
     OFFSET(wechat_record, next);
     OFFSET(wechat_record, texts);
-    OFFSET(wechat_record, time);
-    OFFSET(wechat_record, news_time);
+    OFFSET(wechat_record, seconds);
+    OFFSET(wechat_record, present);
+    OFFSET(wechat_record, nanoseconds);
     OFFSET(wechat_record, text_length);
-    OFFSET(wechat_record, partner);
-    OFFSET(wechat_record, flags);
-    OFFSET(wechat_record, notes);
-    OFFSET(wechat_record, head_len);
-    OFFSET(wechat_record, delivery);
-    OFFSET(wechat_tick, named);
+    OFFSET(wechat_record, packet);
+    OFFSET(wechat_record, stream);
+    OFFSET(wechat_record, protocol);
+    OFFSET(wechat_record, value_count);
+    OFFSET(wechat_record, values);
+    SIZE(wechat_tick);
+    OFFSET(wechat_tick, part);
+    OFFSET(wechat_tick, amount);
+    OFFSET(wechat_tick, node);
+    OFFSET(wechat_tick, how);
+    SIZE(wechat_sample);
+    OFFSET(wechat_sample, delay);
     OFFSET(wechat_sample, row);
-    OFFSET(wechat_tables, web_protocol);
-    OFFSET(wechat_tables, web_nodes);
-    OFFSET(wechat_tables, web_tree_title);
-    OFFSET(wechat_web_report, items);
-    OFFSET(wechat_web_report, info);
-    OFFSET(wechat_web_report, record);
-    OFFSET(wechat_web_record, count);
-    OFFSET(wechat_web_record, ticks);
-    OFFSET(wechat_web_tick, node);
+    OFFSET(wechat_sample, delayed);
+    SIZE(wechat_response);
+    OFFSET(wechat_response, name);
+    OFFSET(wechat_response, elapsed);
+    OFFSET(wechat_response, row);
+    SIZE(wechat_sentence);
+    OFFSET(wechat_sentence, line);
+    OFFSET(wechat_sentence, label);
+    OFFSET(wechat_sentence, side);
+    SIZE(wechat_result);
+    SIZE(wechat_verdict);
+    SIZE(wechat_side);
+    SIZE(wechat_type);
+    SIZE(wechat_base);
+    SIZE(wechat_group);
+    SIZE(wechat_severity);
+    SIZE(wechat_preference_type);
+    SIZE(wechat_value_kind);
+    SIZE(wechat_carrier);
 }
 
 static void check_misuse(void)
 {
-    const wechat_tables *tables = wechat_tables_get(registry);
+    const wechat_tables *tables = tables_of();
     const char *good[] = { "4711", "experiment", "request" };
     const char *bad[] = { "x", "experiment", "" };
     const char *no_utf8[] = { "4711", "\xff\xfe", "" };
     char message[200];
     wechat_segment segment = segment_of(heartbeat, sizeof heartbeat);
     wechat_report report;
-    uint16_t ports = 0, table = 0, number = 0;
+    uint16_t ports = 0, table = 0, number = 0, any_port = 0;
+    const uint16_t web = place_of("wechat_web"), no_protocol = (uint16_t)tables->protocol_count;
 
     CHECK(wechat_abi_version() == WECHAT_ABI_VERSION);
     CHECK(tables != NULL && wechat_tables_get(NULL) == NULL);
     wechat_registry_free(NULL);
-    CHECK(tables->fields[0].kind == WECHAT_TYPE_PROTOCOL);
-    for (uint16_t i = 0; i < tables->preference_count; i++) {
-        wechat_preference_type kind = tables->preferences[i].kind;
-        if (kind == WECHAT_PREFERENCE_TYPE_PORTS)
-            ports = i;
-        else if (kind == WECHAT_PREFERENCE_TYPE_TABLE)
-            table = i;
-        else if (kind == WECHAT_PREFERENCE_TYPE_NUMBER)
-            number = i;
+    CHECK(tables->protocol_count <= WECHAT_MOST_PROTOCOLS && tables->protocols[0].carrier == WECHAT_CARRIER_NONE);
+    for (uint16_t of = 0; of < tables->protocol_count; of++) {
+        const wechat_protocol *protocol = &tables->protocols[of];
+        CHECK(protocol->under < tables->protocol_count);
+        CHECK((protocol->fields[0].kind == WECHAT_TYPE_PROTOCOL) == (protocol->under == of));
+        for (size_t i = 0; i < protocol->preference_count; i++) {
+            enum wechat_preference_type kind = protocol->preferences[i].kind;
+            if (kind == WECHAT_PREFERENCE_TYPE_PORTS)
+                ports = number_of(of, i);
+            else if (kind == WECHAT_PREFERENCE_TYPE_TABLE)
+                table = number_of(of, i);
+            else if (kind == WECHAT_PREFERENCE_TYPE_NUMBER)
+                number = number_of(of, i);
+            else if (strcmp(protocol->preferences[i].name, "try_any_port") == 0)
+                any_port = number_of(of, i);
+        }
     }
 
     wechat_config *config = wechat_config_new();
@@ -181,6 +546,8 @@ static void check_misuse(void)
     CHECK(wechat_config_set_number(NULL, number, 1) == WECHAT_RESULT_NULL);
     CHECK(wechat_config_set_number(config, ports, 1) == WECHAT_RESULT_INVALID);
     CHECK(wechat_config_set_number(config, 999, 1) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_number(config, number_of(no_protocol, 0), 1) == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_number(config, any_port, 1) == WECHAT_RESULT_OK);
     CHECK(wechat_config_set_number(config, number, 0) == WECHAT_RESULT_OK);
     CHECK(wechat_config_set_number(config, number, UINT32_MAX) == WECHAT_RESULT_OK);
     CHECK(wechat_config_set_ports(config, ports, NULL) == WECHAT_RESULT_NULL);
@@ -221,6 +588,13 @@ static void check_misuse(void)
     segment = segment_of(heartbeat, sizeof heartbeat);
     segment.flags &= ~(uint32_t)WECHAT_STREAM;
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_INVALID);
+    /* Protocols that take no segments apart, and none at all. */
+    const uint16_t without[] = { 0, web, no_protocol, UINT16_MAX };
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        segment = segment_of(heartbeat, sizeof heartbeat);
+        segment.protocol = without[i];
+        CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_INVALID);
+    }
     segment = segment_of(heartbeat, sizeof heartbeat);
     segment.seconds = INT64_MAX;
     segment.nanoseconds = INT32_MIN;
@@ -228,7 +602,7 @@ static void check_misuse(void)
     segment.wanted |= 0xffff0000;
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
     CHECK(report.verdict == WECHAT_VERDICT_CONSUMED && report.length == 16);
-    check_report(&report);
+    check_report(&report, &segment);
 
     /* A packet that comes after a later one, and a visit to one that never was. */
     segment.packet = 0;
@@ -240,33 +614,54 @@ static void check_misuse(void)
 
     wechat_tick tick;
     wechat_sample sample;
+    wechat_response response;
+    wechat_sentence sentence;
+    const uint16_t link = place_of("wechat");
     const char *rest = "untouched";
     CHECK(wechat_tree_ticks(NULL, &tick, 1) == 0 && wechat_tree_ticks(report.record, NULL, 9) == 0);
-    CHECK(wechat_delivery_samples(NULL, &sample, 1) == 0);
-    CHECK(wechat_lines_new(NULL, &rest) == NULL && wechat_lines_new("", NULL) == NULL);
-    CHECK(wechat_lines_new("\xff", &rest) == NULL && strcmp(rest, "untouched") == 0);
+    CHECK(wechat_delay_samples(NULL, &sample, 1) == 0 && wechat_delay_samples(report.record, NULL, 9) == 0);
+    CHECK(wechat_response_get(NULL, &response) == 0 && wechat_response_get(report.record, NULL) == 0);
+    CHECK(wechat_sentence_get(NULL, &sentence) == 0 && wechat_sentence_get(report.record, NULL) == 0);
+    CHECK(wechat_tree_ticks(report.record, &tick, 0) == 0);
+    CHECK(wechat_lines_new(link, NULL, &rest) == NULL && wechat_lines_new(link, "", NULL) == NULL);
+    CHECK(wechat_lines_new(link, "\xff", &rest) == NULL && wechat_lines_new(no_protocol, "", &rest) == NULL);
+    CHECK(tables->protocols[web].lines_title == NULL && wechat_lines_new(web, "", &rest) == NULL);
+    CHECK(strcmp(rest, "untouched") == 0);
     CHECK(wechat_lines_write(NULL, NULL) == NULL);
     wechat_lines_free(NULL);
     const char *words = ",json,tcp.port == 80";
-    wechat_lines *lines = wechat_lines_new(words, &rest);
+    wechat_lines *lines = wechat_lines_new(link, words, &rest);
     CHECK(lines != NULL && rest == words + 6 && strcmp(wechat_lines_write(lines, NULL), "") == 0);
+    CHECK(strncmp(wechat_lines_write(lines, report.record), "{\"frame\":77,", 12) == 0);
     wechat_lines_free(lines);
-    lines = wechat_lines_new("", &rest);
+    lines = wechat_lines_new(link, "", &rest);
     CHECK(lines != NULL && rest == NULL && strncmp(wechat_lines_write(lines, NULL), "frame\tstream\t", 13) == 0);
     wechat_lines_free(lines);
     memset(message, '#', sizeof message);
     CHECK(wechat_packet_filter(NULL, 0, &segment, message, 5) == 0 && message[0] == '\0');
     CHECK(wechat_packet_filter(dissector, 99, &segment, message, 5) == 0);
     CHECK(wechat_packet_filter(dissector, 0, NULL, NULL, 0) == 0);
-    CHECK(wechat_stream_filter(7, message, 8) == 18 && strcmp(message, "wechat.") == 0);
+    segment.protocol = no_protocol;
+    CHECK(wechat_packet_filter(dissector, 0, &segment, message, 5) == 0);
+    segment.protocol = link;
+    CHECK(wechat_stream_filter(no_protocol, 7, message, 8) == 0 && wechat_stream_filter(0, 7, message, 8) == 0);
+    CHECK(wechat_stream_filter(link, 7, message, 8) == 18 && strcmp(message, "wechat.") == 0);
     CHECK(wechat_ends_filter(NULL, message, 5) == 0 && wechat_ends_filter(&segment, message, 5) == 0);
 
     CHECK(wechat_claim(NULL, &segment) == 0);
     CHECK(wechat_claim(dissector, NULL) == 0);
     segment = segment_of(heartbeat, sizeof heartbeat);
     segment.stream = 5;
-    CHECK(wechat_claim(dissector, &segment) == 1);
+    CHECK(wechat_claim(dissector, &segment) == link);
     segment.data = NULL;
+    CHECK(wechat_claim(dissector, &segment) == 0);
+    /* On any port a protocol asks for itself alone. */
+    segment = segment_of(heartbeat, sizeof heartbeat);
+    segment.flags |= WECHAT_BEGAN | WECHAT_ANY_PORT;
+    segment.stream = 6;
+    CHECK(wechat_claim(dissector, &segment) == link);
+    segment.stream = 7;
+    segment.protocol = web;
     CHECK(wechat_claim(dissector, &segment) == 0);
     wechat_dissector_free(dissector);
     wechat_dissector_free(NULL);
@@ -287,13 +682,14 @@ static void check_panic(void)
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_FAILED);
     CHECK(report.verdict == WECHAT_VERDICT_CONSUMED && report.length == 16 && report.item_count == 1);
     CHECK(report.items[0].kind == WECHAT_ITEM_KIND_NOTE);
-    CHECK(strcmp(wechat_tables_get(registry)->notes[report.items[0].field].filter, "wechat.internal_error") == 0);
+    CHECK(strcmp(filter_of(report.items), "wechat.internal_error") == 0 && report.protocol == segment.protocol);
+    CHECK(report.record == NULL && report.hand_off_count == 0);
     CHECK(report.items[0].offset == 0 && report.items[0].length == 16);
     CHECK(strstr(report.texts + report.items[0].text, "please report it") != NULL);
 
     /* The handle is good for more. */
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
-    check_report(&report);
+    check_report(&report, &segment);
     wechat_dissector_free(dissector);
 }
 
@@ -315,75 +711,54 @@ static wechat_segment http_of(const char *bytes, size_t length, uint32_t packet,
 }
 
 /* Every item within the head's bytes or the body's, and within the tables. */
-static void check_web_report(const wechat_web_report *report, const wechat_segment *segment, size_t body)
+static void check_web_report(const wechat_report *report, const wechat_segment *segment, size_t body)
 {
-    const wechat_tables *tables = wechat_tables_get(registry);
-    unsigned depth = 0;
-
-    CHECK(report->texts[0] == '\0' && report->info != 0 && strlen(report->texts + report->info) > 0);
-    CHECK(report->offset + report->length <= segment->captured && report->item_count > 0);
-    for (size_t i = 0; i < report->item_count; i++) {
-        const wechat_item *item = &report->items[i];
-        bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
-        CHECK(item->field < (is_note ? tables->note_count : tables->field_count));
-        CHECK(item->depth <= depth + 1);
-        CHECK(item->offset + item->length <= segment->captured + body);
-        CHECK(strlen(report->texts + item->text) < 4096);
-        depth = item->depth;
-    }
-    CHECK(report->items[0].field == tables->web_protocol);
-    CHECK(report->record != NULL && report->record->next == NULL);
-    CHECK(report->record->count > 0 && report->record->count <= WECHAT_MOST_WEB_TICKS);
-    for (size_t i = 0; i < report->record->count; i++)
-        CHECK(report->record->ticks[i].node < tables->web_node_count);
-}
-
-static const wechat_item *find_item(const wechat_web_report *report, const char *filter)
-{
-    const wechat_tables *tables = wechat_tables_get(registry);
-
-    for (size_t i = 0; i < report->item_count; i++) {
-        const wechat_item *item = &report->items[i];
-        bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
-        if (strcmp(is_note ? tables->notes[item->field].filter : tables->fields[item->field].filter, filter) == 0)
-            return item;
-    }
-    return NULL;
+    CHECK(report->protocol == place_of("wechat_web") && report->verdict == WECHAT_VERDICT_CONSUMED);
+    CHECK(report->info != 0 && strlen(report->texts + report->info) > 0);
+    CHECK(report->length > 0 && report->offset + report->length <= segment->captured && report->item_count > 0);
+    CHECK(report->source_count == 2 && report->sources[1].captured == body && report->hand_off_count == 0);
+    check_items(report, segment, 2);
+    CHECK(report->items[0].field == number_of(report->protocol, 0) && report->items[0].source == 0);
+    CHECK(report->record != NULL);
+    counted all = check_head(report->record, segment, report->protocol);
+    CHECK(all.sample_count == 0 && !all.responds && !all.speaks);
 }
 
 static void check_web_misuse(wechat_dissector *dissector)
 {
     wechat_segment segment = http_of(poll, sizeof poll - 1, 1, 0);
     wechat_segment nothing = segment;
-    wechat_web_report report;
+    wechat_report report;
 
     nothing.data = NULL;
-    CHECK(wechat_web_claim(NULL) == 0 && wechat_web_claim(&nothing) == 0);
-    CHECK(wechat_web_begin(NULL, &segment) == 0 && wechat_web_begin(dissector, NULL) == 0);
-    CHECK(wechat_web_begin(dissector, &nothing) == 0);
-    CHECK(wechat_web_place(NULL, &segment, NULL) == -1 && wechat_web_place(dissector, NULL, NULL) == -1);
-    CHECK(wechat_web_place(dissector, &segment, "text/plain") == -1);
-    CHECK(wechat_web_place(dissector, &segment, "\xff") == -1);
-    CHECK(wechat_web_take(NULL, &segment, 9) == 0 && wechat_web_take(dissector, NULL, 9) == 0);
-    CHECK(wechat_web_take(dissector, &nothing, 9) == 0 && wechat_web_take(dissector, &segment, SIZE_MAX) == 0);
-    CHECK(wechat_web_message(NULL, &segment, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
-    CHECK(wechat_web_message(dissector, NULL, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
-    CHECK(wechat_web_message(dissector, &segment, 0, NULL, 0, NULL) == WECHAT_RESULT_NULL);
-    CHECK(wechat_web_message(dissector, &segment, 0, NULL, 5, &report) == WECHAT_RESULT_NULL);
-    CHECK(wechat_web_message(dissector, &nothing, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_http_claim(NULL) == 0 && wechat_http_claim(&nothing) == 0);
+    CHECK(wechat_http_begin(NULL, &segment) == 0 && wechat_http_begin(dissector, NULL) == 0);
+    CHECK(wechat_http_begin(dissector, &nothing) == 0);
+    CHECK(wechat_http_place(NULL, &segment, NULL) == -1 && wechat_http_place(dissector, NULL, NULL) == -1);
+    CHECK(wechat_http_place(dissector, &segment, "text/plain") == -1);
+    CHECK(wechat_http_place(dissector, &segment, "\xff") == -1);
+    CHECK(wechat_http_end(NULL, &segment, 9) == 0 && wechat_http_end(dissector, NULL, 9) == 0);
+    CHECK(wechat_http_end(dissector, &nothing, 9) == 0 && wechat_http_end(dissector, &segment, SIZE_MAX) == 0);
+    CHECK(wechat_http_message(NULL, &segment, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_http_message(dissector, NULL, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_http_message(dissector, &segment, 0, NULL, 0, NULL) == WECHAT_RESULT_NULL);
+    CHECK(wechat_http_message(dissector, &segment, 0, NULL, 5, &report) == WECHAT_RESULT_NULL);
+    CHECK(wechat_http_message(dissector, &nothing, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
     nothing.captured = SIZE_MAX;
-    CHECK(wechat_web_claim(&nothing) == 0 && wechat_web_begin(dissector, &nothing) == 0);
+    CHECK(wechat_http_claim(&nothing) == 0 && wechat_http_begin(dissector, &nothing) == 0);
     /* Nothing was begun, and no message has such a number: nothing of ours. */
     memset(&report, 0xa5, sizeof report);
-    CHECK(wechat_web_message(dissector, &segment, SIZE_MAX, NULL, 0, &report) == WECHAT_RESULT_OK);
-    CHECK(report.length == 0 && report.item_count == 0 && report.record == NULL);
+    CHECK(wechat_http_message(dissector, &segment, SIZE_MAX, NULL, 0, &report) == WECHAT_RESULT_OK);
+    CHECK(report.length == 0 && report.item_count == 0 && report.record == NULL && report.hand_off_count == 0);
+    CHECK(wechat_http_owner(NULL, &segment, 0) == 0 && wechat_http_owner(dissector, NULL, 0) == 0);
+    CHECK(wechat_http_owner(dissector, &segment, 0) == 0 && wechat_http_owner(dissector, &segment, SIZE_MAX) == 0);
     /* Without a stream nothing is remembered. */
     nothing = segment;
     nothing.flags &= ~(uint32_t)WECHAT_STREAM;
-    CHECK(wechat_web_begin(dissector, &nothing) == 0);
-    CHECK(wechat_web_claim(&segment) == 1);
+    CHECK(wechat_http_begin(dissector, &nothing) == 0);
+    CHECK(wechat_http_claim(&segment) == 1);
     segment = http_of(answer_head, sizeof answer_head - 1, 1, WECHAT_SIDE);
-    CHECK(wechat_web_claim(&segment) == 0);
+    CHECK(wechat_http_claim(&segment) == 0);
 }
 
 static void check_web(void)
@@ -393,38 +768,45 @@ static void check_web(void)
     wechat_segment answered = http_of(answer_head, sizeof answer_head - 1, 2, WECHAT_SIDE);
     const uint8_t *body = (const uint8_t *)answer_body;
     const size_t length = sizeof answer_body - 1;
-    wechat_web_report report;
+    wechat_report report;
     const wechat_item *item;
 
     CHECK(dissector != NULL && length == 44);
     check_web_misuse(dissector);
 
-    CHECK(wechat_web_begin(dissector, &asked) == 1);
-    CHECK(wechat_web_take(dissector, &asked, asked.captured) == 1);
+    CHECK(wechat_http_begin(dissector, &asked) == 1);
+    CHECK(wechat_http_end(dissector, &asked, asked.captured) == 1);
+    CHECK(wechat_http_owner(dissector, &asked, 0) == place_of("wechat_web"));
+    CHECK(wechat_http_owner(dissector, &asked, 1) == 0 && wechat_http_owner(dissector, &answered, 0) == 0);
     memset(&report, 0xa5, sizeof report);
-    CHECK(wechat_web_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_OK);
+    CHECK(wechat_http_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_OK);
     CHECK(report.offset == 0 && report.length == asked.captured);
     check_web_report(&report, &asked, 0);
+    CHECK(value(report.record, "request") == 1 && !has_value(report.record, "partner"));
     item = find_item(&report, "wechat_web.sid");
-    CHECK(item != NULL && item->length == 6 && memcmp(poll + item->offset, "secret", 6) == 0);
+    CHECK(item != NULL && item->source == 0 && item->length == 6 && memcmp(poll + item->offset, "secret", 6) == 0);
     CHECK(report.texts[item->text] == '#' && strstr(report.texts + item->text, "secret") == NULL);
 
-    CHECK(wechat_web_begin(dissector, &answered) == 1);
-    CHECK(wechat_web_place(dissector, &answered, "text/javascript") == 0);
-    CHECK(wechat_web_place(dissector, &answered, "text/javascript") == -1);
-    CHECK(wechat_web_take(dissector, &answered, answered.captured) == 1);
-    CHECK(wechat_web_message(dissector, &answered, 1, NULL, 0, &report) == WECHAT_RESULT_OK && report.length == 0);
-    CHECK(wechat_web_message(dissector, &answered, 0, body, length, &report) == WECHAT_RESULT_OK);
+    CHECK(wechat_http_begin(dissector, &answered) == 1);
+    CHECK(wechat_http_place(dissector, &answered, "text/javascript") == 0);
+    CHECK(wechat_http_place(dissector, &answered, "text/javascript") == -1);
+    CHECK(wechat_http_end(dissector, &answered, answered.captured) == 1);
+    CHECK(wechat_http_owner(dissector, &answered, 0) == place_of("wechat_web"));
+    CHECK(wechat_http_message(dissector, &answered, 1, NULL, 0, &report) == WECHAT_RESULT_OK && report.length == 0);
+    CHECK(wechat_http_message(dissector, &answered, 0, body, length, &report) == WECHAT_RESULT_OK);
     check_web_report(&report, &answered, length);
     item = find_item(&report, "wechat_web.response_to");
     CHECK(item != NULL && item->value == 1);
     item = find_item(&report, "wechat_web.selector");
-    CHECK(item != NULL && item->value == 2 && item->offset >= answered.captured);
-    CHECK(answer_body[item->offset - answered.captured] == '2' && item->length == 1);
+    CHECK(item != NULL && item->value == 2 && item->source == 1);
+    CHECK(answer_body[item->offset] == '2' && item->length == 1);
+    CHECK(has_value(report.record, "request") && value(report.record, "request") == 0);
+    CHECK(value(report.record, "partner") == 1 && value(report.record, "response_time") == 1000000000);
+    CHECK(value(report.record, "selector") == 2 && has_value(report.record, "retcode"));
 
     /* What HTTP wants to see again is not taken. */
     answered.packet = 3;
-    CHECK(wechat_web_begin(dissector, &answered) == 1 && wechat_web_take(dissector, &answered, 0) == 0);
+    CHECK(wechat_http_begin(dissector, &answered) == 1 && wechat_http_end(dissector, &answered, 0) == 0);
     wechat_dissector_free(dissector);
 }
 
@@ -432,19 +814,20 @@ static void check_web_panic(void)
 {
     wechat_dissector *dissector = wechat_dissector_new(NULL);
     wechat_segment asked = http_of(poll, sizeof poll - 1, 1, 0);
-    wechat_web_report report;
+    wechat_report report;
 
-    CHECK(wechat_web_begin(dissector, &asked) == 1);
-    CHECK(wechat_web_take(dissector, &asked, asked.captured) == 1);
+    CHECK(wechat_http_begin(dissector, &asked) == 1);
+    CHECK(wechat_http_end(dissector, &asked, asked.captured) == 1);
     wechat_provoke_panic(dissector);
-    CHECK(wechat_web_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_FAILED);
+    CHECK(wechat_http_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_FAILED);
     CHECK(report.offset == 0 && report.length == asked.captured && report.item_count == 1);
     CHECK(report.items[0].kind == WECHAT_ITEM_KIND_NOTE && report.record == NULL);
     CHECK(find_item(&report, "wechat_web.internal_error") == report.items);
     CHECK(report.items[0].offset == 0 && report.items[0].length == asked.captured);
+    CHECK(report.protocol == place_of("wechat_web"));
 
     /* The handle is good for more. */
-    CHECK(wechat_web_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_OK);
+    CHECK(wechat_http_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_OK);
     check_web_report(&report, &asked, 0);
     wechat_dissector_free(dissector);
 }
@@ -460,15 +843,14 @@ static uint32_t read_u32(FILE *file)
 /* The value of a wire field, as a host reads it. */
 static uint32_t wire_u32(const wechat_report *report, const wechat_segment *segment, const char *filter)
 {
-    for (size_t i = 0; i < report->item_count; i++) {
-        const wechat_item *item = &report->items[i];
-        if (item->kind == WECHAT_ITEM_KIND_NOTE || strcmp(field_name(report, i), filter) != 0)
-            continue;
-        CHECK(item->length == 4 && item->offset + 4 <= segment->captured);
-        const uint8_t *bytes = segment->data + item->offset;
-        return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-    }
-    return UINT32_MAX;
+    const wechat_item *item = find_item(report, filter);
+
+    if (item == NULL)
+        return UINT32_MAX;
+    CHECK(item->kind == WECHAT_ITEM_KIND_WIRE || item->kind == WECHAT_ITEM_KIND_SUBTREE);
+    CHECK(item->source == 0 && item->length == 4 && item->offset + 4 <= segment->captured);
+    const uint8_t *bytes = segment->data + item->offset;
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 /* The filters for the packet of a response: with its request, and all of the stream. */
@@ -476,7 +858,7 @@ static void check_exchange(const wechat_dissector *dissector, const wechat_segme
 {
     char filter[4096], part[40];
 
-    CHECK(wechat_tables_get(registry)->packet_filter_count == 2);
+    CHECK(protocol_of("wechat")->packet_filter_count == 2);
     CHECK(wechat_packet_filter(dissector, 0, segment, filter, sizeof filter) == strlen(filter));
     snprintf(part, sizeof part, "frame.number == %" PRIu32, request);
     CHECK(strstr(filter, part) != NULL);
@@ -495,6 +877,7 @@ static void feed_sample(const char *name)
     uint8_t *held[2] = { NULL, NULL };
     size_t length[2] = { 0, 0 };
     uint32_t position[2] = { 0, 0 };
+    size_t bodies = 0, responses = 0;
 
     CHECK(file != NULL && dissector != NULL);
     for (uint32_t packet; (packet = read_u32(file)) != 0;) {
@@ -519,7 +902,7 @@ static void feed_sample(const char *name)
                 segment.dst_port = 50000;
             }
             CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
-            check_report(&report);
+            check_report(&report, &segment);
             if (report.verdict != WECHAT_VERDICT_CONSUMED) {
                 CHECK(report.item_count == 0);
                 break;
@@ -527,10 +910,15 @@ static void feed_sample(const char *name)
             CHECK(report.length > 0 && report.length <= length[side]);
             CHECK(report.record != NULL);
             check_record(report.record, &segment);
-            CHECK(report.record->operation == wire_u32(&report, &segment, "wechat.op"));
-            CHECK(report.record->seq == wire_u32(&report, &segment, "wechat.seq"));
-            if (report.record->flags & WECHAT_RECORD_RESPONDS)
-                check_exchange(dissector, &segment, report.record->partner);
+            check_hand_off(&report);
+            CHECK(value(report.record, "operation") == wire_u32(&report, &segment, "wechat.op"));
+            CHECK(value(report.record, "seqid") == wire_u32(&report, &segment, "wechat.seq"));
+            CHECK(value(report.record, "packet_len") == report.length);
+            bodies += report.hand_off_count;
+            if (has_value(report.record, "response_time")) {
+                check_exchange(dissector, &segment, (uint32_t)value(report.record, "partner"));
+                responses++;
+            }
             printf("%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", packet, wire_u32(&report, &segment, "wechat.op"),
                    wire_u32(&report, &segment, "wechat.seq"));
             memmove(held[side], held[side] + report.length, length[side] - report.length);
@@ -538,6 +926,7 @@ static void feed_sample(const char *name)
             position[side] += report.length;
         }
     }
+    CHECK(bodies > 10 && responses > 10);
     fclose(file);
     free(held[0]);
     free(held[1]);

@@ -7,14 +7,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::{env, fs};
 
-use ::wechat_dissector::ffi::{
-    wechat_field, wechat_node, wechat_note, wechat_part, wechat_preference, wechat_report, wechat_result,
-    wechat_segment, wechat_tables, wechat_value, wechat_verdict, wechat_web_report,
-};
-use ::wechat_dissector::kernel::report::Item;
-use ::wechat_dissector::long_link::record::Record;
-use ::wechat_dissector::long_link::statistics::{Sample, Tick};
-use ::wechat_dissector::web::statistics::{WebRecord, WebTick};
+use ::wechat_dissector::ffi::*;
 use wechat_traffic::packet::Direction;
 use wechat_traffic::sample;
 use wechat_traffic::truth;
@@ -62,38 +55,64 @@ fn program() -> &'static Path {
 fn the_header_describes_the_rust_layout() {
     let output = run(Command::new(program()).arg("layout"));
     let mut expected = String::new();
-    macro_rules! size {
-        ($($type:ident $rust:ty),*) => {
-            $(expected += &format!("sizeof {} {}\n", stringify!($type), size_of::<$rust>());)*
+    macro_rules! layout {
+        ($($type:ident { $($member:ident)* })*) => {
+            $(
+                expected += &format!("sizeof {} {}\n", stringify!($type), size_of::<$type>());
+                $(
+                    let offset = offset_of!($type, $member);
+                    expected += &format!("offsetof {}.{} {offset}\n", stringify!($type), stringify!($member));
+                )*
+            )*
         };
     }
-    macro_rules! offset {
-        ($($type:ident $rust:ident $member:ident),*) => {
-            $(expected += &format!("offsetof {}.{} {}\n", stringify!($type), stringify!($member), offset_of!($rust, $member));)*
-        };
+    layout! {
+        wechat_value { value name }
+        wechat_field { filter label help values value_count mask kind base bits }
+        wechat_note { filter summary group severity }
+        wechat_part { name help }
+        wechat_preference { name title help ports parts part_count number kind }
+        wechat_offer { name title heuristics }
+        wechat_join { table key }
+        wechat_value_row { name kind }
+        wechat_node { name parent ranges range_count }
+        wechat_protocol {
+            fields field_count notes note_count preferences preference_count offers offer_count joins
+            join_count values value_count nodes node_count tree_title responses_title responses_column
+            response_rows delays_title delays_command delay_columns delay_rows delay_row_count lines_title
+            lines_command flow_title packet_filters packet_filter_count under carrier
+        }
+        wechat_tables { protocols protocol_count media_types media_type_count }
+        wechat_segment {
+            data captured reported seconds nanoseconds packet stream shown_stream position src_address
+            dst_address src_length dst_length src_port dst_port server_port flags wanted fields protocol
+        }
+        wechat_item { value offset length text field source kind depth }
+        wechat_source { data captured name }
+        wechat_hand_off { offset captured length key stream shown_stream position source to kind side }
+        wechat_report {
+            verdict length offset info items item_count texts sources source_count hand_offs hand_off_count
+            record protocol
+        }
+        wechat_record {
+            version size next texts seconds present nanoseconds text_length packet stream protocol
+            value_count values
+        }
+        wechat_tick { part amount node how }
+        wechat_sample { delay row delayed }
+        wechat_response { name elapsed row }
+        wechat_sentence { line label side }
+        wechat_result {}
+        wechat_verdict {}
+        wechat_side {}
+        wechat_type {}
+        wechat_base {}
+        wechat_group {}
+        wechat_severity {}
+        wechat_preference_type {}
+        wechat_value_kind {}
+        wechat_carrier {}
     }
-    size!(
-        wechat_value wechat_value, wechat_field wechat_field, wechat_note wechat_note, wechat_part wechat_part,
-        wechat_preference wechat_preference, wechat_tables wechat_tables, wechat_segment wechat_segment,
-        wechat_item Item, wechat_report wechat_report, wechat_record Record, wechat_tick Tick, wechat_sample Sample,
-        wechat_node wechat_node, wechat_web_report wechat_web_report, wechat_web_record WebRecord,
-        wechat_web_tick WebTick, wechat_result wechat_result, wechat_verdict wechat_verdict
-    );
-    offset!(
-        wechat_field wechat_field kind, wechat_field wechat_field bits, wechat_preference wechat_preference kind,
-        wechat_segment wechat_segment nanoseconds, wechat_segment wechat_segment wanted, wechat_item Item depth,
-        wechat_item Item value, wechat_report wechat_report items, wechat_report wechat_report body_length,
-        wechat_report wechat_report record, wechat_tables wechat_tables sync_columns,
-        wechat_tables wechat_tables flow_title, wechat_record Record version, wechat_record Record next,
-        wechat_record Record texts, wechat_record Record time, wechat_record Record news_time,
-        wechat_record Record text_length, wechat_record Record partner, wechat_record Record flags,
-        wechat_record Record notes, wechat_record Record head_len, wechat_record Record delivery,
-        wechat_tick Tick named, wechat_sample Sample row, wechat_tables wechat_tables web_protocol,
-        wechat_tables wechat_tables web_nodes, wechat_tables wechat_tables web_tree_title,
-        wechat_web_report wechat_web_report items, wechat_web_report wechat_web_report info,
-        wechat_web_report wechat_web_report record, wechat_web_record WebRecord count,
-        wechat_web_record WebRecord ticks, wechat_web_tick WebTick node
-    );
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
 

@@ -22,8 +22,10 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng};
 use story::Story;
 use webstory::{Message, WebStory, added};
 use wechat_dissector::config::Config;
-use wechat_dissector::long_link::fields::{FIELDS, NOTES, P, Type};
-use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
+use wechat_dissector::kernel::rows::Type;
+use wechat_dissector::long_link::settings::P;
+use wechat_dissector::protocols::{self, PROTOCOLS};
+use wechat_dissector::wechat::settings::P as Shared;
 use wechat_traffic::body::business::{Business, Form};
 use wechat_traffic::body::identify::{self, Trailer};
 use wechat_traffic::body::sync_key::SyncKey;
@@ -228,8 +230,8 @@ fn operations_of_the_user() {
         .client(Pdu::new(4711, 2, filler(20)).encode())
         .server(Pdu::new(1_000_004_711, 2, filler(20)).encode())
         .configured(|config| {
-            config.add_operation(["237", "my send", ""]).unwrap();
-            config.add_operation(["0x1267", "experiment", "request"]).unwrap();
+            config.add_row(P::OPERATIONS, &["237", "my send", ""]);
+            config.add_row(P::OPERATIONS, &["0x1267", "experiment", "request"]);
         });
     check("user_operations", "The user's table renames and adds operations", story);
 }
@@ -723,10 +725,11 @@ fn rows_that_are_refused() {
         ["237", "good name", "one-way"],
         [" 0xED ", "新消息", ""],
     ];
+    let table = protocols::preference(P::OPERATIONS).expect("the table of operations");
     let text: String = rows
         .iter()
         .map(|row| {
-            let verdict = Config::check_operation(*row).err().unwrap_or_else(|| "accepted".to_owned());
+            let verdict = (table.check)(row).err().unwrap_or_else(|| "accepted".to_owned());
             format!("{:?}, {:?}, {:?}\n    {verdict}\n", row[0], row[1], row[2])
         })
         .collect();
@@ -968,11 +971,11 @@ fn every_field_and_every_note_is_shown_somewhere() {
             };
         }
     }
-    let unshown: Vec<&str> = FIELDS
-        .iter()
-        .chain(WEB_FIELDS)
+    let fields = PROTOCOLS.iter().flat_map(|row| row.protocol.fields);
+    let notes = PROTOCOLS.iter().flat_map(|row| row.protocol.notes);
+    let unshown: Vec<&str> = fields
         .map(|row| (row.filter, !matches!(row.ty, Type::Protocol | Type::None)))
-        .chain(NOTES.iter().chain(WEB_NOTES).map(|row| (row.filter, true)))
+        .chain(notes.map(|row| (row.filter, true)))
         .map(|(filter, valued)| (filter.to_str().unwrap(), valued))
         .filter(|(filter, valued)| !seen.contains(&((*filter).to_owned(), *valued)))
         .map(|(filter, _)| filter)

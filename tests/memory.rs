@@ -3,12 +3,12 @@
 //! included.
 
 use allocation_counter::measure;
-use wechat_dissector::config::Config;
-use wechat_dissector::kernel::report::Wanted;
-use wechat_dissector::kernel::time::Time;
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_traffic::body::{self, sync_key::SyncKey};
 use wechat_traffic::pdu::{Pdu, op, seq};
@@ -31,12 +31,11 @@ impl Link {
         let segment = Segment {
             data: frame,
             reported: frame.len(),
-            stream: 0,
+            lane: LaneId::new(0, from_server),
             shown_stream: 0,
             began: true,
             src_address: &[1],
             dst_address: &[1],
-            side: from_server,
             position: *position,
             counted: true,
             packet: self.packet,

@@ -9,6 +9,7 @@ mod facts;
 mod reference;
 
 use std::env;
+use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -19,16 +20,20 @@ use proptest::sample::select;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use reference::{Fact, Frame, INFERENCES, Kind, Model, Value};
-use wechat_dissector::config::Config;
-use wechat_dissector::kernel::report::{Item, ItemKind, Report, Wanted};
-use wechat_dissector::kernel::time::Time;
-use wechat_dissector::long_link::fields::{F, FIELDS, NOTES, P};
-use wechat_dissector::long_link::record::WECHAT_RECORD_MISSES;
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::protocol::Protocol;
+use wechat_dissector::kernel::report::{Item, ItemKind, Report, Wanted};
+use wechat_dissector::kernel::rows::{row_of, table_of};
 use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::kernel::time::Time;
+use wechat_dissector::long_link::fields::F;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::long_link::record::{self, R};
+use wechat_dissector::protocols::PROTOCOLS;
 use wechat_dissector::wechat::operation;
+use wechat_dissector::wechat::settings::P as Shared;
 use wechat_traffic::body::identify::{self, Trailer};
 use wechat_traffic::body::sync_key::SyncKey;
 use wechat_traffic::body::{self, PUSH_WANTS_ACK};
@@ -374,7 +379,7 @@ struct Offer {
 }
 
 /// A history that is being dissected and modelled.
-struct Capture<'a> {
+struct Told<'a> {
     history: &'a History,
     dissector: Capture,
     model: Model,
@@ -384,7 +389,7 @@ struct Capture<'a> {
     rng: ChaCha8Rng,
 }
 
-impl<'a> Capture<'a> {
+impl<'a> Told<'a> {
     fn new(history: &'a History) -> Self {
         let mut config = Config::default();
         if !history.ports_tell {
@@ -469,8 +474,7 @@ impl<'a> Capture<'a> {
         Segment {
             data: &offer.data[used..],
             reported: offer.data.len() - used,
-            stream,
-            side: offer.from_server,
+            lane: LaneId::new(stream, offer.from_server),
             position: offer.position + used as u32,
             counted: true,
             packet: offer.number,
@@ -496,9 +500,9 @@ impl<'a> Capture<'a> {
         for (sent, length) in packet.frames.iter().zip(offer.lengths.clone()) {
             let step = self.dissector.step(LONG_LINK, &self.segment(&offer, used, true));
             prop_assert_eq!(step, Step::Consumed(length));
-            let record = self.dissector.report().record().expect("every frame has a record");
-            self.waiting[0] += i64::from(record.waiting_requests);
-            self.waiting[1] += i64::from(record.waiting_pushes);
+            let record = self.dissector.report().view().expect("every frame has a record");
+            self.waiting[0] += record.signed(R::WAITING_REQUESTS).expect("a number");
+            self.waiting[1] += record.signed(R::WAITING_PUSHES).expect("a number");
             let frame = self.observed(packet, sent, &offer);
             let at = self.model.observe(frame);
             self.compare(at, self.model.backward(at), "on the first visit")?;
@@ -571,9 +575,9 @@ impl<'a> Capture<'a> {
                 let at = offer.frames[place];
                 let expected = [self.model.backward(at), self.model.forward(at)].concat();
                 self.compare(at, expected, "on a later visit")?;
-                let record = self.dissector.report().record().expect("every frame has a record");
-                if !again && record.has(WECHAT_RECORD_MISSES) {
-                    missing[usize::from(record.kind() == operation::Kind::Push)] += 1;
+                let record = self.dissector.report().view().expect("every frame has a record");
+                if !again && record.has(R::MISSES) {
+                    missing[usize::from(record::kind(record) == operation::Kind::Push)] += 1;
                 }
                 used += length;
             }
@@ -619,29 +623,37 @@ fn address_of_client(history: &History, stream: usize) -> [u8; 4] {
 }
 
 fn item(report: &Report, field: u16) -> Option<&Item> {
-    report.items().iter().find(|item| item.kind != ItemKind::Note as u8 && item.field == field)
+    report.items().iter().find(|item| item.kind != ItemKind::Note && item.field == field)
 }
 
 // ---- facts in a report ----
 
-/// For each row of a table its name, where the model knows something of it.
-fn known(names: impl Iterator<Item = &'static str>) -> Vec<Option<&'static str>> {
-    names.map(|name| FACTS.contains(&name).then_some(name)).collect()
+/// For each row of a protocol's table its name, where the model knows something of it.
+type Names = Vec<Vec<Option<&'static str>>>;
+
+fn known(names: fn(&Protocol) -> Vec<&'static CStr>) -> Names {
+    let name = |name: &'static CStr| name.to_str().expect("text");
+    let known = |name: &'static str| FACTS.contains(&name).then_some(name);
+    PROTOCOLS.iter().map(|row| names(row.protocol).into_iter().map(name).map(known).collect()).collect()
 }
 
-static FIELD_FACTS: LazyLock<Vec<Option<&str>>> =
-    LazyLock::new(|| known(FIELDS.iter().map(|row| row.filter.to_str().expect("text"))));
-static NOTE_FACTS: LazyLock<Vec<Option<&str>>> =
-    LazyLock::new(|| known(NOTES.iter().map(|row| row.filter.to_str().expect("text"))));
+fn fact_of(names: &Names, number: u16) -> Option<&'static str> {
+    names[table_of(number)][row_of(number)]
+}
+
+static FIELD_FACTS: LazyLock<Names> =
+    LazyLock::new(|| known(|protocol| protocol.fields.iter().map(|row| row.filter).collect()));
+static NOTE_FACTS: LazyLock<Names> =
+    LazyLock::new(|| known(|protocol| protocol.notes.iter().map(|row| row.filter).collect()));
 
 fn shown(report: &Report) -> Vec<Fact> {
     let fact = |item: &Item| {
-        let is = |kind: ItemKind| item.kind == kind as u8;
+        let is = |kind: ItemKind| item.kind == kind;
         if is(ItemKind::Note) {
             assert!(item.text != 0, "a note says what is wrong");
-            return NOTE_FACTS[usize::from(item.field)].map(|name| (name, Value::Note));
+            return fact_of(&NOTE_FACTS, item.field).map(|name| (name, Value::Note));
         }
-        let name = FIELD_FACTS[usize::from(item.field)]?;
+        let name = fact_of(&FIELD_FACTS, item.field)?;
         let words = report.text(item.text);
         if INFERENCES.contains(&name) {
             assert!(words.contains("(inference)"), "{name} does not say that it is one: {words:?}");
@@ -656,7 +668,7 @@ fn shown(report: &Report) -> Vec<Fact> {
 
 #[test]
 fn every_fact_of_the_model_is_in_the_tables() {
-    let known: Vec<&str> = FIELD_FACTS.iter().chain(NOTE_FACTS.iter()).copied().flatten().collect();
+    let known: Vec<&str> = FIELD_FACTS.iter().chain(NOTE_FACTS.iter()).flatten().copied().flatten().collect();
     let missing: Vec<&&str> = FACTS.iter().filter(|name| !known.contains(name)).collect();
     assert!(missing.is_empty(), "no field and no note is called {missing:?}");
 }
@@ -673,14 +685,14 @@ proptest! {
 
     #[test]
     fn any_history_is_told_as_the_model_tells_it(history in history(vec(packet(), 1..30))) {
-        Capture::new(&history).check()?;
+        Told::new(&history).check()?;
     }
 
     #[test]
     fn any_dialogue_with_losses_delays_and_repeats_is_told_as_the_model_tells_it(
         history in history(vec(turn(), 1..20).prop_map(|turns| packets_of(&turns)))
     ) {
-        Capture::new(&history).check()?;
+        Told::new(&history).check()?;
     }
 }
 
@@ -708,7 +720,7 @@ fn notices_that_nobody_fetches_hold_up_no_others() {
         pause: 0,
         seed: 0,
     };
-    Capture::new(&history).check().expect("as the model tells it");
+    Told::new(&history).check().expect("as the model tells it");
 }
 
 // ---- the model itself, on histories that a person has read ----

@@ -4,17 +4,18 @@
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use wechat_dissector::config::Config;
-use wechat_dissector::kernel::report::{ItemKind, Report, Wanted};
-use wechat_dissector::kernel::time::Time;
-use wechat_dissector::long_link::fields::{F, FIELDS, NOTES, P};
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::report::{CAME_IN, ItemKind, Report, Wanted};
 use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::long_link::settings::P;
+use wechat_dissector::protocols;
 use wechat_dissector::web::call::CALLS;
-use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
-use wechat_dissector::web::{Bytes, Web};
+use wechat_dissector::wechat::fields::S;
+use wechat_dissector::wechat::settings::P as Shared;
 use wechat_traffic::pdu::Pdu;
 
 const ALL: Wanted = Wanted::ALL;
@@ -23,8 +24,7 @@ fn segment(data: &[u8], packet: u32) -> Segment<'_> {
     Segment {
         data,
         reported: data.len(),
-        stream: 0,
-        side: false,
+        lane: LaneId::new(0, false),
         position: 0,
         counted: true,
         packet,
@@ -49,7 +49,7 @@ fn random(rng: &mut ChaCha8Rng, length: usize) -> Vec<u8> {
 }
 
 fn shows(report: &Report, field: u16) -> bool {
-    report.items().iter().any(|item| item.kind != ItemKind::Note as u8 && item.field == field)
+    report.items().iter().any(|item| item.kind != ItemKind::Note && item.field == field)
 }
 
 /// The business header of 2015 has no magic; random bodies must not be taken for one.
@@ -63,7 +63,7 @@ fn no_random_body_of_100_000_is_claimed_as_a_business_packet() {
         let frame = Pdu::new(op, index + 1, random(&mut rng, length)).encode();
         let mut dissector = Capture::default();
         assert_eq!(dissector.step(LONG_LINK, &segment(&frame, 1)), Step::Consumed(frame.len()));
-        claimed += u32::from(shows(dissector.report(), F::BUSINESS));
+        claimed += u32::from(shows(dissector.report(), S::BUSINESS));
     }
     assert_eq!(claimed, 0, "of 100 000");
 }
@@ -79,15 +79,18 @@ fn a_business_header_whose_lengths_disagree_is_not_claimed() {
         let frame = with_payload(length);
         let mut dissector = Capture::default();
         dissector.step(LONG_LINK, &segment(&frame, 1));
-        assert_eq!(shows(dissector.report(), F::BUSINESS), claimed, "payload of {length}");
+        assert_eq!(shows(dissector.report(), S::BUSINESS), claimed, "payload of {length}");
     }
 }
 
 /// Every item lies within the PDU and the captured bytes and names a row, every text is ended.
 fn check(report: &Report, segment: &Segment<'_>, length: usize) {
     for item in report.items() {
-        let rows = if item.kind == ItemKind::Note as u8 { NOTES.len() } else { FIELDS.len() };
-        assert!(usize::from(item.field) < rows);
+        match item.kind == ItemKind::Note {
+            true => assert!(protocols::note(item.field).is_some()),
+            false => assert!(protocols::field(item.field).is_some()),
+        }
+        assert_eq!(item.source, CAME_IN);
         assert!(item.offset as usize + item.length as usize <= segment.data.len().min(length));
         assert!((item.text as usize) < report.texts().len());
     }
@@ -190,7 +193,7 @@ fn visit(
     while used < offered.bytes.len() {
         let segment = Segment {
             reported: offered.bytes.len() - used,
-            side: offered.side,
+            lane: LaneId::new(0, offered.side),
             position: position.wrapping_add(used as u32),
             counted: offered.counted,
             more: offered.more && offered.cut_off == 0,
@@ -299,23 +302,23 @@ fn exchange() -> impl Strategy<Value = Exchange> {
 /// What is shown of a message: its items and its texts.
 type Message = (Vec<wechat_dissector::kernel::report::Item>, Vec<u8>);
 
-fn message(web: &mut Web, bytes: &Bytes<'_>, body: &[u8], show_account: bool) -> Option<Message> {
-    let mut config = Config::default();
-    config.set_number(Shared::SHOW_ACCOUNT, u32::from(show_account));
-    let count = web.begin(bytes);
-    let place = web.place(bytes, "application/json");
+fn message(web: &mut Capture, bytes: &Segment<'_>, body: &[u8]) -> Option<Message> {
+    let count = web.begin_http(bytes);
+    let place = web.place_body(bytes, "application/json");
     assert!(count <= 1 && place.is_none_or(|place| place == 0));
-    if web.take(bytes, bytes.data.len()) == 0 {
+    if web.end_http(bytes, bytes.data.len()) == 0 {
         return None;
     }
-    let head = web.message(bytes, 0, body, &config)?;
+    let head = web.message(bytes, 0, body)?;
     assert!(head.end <= bytes.data.len());
     let report = web.report();
     for item in report.items() {
-        let note = item.kind == ItemKind::Note as u8;
-        let rows = if note { NOTES.len() + WEB_NOTES.len() } else { FIELDS.len() + WEB_FIELDS.len() };
-        assert!(usize::from(item.field) < rows);
-        assert!(item.offset as usize + item.length as usize <= bytes.data.len() + body.len());
+        match item.kind == ItemKind::Note {
+            true => assert!(protocols::note(item.field).is_some()),
+            false => assert!(protocols::field(item.field).is_some()),
+        }
+        let source = [bytes.data.len(), body.len()][usize::from(item.source)];
+        assert!(item.offset as usize + item.length as usize <= source);
     }
     // A value each, what belongs to it, and twelve bits at most.
     assert!(report.items().len() < 200 + 16 * (bytes.data.len() + body.len()));
@@ -328,7 +331,9 @@ proptest! {
 
     #[test]
     fn any_calls_of_the_web_client_are_shown_alike_in_any_order(exchanges in prop::collection::vec(exchange(), 1..8), show_account: bool) {
-        let mut web = Web::default();
+        let mut config = Config::default();
+        config.set_number(Shared::SHOW_ACCOUNT, u32::from(show_account));
+        let mut web = Capture::new(&config);
         let messages: Vec<(Vec<u8>, &[u8], u32, bool)> = exchanges
             .iter()
             .flat_map(|Exchange { call, query, asked, answered, stream }| {
@@ -342,18 +347,14 @@ proptest! {
             .collect();
         let mut visit = |index: usize, first_visit: bool| {
             let (data, body, stream, side) = &messages[index];
-            let bytes = Bytes {
-                data,
-                stream: *stream,
-                side: *side,
+            let bytes = Segment {
+                lane: LaneId::new(*stream, *side),
                 position: index as u32,
-                counted: true,
-                packet: index as u32 + 1,
                 time: Time::from_nanoseconds(index as i64 * 100_000_000),
                 first_visit,
-                wanted: ALL,
+                ..segment(data, index as u32 + 1)
             };
-            message(&mut web, &bytes, body, show_account)
+            message(&mut web, &bytes, body)
         };
         for index in 0..messages.len() {
             prop_assert!(visit(index, true).is_some(), "message {}", index);
@@ -367,14 +368,14 @@ proptest! {
     #[test]
     fn any_bytes_may_be_given_for_http(data in prop::collection::vec(any::<u8>(), 0..300), body in prop::collection::vec(any::<u8>(), 0..200), text in "(GET|POST|HTTP/1\\.1) ?[ -~]{0,40}(\r\n[ -~]{0,30}){0,4}(\r\n\r\n)?") {
         for data in [&data[..], text.as_bytes(), &[text.as_bytes(), &data].concat()] {
-            let mut web = Web::default();
+            let mut web = Capture::default();
             for first_visit in [true, false] {
-                let bytes = Bytes { data, stream: 0, side: false, position: 0, counted: false, packet: 1, time: Time::default(), first_visit, wanted: ALL };
-                let count = web.begin(&bytes);
+                let bytes = Segment { counted: false, first_visit, ..segment(data, 1) };
+                let count = web.begin_http(&bytes);
                 prop_assert!(count <= data.len() / 16);
-                web.place(&bytes, "text/plain");
-                for index in 0..web.take(&bytes, data.len()) {
-                    web.message(&bytes, index, &body, &Config::default());
+                web.place_body(&bytes, "text/plain");
+                for index in 0..web.end_http(&bytes, data.len()) {
+                    web.message(&bytes, index, &body);
                 }
             }
         }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-use wechat_dissector::long_link::fields::{FIELDS, NOTES, Severity, Type};
-use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
+use wechat_dissector::kernel::rows::{Severity, Type};
+use wechat_dissector::protocols::{PROTOCOLS, protocol};
 
 const BEGIN: &str = "<!-- filters -->\n";
 const END: &str = "<!-- end -->";
@@ -29,12 +29,12 @@ fn type_name(ty: Type) -> &'static str {
 
 fn tables() -> String {
     let mut text = String::from("\n| field | type | what it is |\n| --- | --- | --- |\n");
-    for row in FIELDS.iter().chain(WEB_FIELDS) {
+    for row in PROTOCOLS.iter().flat_map(|row| row.protocol.fields) {
         let [filter, help] = [row.filter, row.help].map(|text| text.to_str().unwrap());
         writeln!(text, "| `{filter}` | {} | {help} |", type_name(row.ty)).unwrap();
     }
     text.push_str("\n| note | severity | what is wrong |\n| --- | --- | --- |\n");
-    for row in NOTES.iter().chain(WEB_NOTES) {
+    for row in PROTOCOLS.iter().flat_map(|row| row.protocol.notes) {
         let severity = match row.severity {
             Severity::Chat => "chat",
             Severity::Note => "note",
@@ -80,8 +80,11 @@ fn what_the_readme_names_exists() {
         }
     }
     let readme = fs::read_to_string(root.join("README.md")).expect("README.md");
-    for row in wechat_dissector::long_link::fields::PREFERENCES {
-        let name = format!("| `wechat.{}` |", row.name.to_str().unwrap());
-        assert!(readme.contains(&name), "the README does not list {name}");
+    for of in PROTOCOLS.iter().map(|row| row.protocol) {
+        let own = protocol(of.under.into()).expect("a protocol").fields[0].filter.to_str().unwrap();
+        for row in of.preferences {
+            let name = format!("| `{own}.{}` |", row.name.to_str().unwrap());
+            assert!(readme.contains(&name), "the README does not list {name}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::place::LaneId;
-use super::record::Record;
+use super::record::{Record, View};
 use super::rows::{FieldSet, Note, ROW_BITS};
 
 /// What an item is. The set is closed.
@@ -312,6 +312,19 @@ impl Report {
     /// What taps are told, if the PDU is a frame.
     pub fn record(&self) -> Option<&Record> {
         self.record.as_ref()
+    }
+
+    /// The same as listeners have it.
+    pub fn view(&self) -> Option<View<'_>> {
+        let record = self.record.as_ref()?;
+        Some(View {
+            packet: record.packet,
+            stream: record.stream,
+            time: record.time,
+            present: record.present(),
+            values: record.values(),
+            texts: self.texts.get(record.texts as usize..).unwrap_or_default(),
+        })
     }
 
     /// Says what taps are told.

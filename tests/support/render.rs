@@ -44,8 +44,7 @@ fn value(field: &Field, item: &Item, bytes: &[u8], text: &str) -> String {
         0 => number(),
         mask => (number() & mask) >> mask.trailing_zeros(),
     };
-    let mark =
-        if item.kind == ItemKind::Generated || item.kind == ItemKind::Text { "~" } else { "=" };
+    let mark = if item.kind == ItemKind::Generated || item.kind == ItemKind::Text { "~" } else { "=" };
     match field.ty {
         Type::Protocol | Type::None => text.to_owned(),
         Type::Text if [ItemKind::Text, ItemKind::DecodedText].contains(&item.kind) => {

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use wechat_dissector::config::Config;
-use wechat_dissector::kernel::report::{Report, Wanted};
-use wechat_dissector::kernel::time::Time;
-use wechat_dissector::kernel::segment::More;
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::report::{Report, Wanted};
+use wechat_dissector::kernel::segment::More;
 use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
-use wechat_traffic::capture::{BASE_TIME, Capture};
+use wechat_traffic::capture::{self, BASE_TIME};
 use wechat_traffic::packet::{Control, Direction};
 
 use crate::facts::FACTS;
@@ -130,7 +130,7 @@ impl Story {
     }
 
     /// The packets of a capture over IPv4 that TCP hands on: those with bytes not seen before.
-    pub fn of(capture: &Capture) -> Self {
+    pub fn of(capture: &capture::Capture) -> Self {
         let mut story = Self::new();
         let mut seen: HashMap<(usize, Direction), u64> = HashMap::new();
         let mut numbers: Vec<usize> = Vec::new();
@@ -287,7 +287,7 @@ fn first_visit(
     (used, None)
 }
 
-fn stream(capture: &Capture, flow: usize, number: u32) -> Stream {
+fn stream(capture: &capture::Capture, flow: usize, number: u32) -> Stream {
     let ends = capture.endpoints(flow);
     let end = |address: SocketAddr| match address.ip() {
         IpAddr::V4(ip) => (ip.octets(), address.port()),
@@ -372,7 +372,7 @@ fn render(segment: &Segment<'_>, step: Step, report: &Report) -> String {
         Step::Need(More::Bytes(bytes)) => writeln!(out, "  needs {bytes} bytes"),
     }
     .unwrap();
-    report.items().iter().for_each(|item| out.push_str(&line(segment.data, report, item)));
+    report.items().iter().for_each(|item| out.push_str(&line(&[segment.data], report, item)));
     out
 }
 
@@ -384,6 +384,6 @@ fn render_exchange(segment: &Segment<'_>, step: Step, report: &Report) -> String
     let common = ["wechat.stream", "wechat.body_len"];
     let shown = |name: &str| FACTS.contains(&name) && !common.contains(&name);
     let items = report.items().iter().filter(|item| shown(name(item)));
-    items.for_each(|item| out.push_str(&line(segment.data, report, item)));
+    items.for_each(|item| out.push_str(&line(&[segment.data], report, item)));
     out
 }

@@ -6,12 +6,12 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use wechat_dissector::config::Config;
-use wechat_dissector::kernel::report::Wanted;
-use wechat_dissector::kernel::time::Time;
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::Segment;
+use wechat_dissector::kernel::time::Time;
 use wechat_traffic::capture::BASE_TIME;
 use wechat_traffic::web::carrier::{self, Carrier};
 use wechat_traffic::web::dialogue::Dialogue;

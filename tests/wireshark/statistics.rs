@@ -16,8 +16,8 @@ use crate::support::opened::{
 use crate::support::plugin::plugin;
 use crate::support::webcalls::{PLAIN, TLS13, show};
 use serde_json::{Map, Value};
-use wechat_dissector::long_link::fields::NOTES;
 use wechat_dissector::long_link::record::ROW_COUNT;
+use wechat_dissector::protocols::PROTOCOLS;
 use wechat_dissector::wechat::operation::Kind;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
@@ -62,12 +62,17 @@ fn frames_json(opened: &Opened, passes: &[&str], filter: &str) -> Vec<Map<String
     text.lines().map(|line| serde_json::from_str(line).expect("a line is an object")).collect()
 }
 
+/// Whether a name is a note's.
+fn is_note(name: &str) -> bool {
+    PROTOCOLS.iter().flat_map(|row| row.protocol.notes).any(|row| row.filter.to_str() == Ok(name))
+}
+
 /// Every note in a part of the tree.
 fn notes_in(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                if NOTES.iter().any(|row| row.filter.to_str() == Ok(name)) {
+                if is_note(name) {
                     found.insert(name.clone());
                 }
                 notes_in(value, found);
@@ -157,7 +162,7 @@ fn assert_line(line: &Map<String, Value>, packet: usize, tree: &Map<String, Valu
     }
     let mut notes = BTreeSet::new();
     tree.values().for_each(|value| notes_in(value, &mut notes));
-    notes.extend(tree.keys().filter(|key| NOTES.iter().any(|row| row.filter.to_str() == Ok(key))).cloned());
+    notes.extend(tree.keys().filter(|key| is_note(key)).cloned());
     let listed: Vec<&str> =
         line["notes"].as_array().expect("a list").iter().map(|note| note.as_str().expect("a text")).collect();
     let distinct: BTreeSet<String> = listed.iter().map(ToString::to_string).collect();

@@ -14,10 +14,9 @@ use crate::support::opened::{
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Map, Value, json};
-use wechat_dissector::long_link::fields::{
-    Base, FIELDS, Field, NOTES, PREFERENCES, PrefType, Preference, Type,
-};
-use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
+use wechat_dissector::kernel::protocol::Protocol;
+use wechat_dissector::kernel::rows::{Base, Field, PrefType, Preference, Type};
+use wechat_dissector::protocols::{PROTOCOLS, protocol};
 use wechat_traffic::account::Account;
 use wechat_traffic::capture::{BASE_TIME, Capture};
 use wechat_traffic::flow::Chunk;
@@ -74,20 +73,26 @@ fn every_field_and_note_of_the_tables_is_registered_as_it_stands_there() {
     let text = Wireshark::shared().run(&["-G", "fields"]).text();
     let is_ours = |line: &&str| {
         let filter = line.split('\t').nth(2).unwrap_or_default();
-        matches!(filter.split('.').next(), Some("wechat" | "wechat_web"))
+        PROTOCOLS.iter().any(|row| filter.split('.').next() == Some(own_name(row.protocol)))
     };
     let is_helper =
         |line: &&str| line.ends_with("\twechat.shared_port") || line.ends_with("\twechat_web.around_http");
     let registered: BTreeSet<&str> = text.lines().filter(is_ours).filter(|line| !is_helper(line)).collect();
     let mut expected = Vec::new();
-    for (protocol, fields, notes) in [("wechat", FIELDS, NOTES), ("wechat_web", WEB_FIELDS, WEB_NOTES)] {
-        expected.extend(fields.iter().map(|row| field_line(row, protocol)));
-        expected.extend(notes.iter().map(|row| {
+    for of in PROTOCOLS.iter().map(|row| row.protocol) {
+        let protocol = own_name(of);
+        expected.extend(of.fields.iter().map(|row| field_line(row, protocol)));
+        expected.extend(of.notes.iter().map(|row| {
             let [filter, summary] = [row.filter, row.summary].map(|text| text.to_str().unwrap());
             format!("F\t{summary}\t{filter}\tFT_NONE\t{protocol}\t\t0x0\t")
         }));
     }
     assert_eq!(registered, expected.iter().map(String::as_str).collect());
+}
+
+/// The name under which a protocol's words stand.
+fn own_name(of: &Protocol) -> &'static str {
+    protocol(of.under.into()).expect("a protocol").fields[0].filter.to_str().expect("text")
 }
 
 /// As `tshark -G fields` writes it.
@@ -124,9 +129,14 @@ fn field_line(row: &Field, protocol: &str) -> String {
 #[test]
 fn every_preference_of_the_table_is_registered_with_its_default() {
     let text = Wireshark::shared().run(&["-G", "defaultprefs"]).text();
-    let registered: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#wechat.")).collect();
-    let expected: Vec<String> = PREFERENCES.iter().filter_map(preference_line).collect();
-    assert_eq!(registered, expected);
+    for name in PROTOCOLS.iter().map(|row| own_name(row.protocol)).collect::<BTreeSet<_>>() {
+        let begin = format!("#{name}.");
+        let registered: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(&begin)).collect();
+        let of = PROTOCOLS.iter().map(|row| row.protocol).filter(|of| own_name(of) == name);
+        let expected: Vec<String> =
+            of.flat_map(|of| of.preferences.iter().filter_map(preference_line)).collect();
+        assert_eq!(registered, expected);
+    }
 }
 
 /// As `tshark -G defaultprefs` writes it; it leaves tables out.
@@ -595,7 +605,7 @@ fn tshark_shows_the_exchanges_of_the_golden_files() {
         for (packet, layer) in opened.layers() {
             for (name, value) in values(&layer).into_iter().filter(|(name, _)| names.contains(name.as_str()))
             {
-                let field = FIELDS.iter().find(|row| row.filter.to_str() == Ok(&name));
+                let field = PROTOCOLS.iter().flat_map(|row| row.protocol.fields).find(|row| row.filter.to_str() == Ok(&name));
                 let value = field.map_or(String::new(), |field| as_golden(field, &value));
                 shown.push((packet, name, value));
             }

@@ -10,7 +10,7 @@ use crate::support::opened::{Opened, open};
 use crate::support::webcalls::{PLAIN, TLS12, TLS13, Way, show};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use wechat_dissector::long_link::fields::Type;
+use wechat_dissector::kernel::rows::Type;
 use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
 use wechat_dissector::web::query::decoded;
 use wechat_traffic::capture::BASE_TIME;
