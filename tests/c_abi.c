@@ -301,7 +301,7 @@ static void check_record(const wechat_record *record, const wechat_segment *segm
         CHECK(strcmp(all.response.name, value_text(record, "row_name")) == 0);
     }
     CHECK(all.speaks == 1 && strcmp(all.sentence.line, value_text(record, "info")) == 0);
-    CHECK(strcmp(all.sentence.label, value_text(record, "name")) == 0);
+    CHECK(strcmp(all.sentence.label, value_text(record, "row_name")) == 0);
     CHECK(all.sentence.side == value(record, "sender"));
 }
 
@@ -611,6 +611,9 @@ static void check_misuse(void)
     segment.flags &= ~(uint32_t)WECHAT_FIRST_VISIT;
     segment.packet = 77;
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
+    CHECK(report.record == NULL);
+    segment.flags |= WECHAT_FIRST_VISIT;
+    CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK && report.record != NULL);
 
     wechat_tick tick;
     wechat_sample sample;

@@ -533,8 +533,10 @@ fn every_field_that_names_a_packet_has_a_counterpart() {
     let names_packet = |row: &&Field| {
         [Type::Packet, Type::RequestPacket, Type::ResponsePacket, Type::AckPacket].contains(&row.ty)
     };
+    let fields = PROTOCOLS.iter().flat_map(|row| row.protocol.fields);
+    let fields = fields.filter(|row| row.filter.to_bytes().starts_with(b"wechat."));
     let fields: BTreeSet<&str> =
-        FIELDS.iter().filter(names_packet).map(|row| row.filter.to_str().expect("text")).collect();
+        fields.filter(names_packet).map(|row| row.filter.to_str().expect("text")).collect();
     let linked = LINKS.iter().flat_map(|(ahead, back)| ahead.iter().chain([back])).copied();
     assert_eq!(fields, linked.collect());
 }
@@ -605,7 +607,10 @@ fn tshark_shows_the_exchanges_of_the_golden_files() {
         for (packet, layer) in opened.layers() {
             for (name, value) in values(&layer).into_iter().filter(|(name, _)| names.contains(name.as_str()))
             {
-                let field = PROTOCOLS.iter().flat_map(|row| row.protocol.fields).find(|row| row.filter.to_str() == Ok(&name));
+                let field = PROTOCOLS
+                    .iter()
+                    .flat_map(|row| row.protocol.fields)
+                    .find(|row| row.filter.to_str() == Ok(&name));
                 let value = field.map_or(String::new(), |field| as_golden(field, &value));
                 shown.push((packet, name, value));
             }
@@ -854,31 +859,49 @@ fn nanoseconds(seconds: &str) -> i128 {
     seconds.replace('.', "").parse().unwrap_or_else(|_| panic!("not seconds: {seconds:?}"))
 }
 
-/// Captures with times in any year: each name, the first second, and the file.
-fn of_any_year(capture: &Capture) -> Vec<(&'static str, i128, Opened)> {
-    let micros = |time: Duration| time.as_micros() as u64;
-    let begin = BASE_TIME.as_secs() as i64;
-    let at = |second: i64| open_file(|file| capture.write_pcapng(file, second - begin, micros));
-    let last_of_64_bits = i64::MAX / 1_000_000_000;
-    vec![
-        ("2015", begin.into(), at(begin)),
-        ("2300", 10_413_792_000, at(10_413_792_000)),
-        ("while 64 bits of nanoseconds run out", (last_of_64_bits - 30).into(), at(last_of_64_bits - 30)),
-        ("before 1970", -1_000_000, at(-1_000_000)),
-        (
-            "46968, nanoseconds taken for microseconds",
-            i128::from(begin) * 1000,
-            open_file(|file| capture.write_pcapng(file, 0, |time| time.as_nanos() as u64)),
-        ),
-    ]
+/// A capture whose clock showed any year.
+struct AnyYear {
+    name: &'static str,
+    /// Its first second, counted from 1970.
+    begin: i128,
+    /// Times in it are longer by this factor than they were.
+    unit: i128,
+    opened: Opened,
 }
 
-#[test]
-fn times_between_packets_hold_in_any_year() {
+fn any_year(capture: &Capture) -> Vec<AnyYear> {
+    let base = BASE_TIME.as_secs() as i64;
+    let last_of_64_bits = i64::MAX / 1_000_000_000;
+    let years = [
+        ("2015", base),
+        ("2300", 10_413_792_000),
+        ("while 64 bits of nanoseconds run out", last_of_64_bits - 30),
+        ("before 1970", -1_000_000),
+        ("over 1970", -30),
+    ];
+    let micros = |time: Duration| time.as_micros() as u64;
+    let in_year = years.map(|(name, begin)| AnyYear {
+        name,
+        begin: begin.into(),
+        unit: 1,
+        opened: open_file(|file| capture.write_pcapng(file, begin - base, micros)),
+    });
+    let nanos = |time: Duration| time.as_nanos() as u64;
+    let wrong_unit = AnyYear {
+        name: "46968, nanoseconds taken for microseconds",
+        begin: i128::from(base) * 1000,
+        unit: 1000,
+        opened: open_file(|file| capture.write_pcapng(file, 0, nanos)),
+    };
+    in_year.into_iter().chain([wrong_unit]).collect()
+}
+
+/// Three requests whose answers come before TCP's own acknowledgement, two heartbeats, a push, and requests
+/// that nobody answers.
+fn in_quick_succession() -> Capture {
     let account = &mut Account::new(&mut rng());
     let mut script = Script::starting_at(Duration::ZERO);
-    for wait in [35, 1, 20] {
-        // Before a packet for TCP's acknowledgement alone.
+    for wait in [35, 1, 21] {
         let send = account.send_message(60);
         script.client([&send]).wait(wait).server([&account.message_sent(&send)]).wait_seconds(20);
     }
@@ -890,49 +913,54 @@ fn times_between_packets_hold_in_any_year() {
     script.server([&push]).wait(25).client([&account.push_ack(Duration::from_millis(25))]).wait_seconds(1);
     script.client([&account.send_message(60)]).wait_seconds(9).client([&account.heartbeat()]);
     script.close = false;
-    let capture = Capture::new([script.play(Endpoints::v4(40_700, 8080), [1, 2])]);
+    Capture::new([script.play(Endpoints::v4(40_700, 8080), [1, 2])])
+}
 
-    for (year, begin, opened) in of_any_year(&capture) {
-        let unit = if year.starts_with("46968") { 1000 } else { 1 };
+#[test]
+fn times_between_packets_hold_in_any_year() {
+    for AnyYear { name, unit, opened, .. } in any_year(&in_quick_succession()) {
+        let opened = opened.with(TWO_PASSES);
         let scaled = |milliseconds: i128| milliseconds * 1_000_000 * unit;
-        let fields = ["wechat.response_time", "tcp.time_delta", "frame.time_epoch"];
-        let lines = opened.with(TWO_PASSES).values("wechat.response_time", &fields);
-        let times: Vec<Vec<i128>> =
-            lines.iter().map(|line| line.split(' ').map(nanoseconds).collect()).collect();
-        let took: Vec<i128> = times.iter().map(|line| line[0]).collect();
-        assert_eq!(took, [35, 1, 20, 30, 30].map(scaled), "{year}");
-        assert!(times.iter().all(|line| line[0] == line[1]), "{year}: {times:?}");
-        let first = begin * 1_000_000_000 + scaled(50 + 35);
-        assert_eq!(times[0][2], first, "{year}");
+        let lines = opened.values("wechat.response_time", &["wechat.response_time", "tcp.time_delta"]);
+        let times = lines.iter().map(|line| line.split_once(' ').expect("two times"));
+        let times: Vec<[i128; 2]> = times.map(|(ours, tcps)| [ours, tcps].map(nanoseconds)).collect();
+        assert_eq!(times, [35, 1, 21, 30, 30].map(|time| [scaled(time); 2]), "{name}");
 
-        let only = |field| opened.with(TWO_PASSES).values(field, &[field]).join(" ");
-        assert_eq!(
-            nanoseconds(&only("wechat.heartbeat.interval").split_once(' ').unwrap().0),
-            scaled(60_030),
-            "{year}"
-        );
-        assert_eq!(nanoseconds(&only("wechat.ack.time")), scaled(25), "{year}");
+        let values = |field| opened.values(field, &[field]);
+        let times = |field| values(field).iter().map(|text| nanoseconds(text)).collect::<Vec<i128>>();
+        assert_eq!(times("wechat.heartbeat.interval"), [60_030, 70_055].map(scaled), "{name}");
+        assert_eq!(times("wechat.ack.time"), [scaled(25)], "{name}");
         // In the wrong unit, the time that the client states does not fit.
         let rule = if unit == 1 { "elapsed time" } else { "oldest open push" };
-        assert_eq!(only("wechat.ack.rule"), rule, "{year}");
-        let notes = opened.with(TWO_PASSES).values("wechat.no_response", &["_ws.expert.message"]);
-        let note = format!("no response seen; the last packet is {}.0 s later", 9 * unit);
-        assert_eq!(notes, [note], "{year}");
+        assert_eq!(values("wechat.ack.rule"), [rule], "{name}");
+        let notes = opened.values("wechat.no_response", &["_ws.expert.message"]);
+        assert_eq!(notes, [format!("no response seen; the last packet is {}.0 s later", 9 * unit)], "{name}");
+    }
+}
 
+#[test]
+fn lines_and_tables_know_any_year() {
+    for AnyYear { name, begin, unit, opened } in any_year(&in_quick_succession()) {
+        let scaled = |milliseconds: i128| milliseconds * 1_000_000 * unit;
         let text = opened.text(&["-q", "-z", "wechat,frames"]);
         let column = |line: &str, at: usize| line.split('\t').nth(at).unwrap_or_default().to_owned();
         let shown: Vec<String> = text.lines().skip(1).map(|line| column(line, 3)).collect();
-        assert_eq!(shown, opened.values("wechat", &["frame.time_epoch"]), "{year}");
-        assert_eq!(column(text.lines().nth(2).unwrap(), 12), times_text(took[0]), "{year}");
+        let times: Vec<i128> = shown.iter().map(|text| nanoseconds(text)).collect();
+        // The handshake takes 50 ms, and packets that follow each other directly are 20 µs apart.
+        let first = begin * 1_000_000_000 + scaled(50) + scaled(20) / 1000;
+        assert_eq!(times[..2], [first, first + scaled(35)], "{name}");
+        // epan writes times before 1970 as if their fraction counted backwards.
+        if begin >= 0 {
+            assert_eq!(shown, opened.values("wechat", &["frame.time_epoch"]), "{name}");
+        }
+        assert_eq!(nanoseconds(&column(text.lines().nth(2).expect("an answer"), 12)), scaled(35), "{name}");
+
         let srt = opened.text(&["-q", "-z", "wechat,srt"]);
         let row = srt.lines().find(|line| line.contains("newsendmsg")).expect("a row");
         let cells: Vec<&str> = row.split_whitespace().collect();
         let micro = |time: i128| format!("{}.{:06}", time / 1_000_000_000, time % 1_000_000_000 / 1000);
-        assert_eq!(
-            cells[3..7],
-            ["3".to_owned(), micro(scaled(1)), micro(scaled(35)), micro(scaled(56) / 3)],
-            "{srt}"
-        );
+        let [least, most, average] = [1, 35, 19].map(|time| micro(scaled(time)));
+        assert_eq!(cells[3..7], ["3", &least, &most, &average], "{name}: {srt}");
     }
 }
 
@@ -944,11 +972,11 @@ fn the_last_packet_is_the_end_though_the_clock_was_set_back() {
     let now = "no response seen; the last packet is 0.0 s later";
     assert_eq!(
         opened.values("wechat.no_response_yet", &fields),
-        [format!("9 1 {ago}"), format!("14 1 {now}")]
+        [format!("7 1 {ago}"), format!("13 1 {now}")]
     );
     assert_eq!(opened.packets("wechat.no_response"), NONE);
-    let times = ["frame.number", "wechat.response_to", "wechat.response_time", "tcp.time_delta"];
-    assert_eq!(opened.values("wechat.response_time < 0", &times), ["12 11 -3599.940000000 -3599.940000000"]);
+    let times = ["frame.number", "wechat.response_to", "wechat.response_time"];
+    assert_eq!(opened.values("wechat.response_time < 0", &times), ["11 9 -3599.940000000"]);
 }
 
 // ---- ports and preferences ----
