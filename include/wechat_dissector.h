@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 5
+#define WECHAT_ABI_VERSION 6
 
 // Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 #define WECHAT_FIRST_VISIT 1
@@ -318,7 +318,7 @@ typedef struct wechat_config wechat_config;
 // preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 // `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
 // or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
-// `wechat_web_place` for each body that is passed on, `wechat_web_take` behind it and `wechat_web_message` for
+// `wechat_web_speaks`, `wechat_web_place` for each body that is passed on, `wechat_web_take` behind it and `wechat_web_message` for
 // each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 typedef struct wechat_dissector wechat_dissector;
 
@@ -807,6 +807,16 @@ int wechat_web_claim(const struct wechat_segment *segment);
 // # Safety
 // As for `wechat_dissect`.
 size_t wechat_web_begin(struct wechat_dissector *dissector, const struct wechat_segment *segment);
+
+// Whether the words in the Info column are to be the reports', for each message that begins in the bytes of
+// `segment`, which HTTP's dissector is about to get; then it is to write none. `spoken` says that the column holds
+// words of reports already.
+//
+// # Safety
+// As for `wechat_dissect`.
+int wechat_web_speaks(struct wechat_dissector *dissector,
+                      const struct wechat_segment *segment,
+                      int spoken);
 
 // HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
 // when it has none. Returns the index of the message to which the body belongs, or -1.

@@ -301,15 +301,18 @@ wechat_record *draw_record(const wechat_report *report, wechat_record *last, pac
     return record;
 }
 
+void draw_web_words(const wechat_web_report *report, packet_info *pinfo)
+{
+    if (report->info != 0)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report->texts + report->info);
+}
+
 void draw_web_report(const wechat_web_report *report, tvbuff_t *tvb, unsigned captured, tvbuff_t *body,
                      packet_info *pinfo, proto_tree *tree)
 {
     drawn_bytes from = { tvb, 0, NULL, captured, body };
 
     col_set_str(pinfo->cinfo, COL_PROTOCOL, tables->fields[tables->web_protocol].label);
-    /* HTTP has put a fence behind its own words. */
-    if (report->info != 0)
-        col_prepend_fstr(pinfo->cinfo, COL_INFO, "%s | ", report->texts + report->info);
     if (tree != NULL && (report->item_count == 0 || report->items[0].kind == WECHAT_ITEM_KIND_NOTE))
         proto_tree_add_item(tree, shim_web_proto, tvb, (int)report->offset, (int)report->length, ENC_NA);
     draw_items(report->items, report->item_count, report->texts, &from, pinfo, tree);

@@ -34,6 +34,9 @@ typedef struct pass {
     tvbuff_t *tvb;
     tvbuff_t **bodies;
     size_t count;
+    /* Whether the words in the Info column are ours, and HTTP is kept from writing any. */
+    bool speaks;
+    bool silent;
 } pass;
 static pass *current;
 
@@ -67,11 +70,18 @@ static int dissect_own(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     default:
         return 0;
     }
+    draw_web_words(&report, pinfo);
     if (report.length == 0)
         return 0;
     call->last = draw_web_record(&report, call->last, pinfo);
     draw_web_report(&report, tvb, (unsigned)around->segment.captured, captured > 0 ? body : NULL, pinfo, tree);
     return (int)report.length;
+}
+
+/* Whether the Info column of this packet holds words of ours. */
+static bool has_spoken(packet_info *pinfo)
+{
+    return p_get_proto_data(pinfo->pool, pinfo, proto_helper, 0) != NULL;
 }
 
 /* One message does not hide the next, nor what HTTP itself ran into. */
@@ -83,6 +93,9 @@ static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, si
     if (count == 0)
         return;
     draw_wanted(&around->segment, pinfo, tree, shim_web_proto);
+    /* What HTTP's first words would have taken the place of. */
+    if (around->speaks)
+        col_clear(pinfo->cinfo, COL_INFO);
     for (; call.message < count; call.message++) {
         TRY {
             call_dissector_only(own, around->tvb, pinfo, tree, &call);
@@ -92,6 +105,27 @@ static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, si
         }
         ENDTRY;
     }
+    /* As HTTP does, so that its next call leaves them. */
+    col_set_fence(pinfo->cinfo, COL_INFO);
+    if (!has_spoken(pinfo))
+        p_add_proto_data(pinfo->pool, pinfo, proto_helper, 0, GUINT_TO_POINTER(1));
+}
+
+/* HTTP puts a fence behind its words in the Info column, which nothing can take back: where the words are to be ours
+ * it gets none to write. */
+static void silence(pass *around, packet_info *pinfo)
+{
+    around->speaks = proto_is_protocol_enabled(find_protocol_by_id(shim_web_proto)) &&
+                     wechat_web_speaks(shim_dissector(), &around->segment, has_spoken(pinfo)) != 0;
+    around->silent = around->speaks && pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO);
+    if (around->silent)
+        col_set_writable(pinfo->cinfo, COL_INFO, false);
+}
+
+static void unsilence(const pass *around, packet_info *pinfo)
+{
+    if (around->silent)
+        col_set_writable(pinfo->cinfo, COL_INFO, true);
 }
 
 static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
@@ -111,6 +145,8 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     around.outer = current;
     around.tvb = tvb;
     around.bodies = wmem_alloc0_array(pinfo->pool, tvbuff_t *, around.count);
+    if (around.count > 0)
+        silence(&around, pinfo);
     current = &around;
     TRY {
         result = call_dissector_only(http, tvb, pinfo, tree, data);
@@ -118,11 +154,13 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     CATCH_ALL {
         /* A message that was cut off has a head all the same. */
         current = around.outer;
+        unsilence(&around, pinfo);
         draw_messages(&around, pinfo, tree, around.segment.captured);
         RETHROW;
     }
     ENDTRY;
     current = around.outer;
+    unsilence(&around, pinfo);
     /* HTTP that takes nothing is disabled. */
     if (result == 0)
         taken = 0;

@@ -57,7 +57,10 @@ void draw_report(const wechat_report *report, tvbuff_t *tvb, unsigned start, con
  * the last one now. */
 wechat_record *draw_record(const wechat_report *report, wechat_record *last, packet_info *pinfo);
 
-/* Puts a report on a message of the web client into columns and tree: its head lies in `tvb`, of which it
+/* Puts the words of a report on a message into the Info column, whoever's message it is. */
+void draw_web_words(const wechat_web_report *report, packet_info *pinfo);
+
+/* Puts a report on a message of the web client into the Protocol column and the tree: its head lies in `tvb`, of which it
  * has seen `captured` bytes, its body in `body`. */
 void draw_web_report(const wechat_web_report *report, tvbuff_t *tvb, unsigned captured, tvbuff_t *body,
                      packet_info *pinfo, proto_tree *tree);

@@ -364,6 +364,8 @@ static void check_web_misuse(wechat_dissector *dissector)
     CHECK(wechat_web_place(NULL, &segment, NULL) == -1 && wechat_web_place(dissector, NULL, NULL) == -1);
     CHECK(wechat_web_place(dissector, &segment, "text/plain") == -1);
     CHECK(wechat_web_place(dissector, &segment, "\xff") == -1);
+    CHECK(wechat_web_speaks(NULL, &segment, 1) == 0 && wechat_web_speaks(dissector, NULL, 1) == 0);
+    CHECK(wechat_web_speaks(dissector, &nothing, 1) == 0 && wechat_web_speaks(dissector, &segment, 1) == 0);
     CHECK(wechat_web_take(NULL, &segment, 9) == 0 && wechat_web_take(dissector, NULL, 9) == 0);
     CHECK(wechat_web_take(dissector, &nothing, 9) == 0 && wechat_web_take(dissector, &segment, SIZE_MAX) == 0);
     CHECK(wechat_web_message(NULL, &segment, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
@@ -400,6 +402,7 @@ static void check_web(void)
     check_web_misuse(dissector);
 
     CHECK(wechat_web_begin(dissector, &asked) == 1);
+    CHECK(wechat_web_speaks(dissector, &asked, 0) == 1);
     CHECK(wechat_web_take(dissector, &asked, asked.captured) == 1);
     memset(&report, 0xa5, sizeof report);
     CHECK(wechat_web_message(dissector, &asked, 0, NULL, 0, &report) == WECHAT_RESULT_OK);

@@ -32,7 +32,7 @@ use crate::web::statistics::{self as web_statistics, WEB_NODES, WebRecord};
 use crate::web::{self, Bytes, Web};
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 5;
+pub const WECHAT_ABI_VERSION: u32 = 6;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -368,7 +368,7 @@ pub struct wechat_config {
 /// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 /// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
 /// or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
-/// `wechat_web_place` for each body that is passed on, `wechat_web_take` behind it and `wechat_web_message` for
+/// `wechat_web_speaks`, `wechat_web_place` for each body that is passed on, `wechat_web_take` behind it and `wechat_web_message` for
 /// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 pub struct wechat_dissector {
     dissector: Dissector,
@@ -860,6 +860,24 @@ pub unsafe extern "C" fn wechat_web_begin(
         return 0;
     }
     guard(0, || handle.web.begin(&segment.of_http(data, Wanted::default())))
+}
+
+/// Whether the words in the Info column are to be the reports', for each message that begins in the bytes of
+/// `segment`, which HTTP's dissector is about to get; then it is to write none. `spoken` says that the column holds
+/// words of reports already.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_web_speaks(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    spoken: c_int,
+) -> c_int {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
+    guard(0, || handle.web.speaks(&segment.of_http(data, Wanted::default()), spoken != 0).into())
 }
 
 /// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL

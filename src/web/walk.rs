@@ -12,7 +12,7 @@ use super::session::{Compared, Facts, Gist};
 use crate::kernel::report::{Open, Report};
 use crate::long_link::fields::{FIELDS, Field, Type};
 use crate::long_link::session::Change;
-use crate::wechat::secret::Secret;
+use crate::wechat::secret::{Rule, Secret, shown};
 use crate::wechat::synckey::{KEY_TIME, Step, Steps, meaning};
 
 /// Members that are shown of one body; what epan can hold is far more, but not for each packet.
@@ -70,8 +70,8 @@ struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    fn is_secret(&self) -> bool {
-        self.member.is_some_and(|member| member.take.is_secret())
+    fn rule(&self) -> Rule {
+        self.member.map_or(Rule::Name, |member| member.take.rule())
     }
 }
 
@@ -356,11 +356,12 @@ impl<'a> Walk<'a, '_> {
         let whole = pending.map_or(at.start, |pending| pending.at.start)..at.end;
         let name = pending.map_or("", |pending| &pending.name);
         let colon = if pending.is_some() { ": " } else { "" };
-        let hides = !look.show_account && pending.is_some_and(|pending| pending.is_secret());
+        let rule = pending.map_or(Rule::Text, Pending::rule);
         let words = match value {
-            Value::Text(text) | Value::Number(text) if hides => Cow::Owned(Secret::of(text).to_string()),
-            _ => Cow::Borrowed(value.words()),
+            Value::Text(text) | Value::Number(text) => shown(rule, name, text, look.show_account),
+            Value::Other(words) => Cow::Borrowed(*words),
         };
+        let name = shown(Rule::Text, "", name, look.show_account);
         report.decoded_text(W::MEMBER, shift(&whole, base), format_args!("{name}{colon}{words}"));
     }
 
@@ -583,15 +584,17 @@ pub fn show(report: &mut Report, show_account: bool, member: &Member, words: &st
     let nanoseconds =
         |number: i128, unit: i64| (i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(unit)) as u64;
     match &member.take {
-        Take::Text(field) | Take::Mark(field) => report.decoded_text(*field, at, format_args!("{words}")),
-        Take::Secret(field) if show_account || words.is_empty() => {
-            report.decoded_text(*field, at, format_args!("{words}"));
+        Take::Text(field) | Take::Mark(field) | Take::Secret(field) => {
+            let words = shown(member.take.rule(), member.name, words, show_account);
+            report.decoded_text(*field, at, &*words);
         }
-        Take::Secret(field) => report.decoded_text(*field, at, format_args!("{}", Secret::of(words))),
         Take::Account(field) if show_account || number(*field) == 0 => {
             report.decoded(*field, at, number(*field) as u64, format_args!(""));
         }
-        Take::Account(_) => report.decoded_text(W::ACCOUNT, at, format_args!("{}", Secret::of(words))),
+        Take::Account(_) => {
+            let words = shown(Rule::Secret, member.name, words, show_account);
+            report.decoded_text(W::ACCOUNT, at, &*words);
+        }
         Take::Seconds(field) => {
             report.decoded(*field, at, nanoseconds(number(*field), SECOND), format_args!(""));
         }
