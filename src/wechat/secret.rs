@@ -279,26 +279,29 @@ fn element(text: &str, at: usize, length: usize, open: &str) -> Option<Range<usi
     Some(start..start.saturating_add(length))
 }
 
-/// The text behind a sign with which it begins, escaped or not.
-fn behind<'a>(text: &'a str, sign: char, code: &str) -> Option<&'a str> {
-    text.strip_prefix(sign).or_else(|| text.get(escape(text, code)?.0..))
+/// The text behind a sign with which it begins, and how often the sign is escaped.
+fn behind<'a>(text: &'a str, sign: char, code: &str) -> Option<(&'a str, Option<usize>)> {
+    if let Some(rest) = text.strip_prefix(sign) {
+        return Some((rest, None));
+    }
+    let (length, level) = escape(text, code)?;
+    Some((text.get(length..)?, Some(level)))
 }
 
-/// Name and password in front of a URL's host, of the URL whose colon is at `at`. All of it may be escaped.
+/// Name and password in front of a URL's host, of the URL whose colon is at `at`. All of it may be escaped; what is
+/// escaped more often than the colon belongs to the name.
 fn user_of_url(text: &str, at: usize) -> Option<Range<usize>> {
-    let rest = behind(behind(behind(text.get(at..)?, ':', "3a")?, '/', "2f")?, '/', "2f")?;
+    let (rest, level) = behind(text.get(at..)?, ':', "3a")?;
+    let (rest, _) = behind(behind(rest, '/', "2f")?.0, '/', "2f")?;
     let start = text.len().saturating_sub(rest.len());
     let mut user = None;
     for (place, c) in rest.char_indices() {
         let here = rest.get(place..)?;
-        if behind(here, '@', "40").is_some() {
+        let is = |sign, code| behind(here, sign, code).is_some_and(|(_, deep)| deep <= level);
+        if is('@', "40") {
             user = Some(place);
         }
-        let ends = [('/', "2f"), ('?', "3f"), ('#', "23")];
-        if c.is_whitespace()
-            || "\"'<>".contains(c)
-            || ends.iter().any(|(c, code)| behind(here, *c, code).is_some())
-        {
+        if c.is_whitespace() || "\"'<>".contains(c) || is('/', "2f") || is('?', "3f") || is('#', "23") {
             break;
         }
     }
@@ -392,7 +395,7 @@ mod tests {
             "http://x.example/?a=1&amp;skey={abc}&amp;b=2",
             "http://x.example/?%73key={abc}&s%6bey={d}&b=2",
             "http://{me:word}@x.example/a@b?c=@d",
-            "u=http%3A%2F%2F{me%3Aw%2Bo}%40x.example%2Fa%40b, http://x.example/@a",
+            "u=http%3A%2F%2F{me%3Aw%252Fo%2540}%40x.example%2Fa%40b, http://x.example/@a, x://{a:b%2Fc%40}@y",
             "next=https%3A%2F%2Fx.example%2F%3Fskey%3D{abc%252Bd}%26lang%3Den&b=2",
             "next=https%253A%252F%252Fx%253Fsid%253d{abc}%2526lang%253Den&b=2",
             "pass_ticket={abc%26def+g/h==}&x=1",

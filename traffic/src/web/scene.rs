@@ -124,9 +124,10 @@ pub fn secrets(rng: &mut ChaCha8Rng) -> Dialogue {
     file.ticket.clone_from(&friend_ticket);
     file.recommend = Recommend { ticket: friend_ticket, qq_num: 2_345_678_901, ..Recommend::default() };
     client.keep_secret("2345678901");
+    let login = format!("me:{}", http::query(&[("", &auth_ticket)]).trim_start_matches('='));
     file.url = format!(
         "https://wx2.qq.com/cgi-bin/mmwebwx-bin/webwxcheckurl?requrl={}&{}",
-        http::query(&[("u", &format!("http://me:{auth_ticket}@x.example/?uuid={data_ticket}"))]),
+        http::query(&[("u", &format!("http://{login}@x.example/?uuid={data_ticket}"))]),
         http::query(&[("skey", &skey), ("pass_ticket", &auth_ticket), ("scene", "1")]),
     );
     let mut number =
