@@ -42,6 +42,7 @@
 #include <epan/packet.h>
 #include <epan/prefs.h>
 #include <epan/proto.h>
+#include <epan/proto_data.h>
 #include <epan/show_exception.h>
 #include <epan/srt_table.h>
 #include <epan/stat_tap_ui.h>

@@ -33,37 +33,46 @@ typedef struct pass {
     tvbuff_t *tvb;
     tvbuff_t **bodies;
     size_t count;
+    /* Whether the words in the Info column are ours, and HTTP is kept from writing any. */
+    bool speaks;
+    bool silent;
 } pass;
 static pass *current;
 
 /* ---- around HTTP ---- */
 
-/* What a dissector of ours is called with for a message. */
-typedef struct {
+/* What is known of a message: its head, and its body as HTTP passed it on. */
+typedef struct message {
     const pass *around;
-    size_t message;
-    wechat_record *last[WECHAT_MOST_PROTOCOLS];
-} own_call;
+    size_t index;
+    drawn_source head, body;
+    wechat_record **last;
+} message;
 
-static int dissect_own(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static wechat_result report_message(const message *message, wechat_report *report)
 {
-    own_call *call = (own_call *)data;
-    const pass *around;
+    const unsigned captured = message->body.tvb != NULL ? tvb_captured_length(message->body.tvb) : 0;
+
+    return wechat_http_message(shim_dissector(), &message->around->segment, message->index, message->body.bytes, captured,
+                               report);
+}
+
+static void add_words(const wechat_report *report, packet_info *pinfo)
+{
+    if (report->info != 0)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", report->texts + report->info);
+}
+
+/* The layer of a message that is ours. */
+static int dissect_message(tvbuff_t *tvb G_GNUC_UNUSED, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const message *message = (const struct message *)data;
     wechat_report report;
     drawing drawing;
-    drawn_source head = { 0 }, body = { 0 };
-    unsigned captured;
-    wechat_record **last;
 
-    if (call == NULL)
+    if (message == NULL)
         return 0;
-    around = call->around;
-    head = (drawn_source){ tvb, 0, around->segment.data };
-    body.tvb = call->message < around->count ? around->bodies[call->message] : NULL;
-    captured = body.tvb != NULL ? tvb_captured_length(body.tvb) : 0;
-    if (captured > 0)
-        body.bytes = tvb_get_ptr(body.tvb, 0, (int)captured);
-    switch (wechat_http_message(shim_dissector(), &around->segment, call->message, body.bytes, captured, &report)) {
+    switch (report_message(message, &report)) {
     case WECHAT_RESULT_OK:
     case WECHAT_RESULT_FAILED:
         break;
@@ -73,40 +82,94 @@ static int dissect_own(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     }
     if (report.length == 0)
         return 0;
-    last = &call->last[report.protocol];
-    *last = draw_record(&report, *last, pinfo);
+    *message->last = draw_record(&report, *message->last, pinfo);
     col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocols[report.protocol].label);
-    /* HTTP has put a fence behind its own words. */
-    if (report.info != 0)
-        col_prepend_fstr(pinfo->cinfo, COL_INFO, "%s | ", report.texts + report.info);
-    draw_take(&drawing, &report, head, body, pinfo);
+    add_words(&report, pinfo);
+    draw_take(&drawing, &report, message->head, message->body, pinfo);
     draw_report(&drawing, &report, report.length, pinfo, tree);
     draw_hand_offs(&drawing, pinfo, tree);
     return (int)report.length;
 }
 
+/* Whether the Info column of this packet holds words of ours. */
+static bool has_spoken(packet_info *pinfo)
+{
+    return p_get_proto_data(pinfo->pool, pinfo, proto_helper, 0) != NULL;
+}
+
+/* Of a message that is not ours there may be words, in place of HTTP's. */
+static void speak_of(const message *message, packet_info *pinfo)
+{
+    wechat_report report;
+
+    if (report_message(message, &report) == WECHAT_RESULT_OK)
+        add_words(&report, pinfo);
+}
+
 /* One message does not hide the next, nor what HTTP itself ran into. */
 static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, size_t taken)
 {
-    own_call call = { around, 0, { NULL } };
-    size_t count = wechat_http_end(shim_dissector(), &around->segment, taken);
+    wechat_record *last[WECHAT_MOST_PROTOCOLS] = { NULL };
+    const size_t count = wechat_http_end(shim_dissector(), &around->segment, taken);
+    volatile size_t i;
 
-    for (; call.message < count; call.message++) {
-        const shim_protocol *owner =
-            &shim_protocols[wechat_http_owner(shim_dissector(), &around->segment, call.message)];
+    if (count == 0)
+        return;
+    /* What HTTP's first words would have taken the place of. */
+    if (around->speaks)
+        col_clear(pinfo->cinfo, COL_INFO);
+    for (i = 0; i < count; i++) {
+        const shim_protocol *owner = &shim_protocols[wechat_http_owner(shim_dissector(), &around->segment, i)];
+        message message = { .around = around, .index = i, .head = { around->tvb, 0, around->segment.data },
+                            .last = &last[owner->number] };
 
-        if (owner->message_handle == NULL)
-            continue;
+        if (i < around->count && around->bodies[i] != NULL && tvb_captured_length(around->bodies[i]) > 0) {
+            message.body.tvb = around->bodies[i];
+            message.body.bytes = tvb_get_ptr(message.body.tvb, 0, (int)tvb_captured_length(message.body.tvb));
+        }
         around->segment.protocol = owner->number;
         draw_wanted(&around->segment, pinfo, tree);
+        if (owner->message_handle == NULL) {
+            speak_of(&message, pinfo);
+            continue;
+        }
         TRY {
-            call_dissector_only(owner->message_handle, around->tvb, pinfo, tree, &call);
+            call_dissector_only(owner->message_handle, around->tvb, pinfo, tree, &message);
         }
         CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
             show_exception(around->tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
         }
         ENDTRY;
     }
+    /* As HTTP does, so that its next call leaves them. */
+    col_set_fence(pinfo->cinfo, COL_INFO);
+    if (!has_spoken(pinfo))
+        p_add_proto_data(pinfo->pool, pinfo, proto_helper, 0, GUINT_TO_POINTER(1));
+}
+
+static bool is_any_enabled(void)
+{
+    for (size_t i = 0; i < shim_protocol_count; i++)
+        if (shim_protocols[i].message_handle != NULL && shim_is_enabled(&shim_protocols[i]))
+            return true;
+    return false;
+}
+
+/* HTTP puts a fence behind its words in the Info column, which nothing can take back: where the words are to be ours
+ * it gets none to write. */
+static void silence(pass *around, packet_info *pinfo)
+{
+    around->speaks =
+        is_any_enabled() && wechat_http_speaks(shim_dissector(), &around->segment, has_spoken(pinfo)) != 0;
+    around->silent = around->speaks && pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO);
+    if (around->silent)
+        col_set_writable(pinfo->cinfo, COL_INFO, false);
+}
+
+static void unsilence(const pass *around, packet_info *pinfo)
+{
+    if (around->silent)
+        col_set_writable(pinfo->cinfo, COL_INFO, true);
 }
 
 static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
@@ -126,6 +189,8 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     around.outer = current;
     around.tvb = tvb;
     around.bodies = wmem_alloc0_array(pinfo->pool, tvbuff_t *, around.count);
+    if (around.count > 0)
+        silence(&around, pinfo);
     current = &around;
     TRY {
         result = call_dissector_only(http, tvb, pinfo, tree, data);
@@ -133,11 +198,13 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     CATCH_ALL {
         /* A message that was cut off has a head all the same. */
         current = around.outer;
+        unsilence(&around, pinfo);
         draw_messages(&around, pinfo, tree, around.segment.captured);
         RETHROW;
     }
     ENDTRY;
     current = around.outer;
+    unsilence(&around, pinfo);
     /* HTTP that takes nothing is disabled. */
     if (result == 0)
         taken = 0;
@@ -370,7 +437,7 @@ void http_register(void)
         shim_protocol *protocol = &shim_protocols[i];
         if (protocol->row->carrier != WECHAT_CARRIER_HTTP)
             continue;
-        protocol->message_handle = create_dissector_handle(dissect_own, protocol->proto);
+        protocol->message_handle = create_dissector_handle(dissect_message, protocol->proto);
         first = protocol;
     }
     if (first == NULL || proto_http == -1)

@@ -102,6 +102,12 @@ impl Capture {
         self.web.begin(&bytes(segment))
     }
 
+    /// Whether the words in the Info column are to be the reports', of each message that begins in bytes that HTTP's
+    /// dissector is about to get. `spoken` says that it holds words of reports already.
+    pub fn speaks(&mut self, segment: &Segment<'_>, spoken: bool) -> bool {
+        self.web.speaks(&bytes(segment), spoken)
+    }
+
     /// The message to which the next body belongs that HTTP's dissector passes on.
     pub fn place_body(&mut self, segment: &Segment<'_>, media: &str) -> Option<usize> {
         self.web.place(&bytes(segment), media)

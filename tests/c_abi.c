@@ -292,7 +292,7 @@ static void check_record(const wechat_record *record, const wechat_segment *segm
 
     CHECK(value(record, "row") < protocol_of("wechat")->response_rows && value(record, "kind") < 8);
     CHECK(strlen(value_text(record, "row_name")) > 0 && strlen(value_text(record, "info")) > 0);
-    CHECK(strlen(value_text(record, "name")) > 0 && !has_value(record, "later"));
+    CHECK(!has_value(record, "later"));
 
     CHECK(all.responds == has_value(record, "response_time"));
     if (all.responds) {
@@ -613,6 +613,7 @@ static void check_misuse(void)
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK);
     CHECK(report.record == NULL);
     segment.flags |= WECHAT_FIRST_VISIT;
+    segment.position = 32;
     CHECK(wechat_dissect(dissector, &segment, &report) == WECHAT_RESULT_OK && report.record != NULL);
 
     wechat_tick tick;
@@ -740,6 +741,8 @@ static void check_web_misuse(wechat_dissector *dissector)
     CHECK(wechat_http_place(NULL, &segment, NULL) == -1 && wechat_http_place(dissector, NULL, NULL) == -1);
     CHECK(wechat_http_place(dissector, &segment, "text/plain") == -1);
     CHECK(wechat_http_place(dissector, &segment, "\xff") == -1);
+    CHECK(wechat_http_speaks(NULL, &segment, 1) == 0 && wechat_http_speaks(dissector, NULL, 1) == 0);
+    CHECK(wechat_http_speaks(dissector, &nothing, 1) == 0 && wechat_http_speaks(dissector, &segment, 1) == 0);
     CHECK(wechat_http_end(NULL, &segment, 9) == 0 && wechat_http_end(dissector, NULL, 9) == 0);
     CHECK(wechat_http_end(dissector, &nothing, 9) == 0 && wechat_http_end(dissector, &segment, SIZE_MAX) == 0);
     CHECK(wechat_http_message(NULL, &segment, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
@@ -778,6 +781,7 @@ static void check_web(void)
     check_web_misuse(dissector);
 
     CHECK(wechat_http_begin(dissector, &asked) == 1);
+    CHECK(wechat_http_speaks(dissector, &asked, 0) == 1);
     CHECK(wechat_http_end(dissector, &asked, asked.captured) == 1);
     CHECK(wechat_http_owner(dissector, &asked, 0) == place_of("wechat_web"));
     CHECK(wechat_http_owner(dissector, &asked, 1) == 0 && wechat_http_owner(dissector, &answered, 0) == 0);

@@ -814,6 +814,16 @@ fn spellings_of_the_web_client() {
 }
 
 #[test]
+fn secrets_of_the_web_client() {
+    check_web("web_secrets", "Secrets in all places where clients put them", &web_story("secrets", None));
+}
+
+#[test]
+fn uploads_of_the_web_client() {
+    check_web("web_upload", "Files sent up, whole and in pieces", &web_story("upload", None));
+}
+
+#[test]
 fn what_is_noted_of_the_web_clients_bad_input() {
     for (name, about, size) in [
         ("web_bad_cut", "Sync answers that end early", Some(12)),

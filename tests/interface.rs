@@ -5,12 +5,17 @@
 use std::ffi::{CStr, c_char};
 use std::{ptr, slice};
 
+use bytes::Bytes;
 use wechat_dissector::ffi::{self, wechat_result, wechat_segment};
-use wechat_dissector::long_link::fields::{F, FIELDS, FieldSet, NOTES, PREFERENCES};
-use wechat_dissector::long_link::navigation::PACKET_FILTERS;
-use wechat_dissector::long_link::statistics::NODES;
-use wechat_dissector::web::fields::{MEDIA_TYPES, WEB_FIELDS, WEB_NOTES};
-use wechat_dissector::web::statistics::WEB_NODES;
+use wechat_dissector::http::MEDIA_TYPES;
+use wechat_dissector::kernel::protocol::Protocol;
+use wechat_dissector::kernel::report::{Report, Wanted};
+use wechat_dissector::kernel::rows::{row_of, table_of};
+use wechat_dissector::long_link::fields::{F, TABLE as LONG_LINK};
+use wechat_dissector::long_link::record::ROW_COUNT;
+use wechat_dissector::protocols::{self, PROTOCOLS};
+use wechat_dissector::web::fields::TABLE as WEB;
+use wechat_dissector::wechat::fields::S;
 use wechat_dissector::wechat::operation::OPERATIONS;
 
 fn text(text: *const c_char) -> &'static CStr {
@@ -26,52 +31,157 @@ fn rows<T>(first: *const T, count: usize) -> &'static [T] {
     if count == 0 { &[] } else { unsafe { slice::from_raw_parts(first, count) } }
 }
 
+/// A text that may be missing.
+fn title(title: *const c_char) -> Option<&'static CStr> {
+    (!title.is_null()).then(|| text(title))
+}
+
 #[test]
 fn the_tables_hold_every_row() {
     let registry = ffi::wechat_registry_new().expect("a registry");
     // SAFETY: not freed before the end.
     let tables = unsafe { ffi::wechat_tables_get(Some(&registry)).as_ref() }.expect("tables");
-    let fields = rows(tables.fields, tables.field_count);
-    assert_eq!(fields.len(), FIELDS.len() + WEB_FIELDS.len());
-    assert_eq!(text(fields[usize::from(tables.web_protocol)].filter), c"wechat_web");
-    for (row, field) in FIELDS.iter().chain(WEB_FIELDS).zip(fields) {
+    let protocols = rows(tables.protocols, tables.protocol_count);
+    assert_eq!(protocols.len(), PROTOCOLS.len());
+    assert!(protocols.len() <= ffi::WECHAT_MOST_PROTOCOLS);
+    for (protocol, row) in protocols.iter().zip(PROTOCOLS) {
+        let row = row.protocol;
+        words(protocol, row);
+        inside(protocol, row);
+        statistics(protocol, row);
+        assert_eq!((protocol.under, protocol.carrier), (row.under, row.carrier.into()));
+    }
+    let own = |protocol: u16| text(rows(protocols[usize::from(protocol)].fields, 1)[0].filter);
+    assert_eq!((own(LONG_LINK), own(WEB)), (c"wechat", c"wechat_web"));
+    assert_eq!(protocols[0].under, LONG_LINK);
+    let media = rows(tables.media_types, tables.media_type_count).iter().map(|media| text(*media));
+    assert!(media.eq(MEDIA_TYPES.iter().copied()));
+    ffi::wechat_registry_free(Some(registry));
+}
+
+/// Fields, notes and preferences.
+fn words(protocol: &ffi::wechat_protocol, row: &Protocol) {
+    let fields = rows(protocol.fields, protocol.field_count);
+    assert_eq!(fields.len(), row.fields.len());
+    assert!(fields.len() <= 64 * ffi::WECHAT_FIELD_WORDS);
+    for (row, field) in row.fields.iter().zip(fields) {
         assert_eq!(
             (text(field.filter), text(field.label), text(field.help)),
             (row.filter, row.label, row.help)
         );
+        assert_eq!((field.kind, field.base), (row.ty.into(), row.base.into()));
+        assert_eq!((field.mask, field.bits), (row.mask, row.bits));
         let values: Vec<_> = rows(field.values, field.value_count)
             .iter()
             .map(|value| (value.value, text(value.name)))
             .collect();
         assert_eq!(values, row.values);
     }
-    let notes = rows(tables.notes, tables.note_count);
-    let all_notes = NOTES.iter().chain(WEB_NOTES).map(|row| row.filter);
-    assert!(notes.iter().map(|note| text(note.filter)).eq(all_notes));
-    for (row, preference) in PREFERENCES.iter().zip(rows(tables.preferences, tables.preference_count)) {
-        assert_eq!(text(preference.name), row.name);
+    let notes = rows(protocol.notes, protocol.note_count);
+    assert_eq!(notes.len(), row.notes.len());
+    for (row, note) in row.notes.iter().zip(notes) {
+        assert_eq!((text(note.filter), text(note.summary)), (row.filter, row.summary));
+        assert_eq!((note.group, note.severity), (row.group.into(), row.severity.into()));
+    }
+    let preferences = rows(protocol.preferences, protocol.preference_count);
+    assert_eq!(preferences.len(), row.preferences.len());
+    for (row, preference) in row.preferences.iter().zip(preferences) {
+        assert_eq!((text(preference.name), text(preference.ports)), (row.name, row.ports));
+        assert_eq!((preference.kind, preference.number), (row.ty.into(), row.number));
         let parts = rows(preference.parts, preference.part_count).iter().map(|part| text(part.name));
         assert!(parts.eq(row.parts.iter().map(|part| part.name)));
     }
-    assert_eq!(tables.preference_count, PREFERENCES.len());
-    for (table, nodes) in [
-        (NODES, rows(tables.nodes, tables.node_count)),
-        (WEB_NODES, rows(tables.web_nodes, tables.web_node_count)),
-    ] {
-        assert_eq!(nodes.len(), table.len());
-        for (row, node) in table.iter().zip(nodes) {
-            assert_eq!(text(node.name), row.name);
-            assert_eq!(node.parent.is_null(), row.parent.is_none());
-            let ranges = rows(node.ranges, node.range_count).iter().map(|range| text(*range));
-            assert!(ranges.eq(row.ranges.iter().copied()));
+}
+
+/// What is for others, and where the protocol lies in others.
+fn inside(protocol: &ffi::wechat_protocol, row: &Protocol) {
+    let offers = rows(protocol.offers, protocol.offer_count);
+    assert_eq!(offers.len(), row.offers.len());
+    for (row, offer) in row.offers.iter().zip(offers) {
+        assert_eq!(
+            (text(offer.name), text(offer.title), text(offer.heuristics)),
+            (row.name, row.title, row.heuristics)
+        );
+    }
+    let joins = rows(protocol.joins, protocol.join_count).iter().map(|join| (text(join.table), join.key));
+    assert!(joins.eq(row.joins.iter().copied()));
+}
+
+/// Values of records, and what is made of them.
+fn statistics(protocol: &ffi::wechat_protocol, row: &Protocol) {
+    let values = rows(protocol.values, protocol.value_count);
+    assert_eq!(values.len(), row.values.len());
+    assert!(values.len() <= ffi::WECHAT_MOST_VALUES);
+    for (place, (row, value)) in row.values.iter().zip(values).enumerate() {
+        assert_eq!((text(value.name), value.kind), (row.name, row.kind.into()));
+        assert!(values[..place].iter().all(|before| text(before.name) != row.name), "{:?} twice", row.name);
+    }
+    let nodes = rows(protocol.nodes, protocol.node_count);
+    let tree = row.tree.map_or(&[][..], |tree| tree.nodes);
+    assert_eq!(title(protocol.tree_title), row.tree.map(|tree| tree.title));
+    assert_eq!(nodes.len(), tree.len());
+    for (row, node) in tree.iter().zip(nodes) {
+        assert_eq!(text(node.name), row.name);
+        assert_eq!(title(node.parent), row.parent.map(|parent| tree[usize::from(parent)].name));
+        let ranges = rows(node.ranges, node.range_count).iter().map(|range| text(*range));
+        assert!(ranges.eq(row.ranges.iter().copied()));
+    }
+    assert_eq!(title(protocol.responses_title), row.response_times.map(|times| times.title));
+    assert_eq!(title(protocol.responses_column), row.response_times.map(|times| times.column));
+    assert_eq!(protocol.response_rows, row.response_times.map_or(0, |times| times.rows));
+    assert_eq!(title(protocol.delays_title), row.delays.map(|table| table.title));
+    assert_eq!(title(protocol.delays_command), row.delays.map(|table| table.command));
+    for (place, column) in protocol.delay_columns.into_iter().enumerate() {
+        assert_eq!(title(column), row.delays.map(|table| table.columns[place]));
+    }
+    let delay_rows = rows(protocol.delay_rows, protocol.delay_row_count).iter().map(|name| text(*name));
+    assert!(delay_rows.eq(row.delays.map_or(&[][..], |table| table.rows).iter().copied()));
+    assert_eq!(title(protocol.lines_title), row.lines.map(|lines| lines.title));
+    assert_eq!(title(protocol.lines_command), row.lines.map(|lines| lines.command));
+    assert_eq!(title(protocol.flow_title), row.dialogue.map(|dialogue| dialogue.flow_title));
+    let filters = rows(protocol.packet_filters, protocol.packet_filter_count).iter().map(|title| text(*title));
+    assert!(filters.eq(row.packet_filters.iter().copied()));
+}
+
+#[test]
+fn there_is_a_row_for_every_operation_and_more() {
+    let long_link = protocols::protocol(LONG_LINK.into()).expect("the long link");
+    assert_eq!(long_link.response_times.expect("response times").rows, ROW_COUNT);
+    assert!(ROW_COUNT as usize > OPERATIONS.len());
+}
+
+#[test]
+fn a_number_is_a_protocols_place_and_a_rows() {
+    assert_eq!(ffi::WECHAT_ROW_BITS, 12);
+    assert_eq!((F::WECHAT, F::SEQ >> 12, S::SELECTOR), (LONG_LINK << 12, LONG_LINK, 0));
+    for (place, row) in (0u16..).zip(PROTOCOLS) {
+        for (index, field) in (0u16..).zip(row.protocol.fields) {
+            let number = place << ffi::WECHAT_ROW_BITS | index;
+            assert_eq!((table_of(number), row_of(number)), (place.into(), index.into()));
+            assert_eq!(protocols::field(number).map(|row| row.filter), Some(field.filter));
         }
     }
-    let media = rows(tables.media_types, tables.media_type_count).iter().map(|media| text(*media));
-    assert!(media.eq(MEDIA_TYPES.iter().copied()));
-    let filters = rows(tables.packet_filters, tables.packet_filter_count).iter().map(|title| text(*title));
-    assert!(filters.eq(PACKET_FILTERS.iter().map(|row| row.title)));
-    assert!(tables.operation_rows as usize > OPERATIONS.len());
-    ffi::wechat_registry_free(Some(registry));
+}
+
+#[test]
+fn bytes_that_the_dissector_made_come_out_as_a_source() {
+    let mut report = Report::default();
+    report.begin(LONG_LINK, Wanted::ALL, 9);
+    report.derived(F::BODY, 1..9, Bytes::from_static(b"made"), "What was inside", |report, source| {
+        assert_eq!(source, 1);
+        report.wire(F::SEQ, 0..99);
+    });
+    let items: Vec<_> = report.items().iter().map(ffi::wechat_item::from).collect();
+    let lie = |item: &ffi::wechat_item| (item.field, item.source, item.offset, item.length, item.depth);
+    assert_eq!(items.iter().map(lie).collect::<Vec<_>>(), [(F::BODY, 0, 1, 8, 0), (F::SEQ, 1, 0, 4, 1)]);
+    assert_eq!((items[0].kind, items[0].value), (6, 1));
+    assert_eq!((items[1].kind, items[1].value), (1, 0));
+    let sources: Vec<_> = report.sources().iter().map(ffi::wechat_source::from).collect();
+    assert_eq!((sources[0].captured, sources[0].name, sources[1].captured), (9, 0, 4));
+    assert!(sources[0].data.is_null());
+    // SAFETY: the report's, which lives.
+    assert_eq!(unsafe { slice::from_raw_parts(sources[1].data, 4) }, b"made");
+    assert_eq!(report.text(sources[1].name), "What was inside");
 }
 
 /// A request of newsendmsg without a body, or its answer.
@@ -104,7 +214,22 @@ fn segment(data: &[u8], packet: u32, answers: bool) -> wechat_segment {
         flags: ffi::WECHAT_FIRST_VISIT | ffi::WECHAT_COUNTED | ffi::WECHAT_STREAM | side,
         wanted: ffi::WECHAT_WANT_ITEMS,
         fields: ptr::null(),
+        protocol: LONG_LINK,
     }
+}
+
+/// A push that says what has news.
+fn notice() -> [u8; 20] {
+    [0, 0, 0, 20, 0, 16, 0, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 3]
+}
+
+/// Bits for fields, as a segment has them: first those of the table that all share, then those of the long link.
+fn words_for(fields: &[u16]) -> [u64; 2 * ffi::WECHAT_FIELD_WORDS] {
+    let mut words = [0; 2 * ffi::WECHAT_FIELD_WORDS];
+    for field in fields {
+        words[table_of(*field) * ffi::WECHAT_FIELD_WORDS + row_of(*field) / 64] |= 1 << (row_of(*field) % 64);
+    }
+    words
 }
 
 /// The fields shown, and what the call said.
@@ -124,14 +249,120 @@ fn dissect(dissector: &mut ffi::wechat_dissector, segment: &wechat_segment) -> (
 fn single_fields_and_no_others_are_there_when_asked_for() {
     let mut dissector = ffi::wechat_dissector_new(None).expect("a dissector");
     let bytes = frame(false);
-    let mut words = [0u64; FieldSet::WORDS];
-    for field in [F::SEQ, F::KIND] {
-        words[usize::from(field / 64)] |= 1 << (field % 64);
-    }
+    let words = words_for(&[F::SEQ, F::KIND]);
     let some = wechat_segment { fields: words.as_ptr(), ..segment(&bytes, 1, false) };
     assert_eq!(dissect(&mut dissector, &some), (wechat_result::Ok, vec![F::WECHAT, F::SEQ, F::KIND]));
     let (_, all) = dissect(&mut dissector, &wechat_segment { position: 17, ..segment(&bytes, 2, false) });
     assert!(all.len() > 8 && all.contains(&F::OP));
+    ffi::wechat_dissector_free(Some(dissector));
+}
+
+#[test]
+fn fields_that_all_share_are_asked_for_in_words_of_their_own() {
+    let mut dissector = ffi::wechat_dissector_new(None).expect("a dissector");
+    let bytes = notice();
+    for (packet, fields) in [(1, &[S::SELECTOR][..]), (2, &[F::SEQ, S::SELECTOR]), (3, &[F::SEQ]), (4, &[])] {
+        let words = words_for(fields);
+        let position = 1 + 20 * packet;
+        let some = wechat_segment { fields: words.as_ptr(), position, ..segment(&bytes, packet, true) };
+        let shown = [&[F::WECHAT], fields].concat();
+        assert_eq!(dissect(&mut dissector, &some), (wechat_result::Ok, shown));
+    }
+    ffi::wechat_dissector_free(Some(dissector));
+}
+
+#[test]
+fn a_body_is_for_whoever_registered_for_its_operation() {
+    let mut dissector = ffi::wechat_dissector_new(None).expect("a dissector");
+    let bytes = notice();
+    // A byte of the body is cut off, and in the last case all of it.
+    for (packet, captured, there) in [(1, 20, 4), (2, 19, 3), (3, 16, 0)] {
+        let position = 1 + 20 * packet;
+        let cut = wechat_segment { captured, reported: 20, position, ..segment(&bytes, packet, true) };
+        let mut report = std::mem::MaybeUninit::uninit();
+        // SAFETY: the segment's bytes are there; the report is written when the call says so.
+        let result =
+            unsafe { ffi::wechat_dissect(Some(&mut dissector), Some(&cut), report.as_mut_ptr()) };
+        assert_eq!(result, wechat_result::Ok);
+        // SAFETY: written by the call, and valid until the next.
+        let report = unsafe { report.assume_init_ref() };
+        assert_eq!((report.protocol, report.offset, report.length), (LONG_LINK, 0, 20));
+        let [source] = rows(report.sources, report.source_count) else { panic!("one source") };
+        assert!(source.data.is_null() && source.captured as usize == captured);
+        let hand_offs = rows(report.hand_offs, report.hand_off_count);
+        let [hand_off] = hand_offs else {
+            assert_eq!((hand_offs.len(), there), (0, 0));
+            continue;
+        };
+        assert_eq!((hand_off.kind, hand_off.to, hand_off.key), (1, 0, 24));
+        assert_eq!((hand_off.source, hand_off.offset, hand_off.captured, hand_off.length), (0, 16, there, 4));
+        assert_eq!((hand_off.stream, hand_off.shown_stream, hand_off.position, hand_off.side), (0, 0, 0, 0));
+    }
+    ffi::wechat_dissector_free(Some(dissector));
+}
+
+/// A value of the long link's records, by its name.
+fn value(record: &ffi::wechat_record, name: &CStr) -> Option<u64> {
+    let values = PROTOCOLS[usize::from(record.protocol)].protocol.values;
+    let place = values.iter().position(|row| row.name == name).expect("a value of this name");
+    (record.present >> place & 1 != 0).then_some(record.values[place])
+}
+
+#[test]
+fn a_record_is_a_head_and_values_and_statistics_are_made_of_it() {
+    let mut dissector = ffi::wechat_dissector_new(None).expect("a dissector");
+    let (request, answer) = (frame(false), frame(true));
+    for (bytes, packet, answers) in [(&request, 1, false), (&answer, 2, true)] {
+        let whole =
+            wechat_segment { wanted: ffi::WECHAT_WANT_RECORD, nanoseconds: 7, ..segment(bytes, packet, answers) };
+        let mut report = std::mem::MaybeUninit::<ffi::wechat_report>::uninit();
+        // SAFETY: the segment's bytes are there, and the report is written; its record is valid until the next call.
+        let record = unsafe {
+            ffi::wechat_dissect(Some(&mut dissector), Some(&whole), report.as_mut_ptr());
+            report.assume_init_ref().record.as_ref()
+        };
+        let record = record.expect("a record");
+        assert_eq!((record.packet, record.stream, record.protocol), (packet, 5, LONG_LINK));
+        assert_eq!((record.seconds, record.nanoseconds), (i64::from(packet), 7));
+        let numbers = [c"operation", c"base", c"seqid", c"length", c"body_len", c"kind", c"sender"];
+        let numbers = numbers.map(|name| value(record, name));
+        let (op, kind, sender) = if answers { (1_000_000_237, 2, 2) } else { (237, 1, 1) };
+        assert_eq!(numbers, [op, 237, 1, 16, 0, kind, sender].map(Some));
+        assert_eq!(value(record, c"partner"), answers.then_some(1));
+        assert_eq!(value(record, c"response_time"), answers.then_some(1_000_000_000));
+        assert_eq!(value(record, c"expects"), (!answers).then_some(1));
+        assert_eq!(value(record, c"waiting_requests").map(|by| by as i64), Some(if answers { -1 } else { 1 }));
+        assert_eq!(value(record, c"later"), None);
+
+        let name = record.texts.wrapping_add(value(record, c"row_name").unwrap_or_default() as usize);
+        let mut response = std::mem::MaybeUninit::<ffi::wechat_response>::uninit();
+        // SAFETY: the library's record, and room for a response.
+        let responds = unsafe { ffi::wechat_response_get(record, response.as_mut_ptr()) };
+        assert_eq!(responds, i32::from(answers));
+        if answers {
+            // SAFETY: written by the call.
+            let response = unsafe { response.assume_init_ref() };
+            assert_eq!((response.name, response.elapsed), (name, 1_000_000_000));
+            assert_eq!(Some(u64::from(response.row)), value(record, c"row"));
+        }
+        let mut sentence = std::mem::MaybeUninit::<ffi::wechat_sentence>::uninit();
+        // SAFETY: the library's record, and room for a sentence, which is written.
+        let sentence = unsafe {
+            assert_eq!(ffi::wechat_sentence_get(record, sentence.as_mut_ptr()), 1);
+            sentence.assume_init_ref()
+        };
+        let side = if answers { ffi::wechat_side::Server } else { ffi::wechat_side::Client };
+        assert_eq!((sentence.side, sentence.label), (side, name));
+        let line = if answers { c"Send message response seq=1" } else { c"Send message request seq=1" };
+        assert_eq!(text(sentence.line), line);
+        let mut ticks = [ffi::wechat_tick { part: ptr::null(), amount: 0, node: 0, how: 0 }; 2];
+        // SAFETY: the library's record, and room for two ticks.
+        assert_eq!(unsafe { ffi::wechat_tree_ticks(record, ticks.as_mut_ptr(), 2) }, 2);
+        let nodes = PROTOCOLS[usize::from(LONG_LINK)].protocol.tree.expect("a tree").nodes;
+        let counted = ticks.map(|tick| (nodes[usize::from(tick.node)].name, tick.amount, tick.how));
+        let kind = if answers { c"Responses" } else { c"Requests" };
+        assert_eq!(counted, [(kind, 1, 0), (c"Frames", 1, 0)]);
+    }
     ffi::wechat_dissector_free(Some(dissector));
 }
 
@@ -164,7 +395,9 @@ fn filters_lead_from_a_request_to_its_answer() {
     let length = unsafe { ffi::wechat_ends_filter(Some(&here), room.as_mut_ptr().cast(), room.len()) };
     assert!(String::from_utf8_lossy(&room[..length]).contains("ip.src == 192.0.2.1 && tcp.srcport == 8080"));
     // SAFETY: no room.
-    assert_eq!(unsafe { ffi::wechat_stream_filter(5, ptr::null_mut(), 0) }, "wechat.stream == 5".len());
+    assert_eq!(unsafe { ffi::wechat_stream_filter(LONG_LINK, 5, ptr::null_mut(), 0) }, "wechat.stream == 5".len());
+    // SAFETY: no room.
+    assert_eq!(unsafe { ffi::wechat_stream_filter(WEB, 5, ptr::null_mut(), 0) }, 0);
 }
 
 #[test]
@@ -179,6 +412,9 @@ fn what_makes_no_sense_is_refused() {
         (wechat_segment { dst_address: ptr::null(), ..good() }, wechat_result::Null),
         (wechat_segment { captured: 0, reported: 0, ..good() }, wechat_result::Invalid),
         (wechat_segment { flags: 0, ..good() }, wechat_result::Invalid),
+        (wechat_segment { protocol: 0, ..good() }, wechat_result::Invalid),
+        (wechat_segment { protocol: WEB, ..good() }, wechat_result::Invalid),
+        (wechat_segment { protocol: PROTOCOLS.len() as u16, ..good() }, wechat_result::Invalid),
     ];
     for (segment, result) in bad {
         assert_eq!(dissect(&mut dissector, &segment), (result, Vec::new()));

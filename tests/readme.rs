@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The README's table of filters is the field table; `cargo xtask bless` writes it.
+//! The README's table of filters is the field table, and docs/web.md says what is shown by the rows that decide it;
+//! `cargo xtask bless` writes both.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
 use wechat_dissector::kernel::rows::{Severity, Type};
 use wechat_dissector::protocols::{PROTOCOLS, protocol};
+use wechat_dissector::web::members::{PARAMETERS, PARTS, ROOT, SYNC_KEY, Shape, Take};
+use wechat_dissector::wechat::secret::{HARMLESS, Rule, SECRET_ENDS, SECRET_PARTS};
 
 const BEGIN: &str = "<!-- filters -->\n";
 const END: &str = "<!-- end -->";
@@ -48,20 +52,86 @@ fn tables() -> String {
     text
 }
 
-#[test]
-fn the_table_of_filters_is_up_to_date() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(&file).expect("README.md");
-    let (before, rest) = readme.split_once(BEGIN).expect("the table's begin");
-    let (table, after) = rest.split_once(END).expect("the table's end");
+/// Compares what stands in a file between two marks, or writes it.
+#[track_caller]
+fn check(name: &str, [begin, end]: [&str; 2], expected: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let text = fs::read_to_string(&file).expect(name);
+    let (before, rest) = text.split_once(begin).expect("the begin");
+    let (found, after) = rest.split_once(end).expect("the end");
     if env::var_os("WECHAT_BLESS").is_some() {
-        // The other test reads it at the same time: it gets the old file or the new one.
+        // Another test reads it at the same time: it gets the old file or the new one.
         let new = file.with_extension("new");
-        fs::write(&new, format!("{before}{BEGIN}{}{END}{after}", tables())).expect("writes the README");
+        fs::write(&new, format!("{before}{begin}{expected}{end}{after}")).expect("writes the file");
         fs::rename(new, &file).expect("puts it in place");
         return;
     }
-    assert!(table == tables(), "the table of filters in README.md is out of date: run `cargo xtask bless`");
+    assert!(found == expected, "a table in {name} is out of date: run `cargo xtask bless`");
+}
+
+#[test]
+fn the_table_of_filters_is_up_to_date() {
+    check("README.md", [BEGIN, END], &tables());
+}
+
+/// Names of values and what is done with them, of a shape and all shapes in it.
+#[derive(Default)]
+struct Names {
+    hashed: BTreeSet<&'static str>,
+    texts: BTreeSet<&'static str>,
+    others: BTreeSet<&'static str>,
+}
+
+impl Names {
+    fn add(mut self, shape: Shape) -> Self {
+        for member in shape {
+            match (member.take.rule(), &member.take) {
+                (_, Take::Object(_, inner) | Take::List(_, _, inner)) => {
+                    // The form's JSON has a line of its own.
+                    if !std::ptr::eq(*inner, ROOT) {
+                        self = self.add(inner);
+                    }
+                    continue;
+                }
+                (Rule::Secret, _) => &mut self.hashed,
+                (_, Take::Text(_) | Take::Mark(_)) => &mut self.texts,
+                _ => &mut self.others,
+            }
+            .insert(member.name);
+        }
+        self
+    }
+}
+
+fn what_is_shown() -> String {
+    let list = |names: &mut dyn Iterator<Item = &'static str>| {
+        names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = String::from(
+        "\n| where | replaced by its hash | text, shown but for secrets in it | shown |\n| --- | --- | --- | --- |\n",
+    );
+    for (place, names) in [
+        ("parameters of a query, or of a form in a body", Names::default().add(PARAMETERS)),
+        ("parts of a form", Names::default().add(PARTS)),
+        ("members of JSON", Names::default().add(ROOT).add(SYNC_KEY)),
+    ] {
+        let columns = [names.hashed, names.texts, names.others].map(|names| list(&mut names.into_iter()));
+        writeln!(text, "| {place} | {} |", columns.join(" | ")).unwrap();
+    }
+    let parts = list(&mut SECRET_PARTS.iter().copied());
+    let ends = list(&mut SECRET_ENDS.iter().copied());
+    let harmless = list(&mut HARMLESS.iter().copied());
+    writeln!(
+        text,
+        "| all others | where the name has {parts} in it, or ends with {ends}; but not {harmless} | the rest | |\n"
+    )
+    .unwrap();
+    text
+}
+
+#[test]
+fn the_table_of_secrets_is_up_to_date() {
+    check("docs/web.md", ["<!-- secrets -->\n", "<!-- end secrets -->"], &what_is_shown());
 }
 
 /// What the README says of preferences and files is there.

@@ -23,7 +23,7 @@ use crate::kernel::segment::Step;
 /// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 /// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
 /// or more are needed. Around each call of HTTP's dissector `wechat_http_begin`, and if that finds a message
-/// `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and `wechat_http_message` for
+/// `wechat_http_speaks`, `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and `wechat_http_message` for
 /// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 pub struct wechat_dissector {
     pub(super) capture: Capture,
@@ -164,6 +164,24 @@ pub unsafe extern "C" fn wechat_http_begin(
     guard(0, || handle.capture.begin_http(&segment))
 }
 
+/// Whether the words in the Info column are to be the reports', for each message that begins in the bytes of
+/// `segment`, which HTTP's dissector is about to get; then it is to write none. `spoken` says that the column holds
+/// words of reports already.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_http_speaks(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    spoken: c_int,
+) -> c_int {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(segment) = (unsafe { segment.read() }) else { return 0 };
+    guard(0, || handle.capture.speaks(&segment, spoken != 0).into())
+}
+
 /// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
 /// when it has none. Returns the index of the message to which the body belongs, or -1.
 ///
@@ -217,7 +235,8 @@ pub unsafe extern "C" fn wechat_http_owner(
 }
 
 /// Deals with message `index` of `segment`, whose body HTTP's dissector has passed on as `captured` bytes at
-/// `body`. The report says whose it is, where its head lies, and has a length of 0 when it is nobody's of ours. On
+/// `body`. The report says whose it is, where its head lies, and has a length of 0 when it is nobody's of ours; then
+/// it may have words for the Info column all the same. On
 /// `WECHAT_RESULT_FAILED` the report says so in a note.
 ///
 /// # Safety

@@ -171,6 +171,7 @@ pub const MEDIA_TYPES: &[&CStr] = &[
     c"application/xml",
     c"application/octet-stream",
     c"application/x-www-form-urlencoded",
+    c"multipart/form-data",
 ];
 
 #[cfg(test)]

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A message of the web client to a report: what a user sees of it.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::ops::Range;
 
 use super::call::{self, Answer, Call, Role};
 use super::fields::{W, WN};
-use super::members::{self, PARAMETERS, Sense, Sort, Take};
-use super::query::{self, Parameter, Part};
+use super::form;
+use super::members::{self, Member, PARAMETERS, PARTS, Sense, Shape, Sort, Take};
+use super::query::{self, Part};
 use super::session::{Facts, Gist};
 use super::walk::{self, Entry, Look, row, walk};
 use crate::http::{Head, Kind};
 use crate::kernel::report::{CAME_IN, PASSED_ON, Report};
 use crate::kernel::time::LastPacket;
-use crate::wechat::secret::Secret;
+use crate::wechat::secret::{Rule, Secret, shown};
 use crate::wechat::settings::Shared;
 use crate::wechat::synckey::Steps;
 
@@ -37,9 +39,46 @@ pub struct Known<'a> {
 enum Form {
     Nothing,
     Json,
+    /// Parameters as in a query.
+    Parameters,
+    Parts,
     Poll,
     Login,
     Other,
+}
+
+/// A parameter or a part of a form, in bytes of the report.
+struct Given<'a> {
+    name: Cow<'a, str>,
+    file: Option<Cow<'a, str>>,
+    at: Range<usize>,
+    value: Range<usize>,
+    raw: &'a [u8],
+    /// Whether the value is escaped.
+    escaped: bool,
+    shape: Shape,
+    /// The field that shows it where it has none of its own.
+    other: u16,
+}
+
+impl<'a> Given<'a> {
+    fn member(&self) -> Option<&'static Member> {
+        members::find(self.shape, &self.name).map(|(_, member)| member)
+    }
+
+    fn rule(&self) -> Rule {
+        self.member().map_or(Rule::Name, |member| member.take.rule())
+    }
+
+    /// The value with escapes undone. A `+` of a text stands for a blank, one of a secret for itself: clients that
+    /// forget to escape it mean that.
+    fn words(&self) -> Cow<'a, str> {
+        match (self.escaped, self.rule()) {
+            (false, _) => String::from_utf8_lossy(self.raw),
+            (true, Rule::Text) => query::decoded(self.raw),
+            (true, Rule::Secret | Rule::Name) => query::unescaped(self.raw),
+        }
+    }
 }
 
 impl Known<'_> {
@@ -52,9 +91,28 @@ impl Known<'_> {
         self.data.get(self.head.target.clone()).unwrap_or_default()
     }
 
-    fn parameters(&self) -> impl Iterator<Item = Parameter<'_>> {
+    /// The parameters of the query.
+    fn parameters(&self) -> impl Iterator<Item = Given<'_>> {
         let query = self.line.as_ref().map_or(usize::MAX, |(_, query)| *query);
-        query::parameters(self.target(), query)
+        pairs(self.target(), query.saturating_add(1), self.head.target.start, W::PARAMETER)
+    }
+
+    /// The parameters or parts of a form.
+    fn form_values(&self) -> impl Iterator<Item = Given<'_>> {
+        let form = self.form();
+        let text = if form == Form::Parameters { self.body } else { &[] };
+        let parts = if form == Form::Parts { self.body } else { &[] };
+        let part = move |part: form::Part<'_>| Given {
+            at: part.at,
+            value: part.content.clone(),
+            raw: parts.get(part.content).unwrap_or_default(),
+            name: Cow::Owned(part.name.into_owned()),
+            file: part.file.map(|file| Cow::Owned(file.into_owned())),
+            escaped: false,
+            shape: PARTS,
+            other: W::FORM_PART,
+        };
+        pairs(text, 0, 0, W::FORM_PART).chain(form::parts(parts).map(part))
     }
 
     /// Bytes of the target as bytes of the report.
@@ -62,49 +120,73 @@ impl Known<'_> {
         walk::shift(range, self.head.target.start)
     }
 
-    fn value(&self, parameter: &Parameter<'_>) -> &[u8] {
-        self.target().get(parameter.value.clone()).unwrap_or_default()
-    }
-
     fn form(&self) -> Form {
         let answer = if self.is_request() { Answer::Json } else { self.call.answer };
         match (self.body.is_empty(), answer) {
             (true, _) => Form::Nothing,
-            (_, Answer::Json) => Form::Json,
+            (_, Answer::Json) => self.asked_form(),
             (_, Answer::Poll) => Form::Poll,
             (_, Answer::Login) => Form::Login,
             (_, Answer::Other) => Form::Other,
         }
     }
+
+    /// Clients send JSON by other types too.
+    fn asked_form(&self) -> Form {
+        let media = self.data.get(self.head.media.clone()).unwrap_or_default();
+        match self.body.trim_ascii_start() {
+            [b'{' | b'[', ..] => Form::Json,
+            _ if !self.is_request() => Form::Json,
+            [b'-', b'-', ..] => Form::Parts,
+            _ if media.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Form::Parameters,
+            _ => Form::Json,
+        }
+    }
+}
+
+/// Parameters in a text from a place on; the text begins at `base` of the report.
+fn pairs(text: &[u8], from: usize, base: usize, other: u16) -> impl Iterator<Item = Given<'_>> {
+    query::parameters(text, from).map(move |parameter| Given {
+        at: walk::shift(&parameter.at, base),
+        value: walk::shift(&parameter.value, base),
+        raw: text.get(parameter.value).unwrap_or_default(),
+        name: parameter.name,
+        file: None,
+        escaped: true,
+        shape: PARAMETERS,
+        other,
+    })
 }
 
 /// What a message says.
 pub fn read(known: &Known<'_>, gist: &mut Gist) {
-    for parameter in known.parameters() {
-        let Some((_, member)) = members::find(PARAMETERS, &parameter.name) else { continue };
-        let value = known.value(&parameter);
+    for given in known.parameters().chain(known.form_values()) {
+        let Some(member) = given.member() else { continue };
         match (member.sense, &member.take) {
             (_, Take::SyncKey(sort)) => {
                 if let Some(keys) = gist.keys.get_mut(*sort as usize) {
-                    *keys = Some(keys_of(value));
+                    *keys = Some(keys_of(given.raw));
                 }
             }
-            (Sense::Sid, _) if !value.is_empty() => {
-                gist.sid = Some(Secret::of(&query::decoded(value)).number());
+            (_, Take::Object(..)) => walk(given.raw, 0, gist, None),
+            (Sense::Sid, _) if !given.raw.is_empty() => {
+                gist.sid = Some(Secret::of(&given.words()).number());
             }
-            (Sense::Uin, _) if !value.is_empty() => {
-                gist.account = Some(Secret::of(&query::decoded(value)).number());
+            (Sense::Uin, Take::Account(field))
+                if walk::integer(&given.words(), *field).is_some_and(|uin| uin != 0) =>
+            {
+                gist.account = Some(Secret::of(&given.words()).number());
             }
             _ => {}
         }
     }
     match known.form() {
-        Form::Json => walk(known.body, gist, None),
+        Form::Json => walk(known.body, 0, gist, None),
         Form::Poll => {
             gist.retcode = number_after(known.body, b"retcode").map(|(number, _)| number);
             gist.selector = number_after(known.body, b"selector").map(|(number, _)| number);
         }
-        Form::Nothing | Form::Login | Form::Other => {}
+        Form::Nothing | Form::Parameters | Form::Parts | Form::Login | Form::Other => {}
     }
     // Other calls get a MsgID too, for what is no message.
     if known.call.role != Role::Send {
@@ -126,7 +208,7 @@ const MOST_ENTRIES: usize = 256;
 
 /// Shows a message.
 pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>, config: &Shared) {
-    let sentence = Sentence { known, gist, facts };
+    let sentence = Sentence { known, gist, facts, show_account: config.show_account };
     report.set_info(format_args!("{sentence}"));
     if !report.wanted().items {
         return;
@@ -137,7 +219,7 @@ pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_
     report.subtree(W::WEB, known.head.at.clone(), words, |report| {
         head(report, known);
         links(report, known, gist, facts);
-        parameters(report, known, facts, config);
+        known.parameters().for_each(|given| show_given(report, &given, facts, config));
         body(report, known, facts, config);
     });
 }
@@ -211,29 +293,36 @@ fn links(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>) 
     }
 }
 
-fn parameters(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Shared) {
-    for parameter in known.parameters() {
-        let whole = known.in_report(&parameter.at);
-        let at = known.in_report(&parameter.value);
-        let raw = known.value(&parameter);
-        let words = query::decoded(raw);
-        match members::find(PARAMETERS, &parameter.name).map(|(_, member)| member) {
-            Some(members::Member { take: Take::SyncKey(sort), .. }) => {
-                sync_key(report, facts, *sort, raw, at);
-            }
-            Some(member) if fits(&member.take, &words) => {
-                walk::show(report, config.show_account, member, &words, at);
-            }
-            Some(member) => {
-                let words = match member.take.is_secret() && !config.show_account {
-                    true => Secret::of(&words).to_string(),
-                    false => words.into_owned(),
-                };
-                report.decoded_text(W::PARAMETER, whole, format_args!("{}: {words}", parameter.name));
-                report.note(WN::NO_NUMBER, at, format_args!("{} is no number that fits", member.name));
-            }
-            None => report.decoded_text(W::PARAMETER, whole, format_args!("{}: {words}", parameter.name)),
+/// Shows a parameter or a part.
+fn show_given(report: &mut Report, given: &Given<'_>, facts: Facts<'_>, config: &Shared) {
+    let show_account = config.show_account;
+    let (whole, at) = (given.at.clone(), given.value.clone());
+    let words = given.words();
+    if let Some(file) = &given.file {
+        let file = shown(Rule::Text, "filename", file, show_account);
+        report.decoded_text(W::UPLOAD_FILE, at.clone(), &*file);
+        return report.generated(W::UPLOAD_FILE_LEN, at.clone(), at.len() as u64);
+    }
+    let member = given.member();
+    match member {
+        Some(Member { take: Take::SyncKey(sort), .. }) => {
+            return sync_key(report, facts, *sort, given.raw, at, show_account);
         }
+        Some(Member { take: Take::Object(..), .. }) => {
+            let look = Look { show_account, facts };
+            return walk(given.raw, at.start, &mut Gist::default(), Some((report, look)));
+        }
+        Some(member) if fits(&member.take, &words) => {
+            return walk::show(report, show_account, member, &words, at);
+        }
+        _ => {}
+    }
+    let words = shown(given.rule(), &given.name, &words, show_account);
+    // Without a value, all of it is the name.
+    let name = shown(Rule::Text, "", &given.name, show_account);
+    report.decoded_text(given.other, whole, format_args!("{name}: {words}"));
+    if let Some(member) = member {
+        report.note(WN::NO_NUMBER, at, format_args!("{} is no number that fits", member.name));
     }
 }
 
@@ -244,7 +333,14 @@ fn fits(take: &Take, words: &str) -> bool {
 }
 
 /// Shows a SyncKey string.
-fn sync_key(report: &mut Report, facts: Facts<'_>, sort: Sort, text: &[u8], at: Range<usize>) {
+fn sync_key(
+    report: &mut Report,
+    facts: Facts<'_>,
+    sort: Sort,
+    text: &[u8],
+    at: Range<usize>,
+    show_account: bool,
+) {
     let compared = facts.compared(sort);
     let shift = |range: Range<usize>| walk::shift(&range, at.start);
     let open = report.open(W::SYNCKEY, at.start);
@@ -252,6 +348,7 @@ fn sync_key(report: &mut Report, facts: Facts<'_>, sort: Sort, text: &[u8], at: 
         match part {
             Part::Garbage(range) => {
                 let garbage = String::from_utf8_lossy(text.get(range.clone()).unwrap_or_default());
+                let garbage = shown(Rule::Text, "", &garbage, show_account);
                 report.note(
                     WN::SYNCKEY_GARBAGE,
                     shift(range),
@@ -288,7 +385,12 @@ fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Share
         }
         Form::Json => {
             let look = Look { show_account: config.show_account, facts };
-            walk(known.body, &mut Gist::default(), Some((report, look)));
+            walk(known.body, 0, &mut Gist::default(), Some((report, look)));
+        }
+        Form::Parameters | Form::Parts => {
+            report.subtree(W::FORM, at, "", |report| {
+                known.form_values().for_each(|given| show_given(report, &given, facts, config));
+            });
         }
         Form::Poll => poll_answer(report, known, at),
         Form::Login => login_answer(report, known, config),
@@ -324,11 +426,24 @@ fn login_answer(report: &mut Report, known: &Known<'_>, config: &Shared) {
     if let Some((code, range)) = number_after(known.body, b"code") {
         report.decoded(W::LOGIN_CODE, range, code.into(), format_args!(""));
     }
-    if let Some(range) = value_after(known.body, b"uuid")
+    let text =
+        |range: &Range<usize>| String::from_utf8_lossy(known.body.get(range.clone()).unwrap_or_default());
+    if let Some(range) = value_after(known.body, b"redirect_uri") {
+        let words = text(&range);
+        let words = shown(Rule::Text, "redirect_uri", &words, config.show_account);
+        report.decoded_text(W::REDIRECT, range.clone(), &*words);
+        let url = known.body.get(range.clone()).unwrap_or_default();
+        let query =
+            url.iter().position(|byte| *byte == b'?').map_or(url.len(), |place| place.saturating_add(1));
+        for given in pairs(url, query, range.start, W::PARAMETER) {
+            if let Some(member) = given.member().filter(|_| given.rule() == Rule::Secret) {
+                walk::show(report, config.show_account, member, &given.words(), given.value);
+            }
+        }
+    } else if let Some(range) = value_after(known.body, b"uuid")
         && let Some((_, member)) = members::find(PARAMETERS, "uuid")
     {
-        let words = String::from_utf8_lossy(known.body.get(range.clone()).unwrap_or_default());
-        walk::show(report, config.show_account, member, &words, range);
+        walk::show(report, config.show_account, member, &text(&range), range);
     }
 }
 
@@ -373,12 +488,18 @@ struct Sentence<'a> {
     known: &'a Known<'a>,
     gist: &'a Gist,
     facts: Facts<'a>,
+    show_account: bool,
 }
 
 impl Display for Sentence<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { known, gist, facts } = self;
+        let Self { known, gist, facts, show_account } = self;
         write!(out, "{} {}", name(known.call), kind(known))?;
+        if let Kind::Response(status) = known.head.kind
+            && status != 200
+        {
+            write!(out, ", status {status}")?;
+        }
         if let Some(retcode) = gist.retcode {
             write!(out, ", retcode {retcode}{}", Meaning(W::RETCODE, retcode))?;
         }
@@ -407,11 +528,30 @@ impl Display for Sentence<'_> {
                 write!(out, ", {what}{}", Steps(Some(compared.growth)))?;
             }
         }
+        if !known.is_request() {
+            return Ok(());
+        }
+        let method = known.data.get(known.head.at.start..known.head.target.start).unwrap_or_default();
+        write!(out, ", {}", String::from_utf8_lossy(method.trim_ascii()))?;
+        for (place, given) in known.parameters().enumerate() {
+            let sign = if place == 0 { " ?" } else { "&" };
+            let words = given.words();
+            let words = shown(given.rule(), &given.name, &words, *show_account);
+            write!(out, "{sign}{}={words}", shown(Rule::Text, "", &given.name, *show_account))?;
+        }
         Ok(())
     }
 }
 
+/// What HTTP's dissector says of a message in the Info column: its first line.
+pub fn show_other(report: &mut Report, head: &[u8], config: &Shared) {
+    let line = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    report.set_info(&*shown(Rule::Text, "", &line, config.show_account));
+}
+
 /// Says that the dissector failed on a message.
 pub fn internal_error(report: &mut Report, length: usize) {
+    report.set_info("the dissector failed on this message");
     report.note(WN::WEB_FAILED, 0..length, format_args!("the dissector failed on this message"));
 }

@@ -77,6 +77,7 @@ pub static CALLS: &[Call] = &[
     json(c"webwxcreatechatroom"),
     json(c"webwxverifyuser"),
     json(c"webwxpushloginurl"),
+    json(c"webwxuploadmedia"),
     media(c"webwxlogout"),
     media(c"webwxgetmsgimg"),
     media(c"webwxgetvideo"),

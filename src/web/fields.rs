@@ -49,7 +49,7 @@ rows! {
         SID = field(Text, c"wechat_web.sid", c"Session id", c"A secret: words stand for it, equal where it is equal, unless show_account asks for it");
         SKEY = field(Text, c"wechat_web.skey", c"Skey", c"A secret, as wechat_web.sid; empty in answers that do not change it");
         PASS_TICKET = field(Text, c"wechat_web.pass_ticket", c"Pass ticket", c"A secret, as wechat_web.sid");
-        TICKET = field(Text, c"wechat_web.ticket", c"Login ticket", c"A secret, as wechat_web.sid: the ticket or uuid of a login");
+        TICKET = field(Text, c"wechat_web.ticket", c"Login ticket", c"A secret, as wechat_web.sid: a ticket, or the uuid of a login");
         DEVICE_ID = field(Text, c"wechat_web.device_id", c"Device id", c"e and 15 digits, made up by the client");
 
         // SyncKeys.
@@ -107,14 +107,14 @@ rows! {
         FILE_NAME = field(Text, c"wechat_web.message.file_name", c"FileName", c"Name of a file, or title of a link");
         FILE_SIZE = field(U64, c"wechat_web.message.file_size", c"FileSize", c"Bytes of the file");
         ENCRY_FILE_NAME = field(Text, c"wechat_web.message.encry_file_name", c"EncryFileName", c"Name of the file, encoded");
-        MEDIA_ID = field(Text, c"wechat_web.message.media_id", c"MediaId", c"Where the media lies");
+        MEDIA_ID = field(Text, c"wechat_web.message.media_id", c"MediaId", c"Where the media lies: a secret, as wechat_web.sid");
         URL = field(Text, c"wechat_web.message.url", c"Url", c"Where a link or a place leads");
         APP_MSG_TYPE = field(U32, c"wechat_web.message.app_type", c"AppMsgType", c"What sort of app message it is").values(APP_MSG_TYPES);
         NOTIFY_CODE = field(U32, c"wechat_web.message.notify_code", c"StatusNotifyCode", c"What another client of the account does").values(NOTIFY_CODES);
         NOTIFY_USER = field(Text, c"wechat_web.message.notify_user", c"StatusNotifyUserName", c"The chats it is about, apart by commas");
         FORWARD_FLAG = field(U32, c"wechat_web.message.forward_flag", c"ForwardFlag", c"Whether the message was forwarded");
         HAS_PRODUCT_ID = field(U32, c"wechat_web.message.has_product_id", c"HasProductId", c"Whether it belongs to a product");
-        MESSAGE_TICKET = field(Text, c"wechat_web.message.ticket", c"Ticket", c"Ticket of a friend request");
+        MESSAGE_TICKET = field(Text, c"wechat_web.message.ticket", c"Ticket", c"Ticket of a friend request: a secret, as wechat_web.sid");
         IMG_HEIGHT = field(U32, c"wechat_web.message.img_height", c"ImgHeight", c"Height of the image in pixels");
         IMG_WIDTH = field(U32, c"wechat_web.message.img_width", c"ImgWidth", c"Width of the image in pixels");
         SUB_MSG_TYPE = field(U32, c"wechat_web.message.sub_type", c"SubMsgType", c"What sort of message it is among those of its type");
@@ -123,7 +123,7 @@ rows! {
         RECOMMEND = field(None, c"wechat_web.recommend", c"RecommendInfo", c"Whom a card or a friend request is about");
         RECOMMEND_USER = field(Text, c"wechat_web.recommend.user", c"UserName", c"Name of the account");
         RECOMMEND_NICK = field(Text, c"wechat_web.recommend.nick", c"NickName", c"Name that is shown");
-        RECOMMEND_QQ = field(U64, c"wechat_web.recommend.qq", c"QQNum", c"QQ number");
+        RECOMMEND_QQ = field(U64, c"wechat_web.recommend.qq", c"QQNum", c"QQ number; shown only when the preference show_account asks for it");
         RECOMMEND_PROVINCE = field(Text, c"wechat_web.recommend.province", c"Province", c"Province");
         RECOMMEND_CITY = field(Text, c"wechat_web.recommend.city", c"City", c"City");
         RECOMMEND_CONTENT = field(Text, c"wechat_web.recommend.content", c"Content", c"Words of the request");
@@ -133,7 +133,7 @@ rows! {
         RECOMMEND_VERIFY = field(U32, c"wechat_web.recommend.verify_flag", c"VerifyFlag", c"Sort of a service account, one bit each").hex();
         RECOMMEND_ATTR = field(U64, c"wechat_web.recommend.attr_status", c"AttrStatus", c"A number that no source describes");
         RECOMMEND_SEX = field(U32, c"wechat_web.recommend.sex", c"Sex", c"Sex").values(SEXES);
-        RECOMMEND_TICKET = field(Text, c"wechat_web.recommend.ticket", c"Ticket", c"Ticket of a friend request");
+        RECOMMEND_TICKET = field(Text, c"wechat_web.recommend.ticket", c"Ticket", c"Ticket of a friend request: a secret, as wechat_web.sid");
         RECOMMEND_OP_CODE = field(U32, c"wechat_web.recommend.op_code", c"OpCode", c"What is asked for");
         APP_INFO = field(None, c"wechat_web.app_info", c"AppInfo", c"The app of an app message");
         APP_INFO_ID = field(Text, c"wechat_web.app_info.id", c"AppID", c"Its id");
@@ -209,9 +209,32 @@ rows! {
         SEND_CONTENT = field(Text, c"wechat_web.send.content", c"Content", c"Text, or XML of the other types");
         SEND_FROM = field(Text, c"wechat_web.send.from", c"FromUserName", c"Sender");
         SEND_TO = field(Text, c"wechat_web.send.to", c"ToUserName", c"Receiver");
-        SEND_MEDIA_ID = field(Text, c"wechat_web.send.media_id", c"MediaId", c"Where the media lies");
+        SEND_MEDIA_ID = field(Text, c"wechat_web.send.media_id", c"MediaId", c"Where the media lies, as the answer to its upload says: a secret, as wechat_web.sid");
         LOCAL_ID = field(Text, c"wechat_web.send.local_id", c"LocalID", c"The client's own number for the message; the answer repeats it");
         CLIENT_MSG_ID = field(Text, c"wechat_web.send.client_id", c"ClientMsgId", c"The client's own number for the message");
+        // Uploading a file, or a piece of one.
+        FORM = field(None, c"wechat_web.form", c"Form", c"The body as parts with their names");
+        FORM_PART = field(Text, c"wechat_web.form.part", c"Part", c"A part of the form, or a parameter in the body, that has no field of its own");
+        UPLOAD_ID = field(Text, c"wechat_web.upload.id", c"id", c"The client's own name for the file");
+        UPLOAD_NAME = field(Text, c"wechat_web.upload.name", c"name", c"Name of the file");
+        UPLOAD_CONTENT_TYPE = field(Text, c"wechat_web.upload.content_type", c"type", c"Media type of the file");
+        UPLOAD_MODIFIED = field(Text, c"wechat_web.upload.modified", c"lastModifiedDate", c"When the file was changed, as the browser writes it");
+        UPLOAD_SIZE = field(U64, c"wechat_web.upload.size", c"Size", c"Bytes of the whole file");
+        UPLOAD_CHUNKS = field(U32, c"wechat_web.upload.chunks", c"chunks", c"Pieces in which the file is sent");
+        UPLOAD_CHUNK = field(U32, c"wechat_web.upload.chunk", c"chunk", c"Which of them this is, from 0");
+        UPLOAD_KIND = field(Text, c"wechat_web.upload.kind", c"mediatype", c"pic, video or doc");
+        UPLOAD_FILE = field(Text, c"wechat_web.upload.file", c"File", c"Name of the file whose bytes, or piece of it, lie here");
+        UPLOAD_FILE_LEN = field(U32, c"wechat_web.upload.file_len", c"Bytes of the file here", c"How many bytes of the file this request brings");
+        UPLOAD_TYPE = field(U32, c"wechat_web.upload.type", c"UploadType", c"What sort of upload it is; 2 in all sources");
+        UPLOAD_CLIENT_ID = field(Text, c"wechat_web.upload.client_id", c"ClientMediaId", c"The client's own number for the file, from the time");
+        UPLOAD_START = field(U64, c"wechat_web.upload.start", c"StartPos", c"Where in the file this begins; in the answer, how far it has come");
+        UPLOAD_DATA_LEN = field(U64, c"wechat_web.upload.data_len", c"DataLen", c"Bytes of data, as the request says");
+        UPLOAD_MEDIA_TYPE = field(U32, c"wechat_web.upload.media_type", c"MediaType", c"What sort of media it is; 4 in all sources");
+        UPLOAD_MD5 = field(Text, c"wechat_web.upload.md5", c"FileMd5", c"Checksum of the whole file");
+        UPLOAD_THUMB_HEIGHT = field(U32, c"wechat_web.upload.thumb_height", c"CDNThumbImgHeight", c"Height of the small picture that the server made");
+        UPLOAD_THUMB_WIDTH = field(U32, c"wechat_web.upload.thumb_width", c"CDNThumbImgWidth", c"Its width");
+        // The answer that leads on from a login.
+        REDIRECT = field(Text, c"wechat_web.login.redirect", c"redirect_uri", c"Where a login goes on; the values of its secret parameters are replaced, as wechat_web.sid");
         SENT_ID = field(U64, c"wechat_web.send.id", c"MsgID", c"Number that the server gives the message");
     }
 }

@@ -4,6 +4,7 @@
 //! One shape for the outermost object of all calls: a name means the same in each of them.
 
 use super::fields::W;
+use crate::wechat::secret::Rule;
 
 /// What to take of a value.
 #[derive(Debug)]
@@ -33,9 +34,9 @@ pub enum Take {
 }
 
 impl Take {
-    /// Whether the user may not want to show it.
-    pub fn is_secret(&self) -> bool {
-        matches!(self, Self::Secret(_) | Self::Account(_))
+    /// What tells whether it is secret.
+    pub fn rule(&self) -> Rule {
+        if matches!(self, Self::Secret(_) | Self::Account(_)) { Rule::Secret } else { Rule::Text }
     }
 }
 
@@ -156,6 +157,11 @@ pub static ROOT: Shape = &[
     object("Profile", W::PROFILE, PROFILE),
     number("ContinueFlag", W::CONTINUE_FLAG).means(Sense::Continue),
     secret("SKey", W::SKEY),
+    secret("skey", W::SKEY),
+    // A login that the phone is asked for.
+    number("ret", W::RET).means(Sense::Ret),
+    text("msg", W::ERR_MSG),
+    secret("uuid", W::TICKET),
     // Sending.
     object("Msg", W::SEND, SEND),
     number("Scene", W::SCENE),
@@ -176,6 +182,18 @@ pub static ROOT: Shape = &[
     number("ClientVersion", W::CLIENT_VERSION),
     seconds("SystemTime", W::SYSTEM_TIME),
     number("Seq", W::SEQ),
+    // Uploading, and the answer.
+    number("UploadType", W::UPLOAD_TYPE),
+    mark("ClientMediaId", W::UPLOAD_CLIENT_ID),
+    number("TotalLen", W::UPLOAD_SIZE),
+    number("StartPos", W::UPLOAD_START),
+    number("DataLen", W::UPLOAD_DATA_LEN),
+    number("MediaType", W::UPLOAD_MEDIA_TYPE),
+    text("FileMd5", W::UPLOAD_MD5),
+    secret("MediaId", W::SEND_MEDIA_ID),
+    number("CDNThumbImgHeight", W::UPLOAD_THUMB_HEIGHT),
+    number("CDNThumbImgWidth", W::UPLOAD_THUMB_WIDTH),
+    text("EncryFileName", W::ENCRY_FILE_NAME),
 ];
 
 static BASE_REQUEST: Shape = &[
@@ -200,7 +218,7 @@ static MESSAGE: Shape = &[
     number("PlayLength", W::PLAY_LENGTH),
     text("FileName", W::FILE_NAME),
     number("FileSize", W::FILE_SIZE),
-    text("MediaId", W::MEDIA_ID),
+    secret("MediaId", W::MEDIA_ID),
     text("Url", W::URL),
     number("AppMsgType", W::APP_MSG_TYPE),
     number("StatusNotifyCode", W::NOTIFY_CODE),
@@ -209,7 +227,7 @@ static MESSAGE: Shape = &[
     number("ForwardFlag", W::FORWARD_FLAG),
     object("AppInfo", W::APP_INFO, APP_INFO),
     number("HasProductId", W::HAS_PRODUCT_ID),
-    text("Ticket", W::MESSAGE_TICKET),
+    secret("Ticket", W::MESSAGE_TICKET),
     number("ImgHeight", W::IMG_HEIGHT),
     number("ImgWidth", W::IMG_WIDTH),
     number("SubMsgType", W::SUB_MSG_TYPE),
@@ -221,7 +239,7 @@ static MESSAGE: Shape = &[
 static RECOMMEND: Shape = &[
     text("UserName", W::RECOMMEND_USER),
     text("NickName", W::RECOMMEND_NICK),
-    number("QQNum", W::RECOMMEND_QQ),
+    member("QQNum", Take::Account(W::RECOMMEND_QQ)),
     text("Province", W::RECOMMEND_PROVINCE),
     text("City", W::RECOMMEND_CITY),
     text("Content", W::RECOMMEND_CONTENT),
@@ -231,7 +249,7 @@ static RECOMMEND: Shape = &[
     number("VerifyFlag", W::RECOMMEND_VERIFY),
     number("AttrStatus", W::RECOMMEND_ATTR),
     number("Sex", W::RECOMMEND_SEX),
-    text("Ticket", W::RECOMMEND_TICKET),
+    secret("Ticket", W::RECOMMEND_TICKET),
     number("OpCode", W::RECOMMEND_OP_CODE),
 ];
 
@@ -321,7 +339,7 @@ static SEND: Shape = &[
     text("ToUserName", W::SEND_TO),
     mark("LocalID", W::LOCAL_ID),
     mark("ClientMsgId", W::CLIENT_MSG_ID),
-    text("MediaId", W::SEND_MEDIA_ID),
+    secret("MediaId", W::SEND_MEDIA_ID),
 ];
 
 /// Count and list of a SyncKey.
@@ -337,12 +355,15 @@ pub static SYNC_KEY_ENTRY: Shape = &[number("Key", W::SYNCKEY_KEY), number("Val"
 pub static PARAMETERS: Shape = &[
     member("synckey", Take::SyncKey(Sort::Poll)),
     member("uin", Take::Account(W::UIN)).means(Sense::Uin),
+    member("fromuser", Take::Account(W::UIN)).means(Sense::Uin),
     secret("sid", W::SID).means(Sense::Sid),
     secret("skey", W::SKEY),
     secret("pass_ticket", W::PASS_TICKET),
     secret("ticket", W::TICKET),
     secret("uuid", W::TICKET),
     secret("webwx_data_ticket", W::TICKET),
+    secret("webwx_auth_ticket", W::TICKET),
+    secret("mediaid", W::MEDIA_ID),
     text("deviceid", W::DEVICE_ID),
     text("lang", W::LANG),
     text("appid", W::APP_ID),
@@ -350,7 +371,23 @@ pub static PARAMETERS: Shape = &[
     number("rr", W::RR),
     member("_", Take::Milliseconds(W::PARAMETER_TIME)),
     number("MsgID", W::MSG_PARAMETER),
+    number("msgid", W::MSG_PARAMETER),
     number("seq", W::SEQ),
+];
+
+/// Parts of a form that uploads a file, or a piece of one.
+pub static PARTS: Shape = &[
+    text("id", W::UPLOAD_ID),
+    text("name", W::UPLOAD_NAME),
+    text("type", W::UPLOAD_CONTENT_TYPE),
+    text("lastModifiedDate", W::UPLOAD_MODIFIED),
+    number("size", W::UPLOAD_SIZE),
+    number("chunks", W::UPLOAD_CHUNKS),
+    number("chunk", W::UPLOAD_CHUNK),
+    text("mediatype", W::UPLOAD_KIND),
+    object("uploadmediarequest", W::BODY, ROOT),
+    secret("webwx_data_ticket", W::TICKET),
+    secret("pass_ticket", W::PASS_TICKET),
 ];
 
 /// The row of a member.

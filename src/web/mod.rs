@@ -17,18 +17,20 @@
 //! | [`crate::http`] | where messages lie |
 //! | [`call`] | which calls there are |
 //! | [`query`] | the query, and a SyncKey in it |
+//! | [`form`] | bodies in parts |
 //! | [`json`] | JSON as tokens |
 //! | [`members`] | which members there are, and of what type |
 //! | [`walk`] | how a JSON body is read and shown |
 //! | [`session`] | which messages belong together |
 //! | [`annotate`] | how all that becomes a report |
-//! | [`crate::wechat::secret`] | what stands for a secret |
+//! | [`crate::wechat::secret`] | what is secret, and what stands for it |
 //! | [`statistics`] | what is counted |
 //! | [`fields`] | the words a user reads or filters on |
 
 pub mod annotate;
 pub mod call;
 pub mod fields;
+pub mod form;
 pub mod json;
 pub mod members;
 pub mod query;
@@ -103,6 +105,8 @@ struct Pass {
     messages: Vec<Message>,
     /// The first message that has not got a body yet.
     next_body: usize,
+    /// Whether the words in the Info column are ours, of every message.
+    speaks: bool,
 }
 
 impl Pass {
@@ -148,7 +152,13 @@ impl Web {
             if self.passes.len() >= MOST_PASSES {
                 self.passes.remove(0);
             }
-            self.passes.push(Pass { stream: bytes.stream, side: bytes.side, messages, next_body: 0 });
+            self.passes.push(Pass {
+                stream: bytes.stream,
+                side: bytes.side,
+                messages,
+                next_body: 0,
+                speaks: false,
+            });
         }
         count
     }
@@ -203,7 +213,7 @@ impl Web {
             true => pass.messages.iter_mut().for_each(|message| self.first_visit(bytes, message)),
             false => self.later_visit(bytes, &mut pass.messages),
         }
-        let ours = pass.messages.iter().any(|message| message.call.is_some());
+        let ours = pass.speaks || pass.messages.iter().any(|message| message.call.is_some());
         let count = if ours { pass.messages.len() } else { 0 };
         if ours {
             self.passes.push(pass);
@@ -217,8 +227,28 @@ impl Web {
         pass.and_then(|pass| pass.messages.get(index)).is_some_and(|message| message.call.is_some())
     }
 
+    /// Whether the words in the Info column are to be ours, of every message in bytes that HTTP's dissector is about
+    /// to get: if one of them is ours, or the column holds words of ours already.
+    pub fn speaks(&mut self, bytes: &Bytes<'_>, spoken: bool) -> bool {
+        let Some(place) = self.passes.iter().position(|pass| pass.is_of(bytes)) else { return false };
+        let Some(pass) = self.passes.get_mut(place) else { return false };
+        let mut awaited = self.sessions.awaited(bytes.stream);
+        let single = pass.messages.len() == 1;
+        let is_own = |message: &Message| match message.head.kind {
+            _ if !bytes.first_visit => {
+                let place = place_of(bytes, &message.head);
+                self.sessions.find(place).or_else(|| self.sessions.only(place).filter(|_| single)).is_some()
+            }
+            Kind::Request => message.line.is_some(),
+            Kind::Response(..200) => false,
+            Kind::Response(_) => awaited.next() == Some(true),
+        };
+        pass.speaks = spoken || pass.messages.iter().any(is_own);
+        pass.speaks
+    }
+
     fn first_visit(&mut self, bytes: &Bytes<'_>, message: &mut Message) {
-        let at = place(bytes, &message.head);
+        let at = place_of(bytes, &message.head);
         match message.head.kind {
             Kind::Request => {
                 message.call = message.line.as_ref().map(|line| line.call);
@@ -240,12 +270,12 @@ impl Web {
     fn later_visit(&self, bytes: &Bytes<'_>, messages: &mut [Message]) {
         let mut found = false;
         for message in &mut *messages {
-            message.event = self.sessions.find(place(bytes, &message.head));
+            message.event = self.sessions.find(place_of(bytes, &message.head));
             found |= message.event.is_some();
         }
         // Positions inside of TLS may change: there, one message can only be the one that was.
         if let ([message], false) = (&mut *messages, found) {
-            message.event = self.sessions.only(place(bytes, &message.head));
+            message.event = self.sessions.only(place_of(bytes, &message.head));
         }
         for message in messages {
             message.call = message.event.and_then(|event| self.sessions.call(event));
@@ -254,7 +284,7 @@ impl Web {
 
     /// Deals with a message of those that [`Self::take`] took, with its body as HTTP's dissector passed it
     /// on. Where its head lies, if it is one of ours: only then there is a report, in whose bytes the body
-    /// stands behind `bytes`.
+    /// stands behind `bytes`. Of another message there may be words for the Info column.
     pub fn message(
         &mut self,
         bytes: &Bytes<'_>,
@@ -264,8 +294,15 @@ impl Web {
         report: &mut Report,
     ) -> Option<Range<usize>> {
         let pass = self.passes.iter().find(|pass| pass.is_of(bytes));
-        let message = pass?.messages.get(index)?;
-        let (event, call) = (message.event?, message.call?);
+        let pass = pass?;
+        let message = pass.messages.get(index)?;
+        let (Some(event), Some(call)) = (message.event, message.call) else {
+            if pass.speaks {
+                let head = bytes.data.get(message.head.at.clone()).unwrap_or_default();
+                annotate::show_other(report, head, config);
+            }
+            return None;
+        };
         let row = call::row(call);
         let known = Known {
             call: row,
@@ -315,7 +352,7 @@ fn line(data: &[u8], head: &Head) -> Option<Line> {
 }
 
 /// Where a message is: by the position of its first byte.
-fn place(bytes: &Bytes<'_>, head: &Head) -> Place {
+fn place_of(bytes: &Bytes<'_>, head: &Head) -> Place {
     let offset = u32::try_from(head.at.start).unwrap_or(u32::MAX);
     Place {
         packet: bytes.packet,

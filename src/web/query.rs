@@ -17,9 +17,9 @@ pub struct Parameter<'a> {
     pub value: Range<usize>,
 }
 
-/// The parameters of `target`, whose query begins with the `?` at `start`.
+/// The parameters of `target`, whose query begins at `start`, behind the `?`.
 pub fn parameters(target: &[u8], start: usize) -> impl Iterator<Item = Parameter<'_>> {
-    let mut at = start.saturating_add(1);
+    let mut at = start;
     let end = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
     std::iter::from_fn(move || {
         let rest = target.get(at..end).filter(|rest| !rest.is_empty())?;
@@ -34,13 +34,18 @@ pub fn parameters(target: &[u8], start: usize) -> impl Iterator<Item = Parameter
     .filter(|parameter| !parameter.at.is_empty())
 }
 
-/// The text with escapes undone; what is no UTF-8 then is replaced.
+/// The text with escapes undone, but for a `+`; what is no UTF-8 then is replaced.
+pub fn unescaped(text: &[u8]) -> Cow<'_, str> {
+    percent_decode(text).decode_utf8_lossy()
+}
+
+/// As [`unescaped`], with blanks for `+`.
 pub fn decoded(text: &[u8]) -> Cow<'_, str> {
     if text.contains(&b'+') {
         let blanks: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         return Cow::Owned(percent_decode(&blanks).decode_utf8_lossy().into_owned());
     }
-    percent_decode(text).decode_utf8_lossy()
+    unescaped(text)
 }
 
 /// A part of a SyncKey string.
@@ -59,12 +64,12 @@ pub enum Part {
     Garbage(Range<usize>),
 }
 
-/// The parts of a SyncKey string such as `1_654|2_655`, whose bars may be escaped.
+/// The parts of a SyncKey string such as `1_654|2_655`, of which all may be escaped.
 pub fn sync_key(text: &[u8]) -> impl Iterator<Item = Part> + '_ {
     let mut at = 0usize;
     std::iter::from_fn(move || {
         let rest = text.get(at..).filter(|_| at < text.len())?;
-        let (length, bar) = bar(rest);
+        let (length, bar) = sign(rest, b'|').unwrap_or((rest.len(), 0));
         let whole = at..at.saturating_add(length);
         at = whole.end.saturating_add(bar);
         Some(entry(text, whole.clone()).unwrap_or(Part::Garbage(whole)))
@@ -72,29 +77,33 @@ pub fn sync_key(text: &[u8]) -> impl Iterator<Item = Part> + '_ {
     .filter(|part| !matches!(part, Part::Garbage(at) if at.is_empty()))
 }
 
-/// Where the next bar is, and its length.
-fn bar(text: &[u8]) -> (usize, usize) {
-    let escaped = |bytes: &[u8]| bytes.eq_ignore_ascii_case(b"%7c");
-    let found = text.iter().enumerate().find_map(|(at, byte)| match byte {
-        b'|' => Some((at, 1)),
-        b'%' if text.get(at..).and_then(|rest| rest.get(..3)).is_some_and(escaped) => Some((at, 3)),
-        _ => None,
-    });
-    found.unwrap_or((text.len(), 0))
+/// Where the next such sign is, escaped or not, and its length.
+fn sign(text: &[u8], sign: u8) -> Option<(usize, usize)> {
+    text.iter().enumerate().find_map(|(at, byte)| {
+        let escaped = || {
+            let digits = text.get(at..)?.get(1..3).and_then(|digits| std::str::from_utf8(digits).ok())?;
+            u8::from_str_radix(digits, 16).ok().filter(|code| *code == sign)
+        };
+        match byte {
+            _ if *byte == sign => Some((at, 1)),
+            b'%' => escaped().map(|_| (at, 3)),
+            _ => None,
+        }
+    })
 }
 
 fn entry(text: &[u8], at: Range<usize>) -> Option<Part> {
     let part = text.get(at.clone())?;
-    let middle = part.iter().position(|byte| *byte == b'_')?;
+    let (middle, length) = sign(part, b'_')?;
     let middle = at.start.checked_add(middle)?;
     let number = |range: Range<usize>| {
-        let digits = text.get(range.clone())?;
+        let digits = unescaped(text.get(range.clone())?);
         // `parse` would take a sign.
-        digits.iter().all(u8::is_ascii_digit).then_some(())?;
-        Some((std::str::from_utf8(digits).ok()?.parse().ok()?, range))
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
+        Some((digits.parse().ok()?, range))
     };
     let key = number(at.start..middle)?;
-    let value = number(middle.checked_add(1)?..at.end)?;
+    let value = number(middle.checked_add(length)?..at.end)?;
     Some(Part::Entry { at, key, value })
 }
 
@@ -105,13 +114,13 @@ mod tests {
     #[test]
     fn parameters_know_their_bytes() {
         let target = b"/x?sid=a%2Fb&&r&lang=zh+CN&%73key=@1=2#frag&x=y";
-        let found: Vec<_> = parameters(target, 2)
+        let found: Vec<_> = parameters(target, 3)
             .map(|parameter| (parameter.name.into_owned(), decoded(&target[parameter.value]).into_owned()))
             .collect();
         let expected = [("sid", "a/b"), ("r", ""), ("lang", "zh CN"), ("skey", "@1=2")];
         assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert_eq!(parameters(b"/x", 2).count(), 0);
-        assert_eq!(parameters(b"/x?", 2).count(), 0);
+        assert_eq!(parameters(b"/x", 3).count(), 0);
+        assert_eq!(parameters(b"/x?", 3).count(), 0);
     }
 
     #[test]
@@ -121,6 +130,11 @@ mod tests {
         let Part::Entry { key, value, .. } = &parts[1] else { panic!("{parts:?}") };
         assert_eq!((key.0, value.0, &text[value.1.clone()]), (2, 655, &b"655"[..]));
         assert_eq!(parts[3], Part::Garbage(31..32));
+        let escaped = sync_key(b"1%5F654%7c%32%5f6%355").map(|part| match part {
+            Part::Entry { key, value, .. } => (key.0, value.0),
+            Part::Garbage(at) => panic!("{at:?}"),
+        });
+        assert_eq!(escaped.collect::<Vec<_>>(), [(1, 654), (2, 655)]);
         for garbage in
             ["1_", "_1", "x_2", "5_5_5", "+1_2", "1_-2", "99999999999999999999_1", "1-2", "%7", "\u{fffd}"]
         {

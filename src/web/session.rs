@@ -221,6 +221,11 @@ impl Sessions {
         self.open.get_mut(&stream)?.pop_front()?.1
     }
 
+    /// Of the requests that wait on a stream, in order, whether they are ours.
+    pub fn awaited(&self, stream: u32) -> impl Iterator<Item = bool> {
+        self.open.get(&stream).into_iter().flatten().map(|(_, event)| event.is_some())
+    }
+
     /// The event at a place.
     pub fn find(&self, place: Place) -> Option<Event> {
         self.places.get(&place).copied()

@@ -12,7 +12,7 @@ use super::session::{Compared, Facts, Gist};
 use crate::kernel::report::{Open, Report};
 use crate::kernel::rows::{Field, Type, row_of};
 use crate::wechat::keys::Change;
-use crate::wechat::secret::Secret;
+use crate::wechat::secret::{Rule, Secret, shown};
 use crate::wechat::synckey::{KEY_MESSAGES, KEY_TIME, Step, Steps, meaning};
 
 /// Members that are shown of one body; what epan can hold is far more, but not for each packet.
@@ -69,8 +69,8 @@ struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    fn is_secret(&self) -> bool {
-        self.member.is_some_and(|member| member.take.is_secret())
+    fn rule(&self) -> Rule {
+        self.member.map_or(Rule::Name, |member| member.take.rule())
     }
 }
 
@@ -133,6 +133,8 @@ struct Unknown {
 struct Walk<'a, 'b> {
     report: Option<(&'b mut Report, Look<'b>)>,
     gist: &'b mut Gist,
+    /// Where the body begins in the report's source.
+    base: usize,
     levels: Vec<Level>,
     pending: Option<Pending<'a>>,
     unknown: Option<Unknown>,
@@ -141,11 +143,12 @@ struct Walk<'a, 'b> {
     deep: bool,
 }
 
-/// Reads a body: adds what it says to `gist`, and shows it in `report`, whose source it is.
-pub fn walk(data: &[u8], gist: &mut Gist, report: Option<(&mut Report, Look<'_>)>) {
+/// Reads a body: adds what it says to `gist`, and shows it in `report`, in whose source it begins at `base`.
+pub fn walk(data: &[u8], base: usize, gist: &mut Gist, report: Option<(&mut Report, Look<'_>)>) {
     let mut walk = Walk {
         report,
         gist,
+        base,
         levels: Vec::new(),
         pending: None,
         unknown: None,
@@ -282,8 +285,9 @@ impl<'a> Walk<'a, '_> {
 
     fn push(&mut self, begun: Begun, start: usize) {
         let Begun { shape, entries, field, sort, name } = begun;
+        let place = self.base.saturating_add(start);
         let may = self.may_show();
-        let open = self.report.as_mut().filter(|_| may).map(|(report, _)| report.open(field, start));
+        let open = self.report.as_mut().filter(|_| may).map(|(report, _)| report.open(field, place));
         if let Some(Some(keys)) =
             sort.map(|sort| self.gist.keys.get_mut(sort as usize).map(|keys| keys.insert(Vec::new())))
         {
@@ -346,16 +350,18 @@ impl<'a> Walk<'a, '_> {
     /// Shows a member that has no field, or whose value does not fit it.
     fn member(&mut self, pending: Option<&Pending<'a>>, value: &Value<'_>, at: Range<usize>) {
         let may = self.may_show();
+        let base = self.base;
         let Some((report, look)) = self.report.as_mut().filter(|_| may) else { return };
         let whole = pending.map_or(at.start, |pending| pending.at.start)..at.end;
         let name = pending.map_or("", |pending| &pending.name);
         let colon = if pending.is_some() { ": " } else { "" };
-        let hides = !look.show_account && pending.is_some_and(|pending| pending.is_secret());
+        let rule = pending.map_or(Rule::Text, Pending::rule);
         let words = match value {
-            Value::Text(text) | Value::Number(text) if hides => Cow::Owned(Secret::of(text).to_string()),
-            _ => Cow::Borrowed(value.words()),
+            Value::Text(text) | Value::Number(text) => shown(rule, name, text, look.show_account),
+            Value::Other(words) => Cow::Borrowed(*words),
         };
-        report.decoded_text(W::MEMBER, whole, format_args!("{name}{colon}{words}"));
+        let name = shown(Rule::Text, "", name, look.show_account);
+        report.decoded_text(W::MEMBER, shift(&whole, base), format_args!("{name}{colon}{words}"));
     }
 
     /// Takes a member that has a field; whether its value fits.
@@ -388,8 +394,9 @@ impl<'a> Walk<'a, '_> {
             Take::Object(..) | Take::List(..) | Take::SyncKey(_) => return false,
         }
         let may = self.may_show();
+        let base = self.base;
         if let Some((report, look)) = self.report.as_mut().filter(|_| may) {
-            show(report, look.show_account, member, value.words(), at);
+            show(report, look.show_account, member, value.words(), shift(&at, base));
         }
         true
     }
@@ -455,24 +462,25 @@ impl<'a> Walk<'a, '_> {
         if let Some((ret, at)) = told.refused {
             self.note(WN::CALL_FAILED, at, format_args!("the server refused the call: {ret}"));
         }
+        let place = self.base.saturating_add(end);
         let Some((report, look)) = &mut self.report else { return };
         let Some(open) = open else { return };
         let facts = look.facts;
         if let Some(sort) = sort {
             let compared = facts.compared(sort);
-            show_links(report, facts, sort, end..end);
+            show_links(report, facts, sort, place..place);
             return report.close(
                 open,
-                end,
+                place,
                 format_args!("{}", Steps(compared.map(|compared| compared.growth))),
             );
         }
         if field == W::PROFILE_PART {
-            return report.close(open, end, format_args!(": {name}"));
+            return report.close(open, place, format_args!(": {name}"));
         }
         if field != W::MESSAGE {
             let words = Entries(entries.map(|_| count));
-            return report.close(open, end, format_args!("{words}"));
+            return report.close(open, place, format_args!("{words}"));
         }
         let also = told.id.map(|id| facts.message(id)).unwrap_or_default();
         let links = [
@@ -482,11 +490,11 @@ impl<'a> Walk<'a, '_> {
         ];
         for (field, packet) in links {
             if let Some(packet) = packet {
-                report.generated(field, end..end, packet.into());
+                report.generated(field, place..place, packet.into());
             }
         }
         let words = MessageWords { count, kind: told.kind, id: told.id };
-        report.close(open, end, format_args!("{words}"));
+        report.close(open, place, format_args!("{words}"));
         if let (Some(id), Some(packet)) = (told.id, also.first) {
             let words = format_args!("message {id} came before, in packet {packet}");
             self.note(WN::MESSAGE_AGAIN, end.saturating_sub(1)..end, words);
@@ -513,14 +521,15 @@ impl<'a> Walk<'a, '_> {
         {
             keys.push((key, *value));
         }
+        let base = self.base;
         let Some((report, look)) = &mut self.report else { return };
         let Some(open) = open else { return };
         let compared = sort.and_then(|sort| look.facts.compared(sort));
         let (Some(key), Some((value, at))) = (key, value) else {
-            return report.close(open, end, format_args!(""));
+            return report.close(open, base.saturating_add(end), format_args!(""));
         };
-        let entry = Entry { key, value, value_at: at, compared };
-        entry.close(report, open, end);
+        let entry = Entry { key, value, value_at: shift(&at, base), compared };
+        entry.close(report, open, base.saturating_add(end));
     }
 
     fn close_all(&mut self, end: usize) {
@@ -543,8 +552,9 @@ impl<'a> Walk<'a, '_> {
 
     fn note(&mut self, note: u16, at: Range<usize>, words: fmt::Arguments<'_>) {
         self.noted = self.noted.saturating_add(1);
+        let base = self.base;
         if let Some((report, _)) = self.report.as_mut().filter(|_| self.noted <= MOST_NOTED) {
-            report.note(note, at, words);
+            report.note(note, shift(&at, base), words);
         }
     }
 }
@@ -573,15 +583,17 @@ pub fn show(report: &mut Report, show_account: bool, member: &Member, words: &st
     let nanoseconds =
         |number: i128, unit: i64| (i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(unit)) as u64;
     match &member.take {
-        Take::Text(field) | Take::Mark(field) => report.decoded_text(*field, at, format_args!("{words}")),
-        Take::Secret(field) if show_account || words.is_empty() => {
-            report.decoded_text(*field, at, format_args!("{words}"));
+        Take::Text(field) | Take::Mark(field) | Take::Secret(field) => {
+            let words = shown(member.take.rule(), member.name, words, show_account);
+            report.decoded_text(*field, at, &*words);
         }
-        Take::Secret(field) => report.decoded_text(*field, at, format_args!("{}", Secret::of(words))),
         Take::Account(field) if show_account || number(*field) == 0 => {
             report.decoded(*field, at, number(*field) as u64, format_args!(""));
         }
-        Take::Account(_) => report.decoded_text(W::ACCOUNT, at, format_args!("{}", Secret::of(words))),
+        Take::Account(_) => {
+            let words = shown(Rule::Secret, member.name, words, show_account);
+            report.decoded_text(W::ACCOUNT, at, &*words);
+        }
         Take::Seconds(field) => {
             report.decoded(*field, at, nanoseconds(number(*field), SECOND), format_args!(""));
         }

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Words that stand for secrets: equal secrets have equal words, and nobody can tell them from the words.
+//! Secrets: the only place that decides which words of a capture are shown, and what stands for the others.
+//!
+//! Equal secrets have equal words, and nobody can tell them from the words. What is secret is told by the row of a
+//! value, else by its name, and inside of a text by the names in it: a text may hold a URL, a cookie, XML or JSON.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::ops::Range;
 
 use once_cell::sync::Lazy;
+use percent_encoding::percent_decode_str;
 use siphasher::sip::SipHasher24;
 
 /// A random key, one for a run of the program: the words stay the same when a capture is dissected
@@ -19,10 +25,16 @@ static KEY: Lazy<(u64, u64)> = Lazy::new(|| {
 pub struct Secret(u64);
 
 impl Secret {
-    /// What stands for `text`.
+    /// What stands for `text`, in whichever way that is written: with its escapes or without, a number with
+    /// leading zeros or without.
     pub fn of(text: &str) -> Self {
+        let plain = plain(text);
+        let digits = match plain.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => plain.trim_start_matches('0'),
+            false => &plain,
+        };
         let mut hasher = SipHasher24::new_with_keys(KEY.0, KEY.1);
-        hasher.write(text.as_bytes());
+        hasher.write(digits.as_bytes());
         Self(hasher.finish())
     }
 
@@ -36,6 +48,278 @@ impl fmt::Display for Secret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "#{:016x}", self.0)
     }
+}
+
+/// Times that a text may have been escaped.
+const MOST_ESCAPED: usize = 4;
+
+/// A secret without escapes. A `+` is one: no secret holds a blank, and many are base64.
+fn plain(text: &str) -> Cow<'_, str> {
+    let mut plain = Cow::Borrowed(text);
+    for _ in 0..MOST_ESCAPED {
+        if !plain.contains('%') {
+            break;
+        }
+        plain = Cow::Owned(percent_decode_str(&plain).decode_utf8_lossy().into_owned());
+    }
+    plain
+}
+
+/// What tells whether a value is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Its row says that it is.
+    Secret,
+    /// Its row says that it is a text.
+    Text,
+    /// There is no row: its name.
+    Name,
+}
+
+/// The words that are shown of a value. Those of an empty one are empty.
+pub fn shown<'a>(rule: Rule, name: &str, value: &'a str, show_account: bool) -> Cow<'a, str> {
+    if show_account || value.is_empty() {
+        return Cow::Borrowed(value);
+    }
+    let is_secret = match rule {
+        Rule::Secret => true,
+        Rule::Name if may_be_secret(name) => true,
+        // Names of users are made anew in each session; an account number in place of one is not.
+        Rule::Text | Rule::Name => names_user(name) && is_account(value),
+    };
+    if is_secret { Cow::Owned(Secret::of(value).to_string()) } else { without_secrets(value) }
+}
+
+/// What the name of a secret may hold, in small letters and without signs.
+pub const SECRET_PARTS: &[&str] = &[
+    "key",
+    "ticket",
+    "token",
+    "pass",
+    "pwd",
+    "auth",
+    "sign",
+    "cookie",
+    "session",
+    "crypt",
+    "secret",
+    "credential",
+    "uuid",
+    "uvid",
+    "uin",
+    "openid",
+    "unionid",
+];
+/// How it may end.
+pub const SECRET_ENDS: &[&str] = &["sid"];
+/// What holds one of these and is none.
+pub const HARMLESS: &[&str] = &["keyword", "synckey", "synccheckkey"];
+
+/// Whether a value of this name may be a secret.
+pub fn may_be_secret(name: &str) -> bool {
+    let name: String = plain(name).chars().filter(char::is_ascii_alphanumeric).collect();
+    let name = name.to_ascii_lowercase();
+    !HARMLESS.contains(&&*name)
+        && (SECRET_PARTS.iter().any(|part| name.contains(part))
+            || SECRET_ENDS.iter().any(|end| name.ends_with(end)))
+}
+
+fn names_user(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["user", "username", "sender", "alias"].iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a value is the number of an account; the smallest has five digits.
+fn is_account(value: &str) -> bool {
+    value.len() >= 5 && value.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The text with each value in it replaced whose name may be a secret's, and each session key.
+pub fn without_secrets(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let (mut done, mut at) = (0usize, 0usize);
+    while let Some(secret) = next_secret(text, at) {
+        at = secret.end;
+        out.push_str(text.get(done..secret.start).unwrap_or_default());
+        out.push_str(&Secret::of(text.get(secret).unwrap_or_default()).to_string());
+        done = at;
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// Begins a session key, behind a sign that may be escaped.
+const SESSION_KEY: &str = "crypt_";
+/// Digits of a session key at least.
+const SESSION_KEY_DIGITS: usize = 8;
+/// No name of a secret is longer.
+const LONGEST_NAME: usize = 64;
+/// Nor is a tag with its attributes.
+const LONGEST_TAG: usize = 256;
+/// Quotes around a value, as they stand in JSON, JavaScript, XML, and XML in any of these.
+const QUOTES: [&str; 8] = ["\"", "'", "\\\"", "\\'", "&quot;", "&#34;", "&apos;", "%22"];
+/// What ends a value without quotes.
+const ENDS: &[u8] = b"&#\"'<>;,)}]|\\`";
+
+/// The next place at or behind `from` that is to be replaced.
+fn next_secret(text: &str, from: usize) -> Option<Range<usize>> {
+    (from..text.len()).find_map(|at| {
+        // All that leads to a value or a key begins with a byte of ASCII.
+        let rest = text.get(at..)?;
+        let found = match rest.as_bytes().first()? {
+            b'=' => assigned(text, at, 1, None),
+            b'%' => match escape(rest, "3d") {
+                Some((length, level)) => assigned(text, at, length, Some(level)),
+                None => user_of_url(text, at),
+            },
+            b':' => user_of_url(text, at).or_else(|| paired(text, at)),
+            b'>' => element(text, at, 1, "<"),
+            b'&' if rest.starts_with("&gt;") => element(text, at, 4, "&lt;"),
+            b'c' if rest.starts_with(SESSION_KEY) => session_key(text, at),
+            _ => None,
+        };
+        found.filter(|found| found.start >= from && !found.is_empty())
+    })
+}
+
+/// The length of an escaped character with which a text begins, and how often it is escaped beyond once.
+fn escape(text: &str, code: &str) -> Option<(usize, usize)> {
+    let mut rest = text.strip_prefix('%')?;
+    let mut level = 0usize;
+    while let Some(inner) = rest.strip_prefix("25") {
+        (rest, level) = (inner, level.saturating_add(1));
+    }
+    rest.get(..code.len()).filter(|digits| digits.eq_ignore_ascii_case(code))?;
+    Some((text.len().saturating_sub(rest.len()).saturating_add(code.len()), level))
+}
+
+/// The name that ends at `end`.
+fn name_before(text: &str, end: usize, escaped: bool) -> &str {
+    let is_of_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte) || *byte == b'%' && escaped;
+    let before = text.as_bytes().get(..end).unwrap_or_default();
+    let length = before.iter().rev().take(LONGEST_NAME).take_while(|byte| is_of_name(byte)).count();
+    text.get(end.saturating_sub(length)..end).unwrap_or_default()
+}
+
+/// `text` up to `end` without blanks.
+fn trimmed(text: &str, end: usize) -> usize {
+    text.get(..end).map_or(0, |before| before.trim_end_matches([' ', '\t']).len())
+}
+
+/// The value behind a quote that stands at `at`, without its quotes.
+fn quoted(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = text.get(at..)?;
+    let quote = QUOTES.iter().find(|quote| rest.starts_with(**quote))?;
+    let start = at.checked_add(quote.len())?;
+    let length = text.get(start..)?.find(quote).unwrap_or(text.len().saturating_sub(start));
+    Some(start..start.saturating_add(length))
+}
+
+/// The value at `at`, to the next sign that no value holds, which may be escaped `level` times beyond once.
+fn unquoted(text: &str, at: usize, level: Option<usize>) -> Range<usize> {
+    let rest = text.get(at..).unwrap_or_default();
+    let ends = |(place, c): (usize, char)| {
+        let is_end = c.is_whitespace() || u8::try_from(c).is_ok_and(|byte| ENDS.contains(&byte));
+        let is_escaped = |level| {
+            let behind = rest.get(place..).unwrap_or_default();
+            ["26", "23"].iter().any(|code| escape(behind, code).is_some_and(|(_, deep)| deep <= level))
+        };
+        (is_end || c == '%' && level.is_some_and(is_escaped)).then_some(place)
+    };
+    let length = rest.char_indices().find_map(ends).unwrap_or(rest.len());
+    at..at.saturating_add(length)
+}
+
+/// The value behind an equals sign of `length` bytes: of a URL's parameter, a cookie, an attribute, a variable.
+fn assigned(text: &str, at: usize, length: usize, level: Option<usize>) -> Option<Range<usize>> {
+    let name = name_before(text, trimmed(text, at), level.is_none());
+    if !may_be_secret(name.rsplit("%26").next()?) {
+        return None;
+    }
+    let start = at.checked_add(length)?;
+    let blanks = text.get(start..)?.bytes().take_while(|byte| *byte == b' ').count();
+    Some(quoted(text, start.checked_add(blanks)?).unwrap_or_else(|| unquoted(text, start, level)))
+}
+
+/// The value behind a colon: of a member in JSON or JavaScript.
+fn paired(text: &str, at: usize) -> Option<Range<usize>> {
+    let before = text.get(..trimmed(text, at))?;
+    let bare = QUOTES.iter().find_map(|quote| before.strip_suffix(quote)).unwrap_or(before);
+    if !may_be_secret(name_before(text, bare.len(), false)) {
+        return None;
+    }
+    let start = at.checked_add(1)?;
+    let blanks = text.get(start..)?.bytes().take_while(|byte| *byte == b' ').count();
+    let value = start.checked_add(blanks)?;
+    let is_url = || text.get(start..).is_some_and(|rest| rest.starts_with("//"));
+    quoted(text, value).or_else(|| (!is_url()).then(|| unquoted(text, value, None)))
+}
+
+/// The value behind the end of an element's tag, which begins with `open`.
+fn element(text: &str, at: usize, length: usize, open: &str) -> Option<Range<usize>> {
+    let nearest = (at.saturating_sub(LONGEST_TAG)..at).find(|from| text.is_char_boundary(*from))?;
+    let before = text.get(nearest..at)?;
+    let tag = before.get(before.rfind(open)?.checked_add(open.len())?..)?;
+    let name = tag.split([' ', '\t', '\n']).next().unwrap_or_default();
+    if name.starts_with(['/', '!', '?']) || name.len() > LONGEST_NAME || !may_be_secret(name) {
+        return None;
+    }
+    let start = at.checked_add(length)?;
+    let rest = text.get(start..)?;
+    let wrapped = rest.strip_prefix(open).and_then(|rest| rest.strip_prefix("![CDATA["));
+    let (start, rest, end) = match wrapped {
+        Some(inner) => (text.len().saturating_sub(inner.len()), inner, "]]"),
+        None => (start, rest, open),
+    };
+    let length = rest.find(end).unwrap_or(rest.len());
+    Some(start..start.saturating_add(length))
+}
+
+/// The text behind a sign with which it begins, and how often the sign is escaped.
+fn behind<'a>(text: &'a str, sign: char, code: &str) -> Option<(&'a str, Option<usize>)> {
+    if let Some(rest) = text.strip_prefix(sign) {
+        return Some((rest, None));
+    }
+    let (length, level) = escape(text, code)?;
+    Some((text.get(length..)?, Some(level)))
+}
+
+/// Name and password in front of a URL's host, of the URL whose colon is at `at`. All of it may be escaped; what is
+/// escaped more often than the colon belongs to the name.
+fn user_of_url(text: &str, at: usize) -> Option<Range<usize>> {
+    let (rest, level) = behind(text.get(at..)?, ':', "3a")?;
+    let (rest, _) = behind(behind(rest, '/', "2f")?.0, '/', "2f")?;
+    let start = text.len().saturating_sub(rest.len());
+    let mut user = None;
+    for (place, c) in rest.char_indices() {
+        let here = rest.get(place..)?;
+        let is = |sign, code| behind(here, sign, code).is_some_and(|(_, deep)| deep <= level);
+        if is('@', "40") {
+            user = Some(place);
+        }
+        if c.is_whitespace() || "\"'<>".contains(c) || is('/', "2f") || is('?', "3f") || is('#', "23") {
+            break;
+        }
+    }
+    Some(start..start.saturating_add(user?))
+}
+
+/// A session key in which `crypt_` stands at `at`, with its sign.
+fn session_key(text: &str, at: usize) -> Option<Range<usize>> {
+    let behind = at.checked_add(SESSION_KEY.len())?;
+    let digits =
+        text.get(behind..)?.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    if digits < SESSION_KEY_DIGITS {
+        return None;
+    }
+    let before = text.get(..at)?;
+    let start =
+        ["@", "%40", "%2540"].iter().find_map(|sign| Some(before.strip_suffix(sign)?.len())).unwrap_or(at);
+    Some(start..behind.saturating_add(digits))
 }
 
 #[cfg(test)]
@@ -52,5 +336,112 @@ mod tests {
         let mut keyless = SipHasher24::new_with_keys(0, 0);
         keyless.write(b"secret");
         assert_ne!(Secret::of("secret").number(), keyless.finish());
+    }
+
+    #[test]
+    fn a_secret_has_one_word_however_it_is_written() {
+        let of = |text: &str| Secret::of(text).to_string();
+        for (one, other) in [
+            ("a+b/c==", "a%2Bb%2fc%3D%3D"),
+            ("a+b/c==", "a%252Bb%252Fc%253d%253D"),
+            ("@crypt_1_2", "%40crypt_1_2"),
+            ("3123456789", "03123456789"),
+            ("3123456789", "%33123456789"),
+        ] {
+            assert_eq!(of(one), of(other), "{one} and {other}");
+        }
+        assert_ne!(of("a+b"), of("a b"));
+        assert_ne!(of("0a"), of("a"));
+    }
+
+    #[test]
+    fn names_tell_what_may_be_secret() {
+        for name in [
+            "sid",
+            "wxsid",
+            "Sid",
+            "%73id",
+            "skey",
+            "SKey",
+            "aeskey",
+            "cdnthumbaeskey",
+            "pass_ticket",
+            "webwx_data_ticket",
+            "uuid",
+            "webwxuvid",
+            "wxuin",
+            "OwnerUin",
+            "authkey",
+            "Set-Cookie",
+            "access_token",
+            "signature",
+            "s-key",
+        ] {
+            assert!(may_be_secret(name), "{name}");
+        }
+        for name in
+            ["", "side", "r", "_", "lang", "KeyWord", "synckey", "NickName", "seq", "type", "FileName"]
+        {
+            assert!(!may_be_secret(name), "{name}");
+        }
+    }
+
+    /// Each text with its secrets in braces.
+    #[test]
+    fn secrets_inside_of_a_text_are_replaced_and_nothing_else() {
+        for marked in [
+            "/cgi-bin/mmwebwx-bin/webwxgeticon?seq=1&username=@ab&skey={@crypt_5ec4_00}",
+            "https://wx.example/p?ticket={A@qrticket_0}&uuid={Qe==}&lang=en&scan=1#top",
+            "http://x.example/?a=1&amp;skey={abc}&amp;b=2",
+            "http://x.example/?%73key={abc}&s%6bey={d}&b=2",
+            "http://{me:word}@x.example/a@b?c=@d",
+            "u=http%3A%2F%2F{me%3Aw%252Fo%2540}%40x.example%2Fa%40b, http://x.example/@a, x://{a:b%2Fc%40}@y",
+            "next=https%3A%2F%2Fx.example%2F%3Fskey%3D{abc%252Bd}%26lang%3Den&b=2",
+            "next=https%253A%252F%252Fx%253Fsid%253d{abc}%2526lang%253Den&b=2",
+            "pass_ticket={abc%26def+g/h==}&x=1",
+            "wxuin={312345}; wxsid={a+/=}; mm_lang=en_US",
+            "<msg><img aeskey=\"{f63e}\" encryver = \"1\" tpauthkey='{a b}' length=\"3\"/></msg>",
+            "&lt;emoji aeskey=&quot;{f63e}&quot; len=\"4\"&gt;<br/>",
+            "<a>1</a><skey>{x y}</skey><pass_ticket type=\"1\"><![CDATA[{ab]c}]]></pass_ticket><wxuin></wxuin>",
+            "&lt;wxsid&gt;{x}&lt;/wxsid&gt;&lt;side&gt;x&lt;/side&gt;",
+            "{\"Sid\":\"{ab}\",\"Uin\": {3123456789},\"r\":1,'skey' : '{d}'}",
+            "window.redirect_uri=\"https://x.example/?uuid={ab==}\";window.code=200;",
+            "look at {@crypt_5ec45ec4_0123} and {%40crypt_5ec45ec4_01}, @crypt_, crypt_abc",
+            "uin={1}&uin={2}&sid=&skey=",
+            "plain: text = here, https://x.example/a?b=c, 12:30, 你好 = 再见",
+            "sid={你好} 再见",
+        ] {
+            // A brace that begins a line or stands in front of a quote is JSON's own.
+            let (mut expected, mut given) = (String::new(), String::new());
+            let mut rest = marked;
+            let is_json = marked.starts_with('{');
+            if is_json {
+                rest = &rest[1..];
+            }
+            while let Some((before, behind)) = rest.split_once('{') {
+                let (secret, behind) = behind.split_once('}').unwrap();
+                given.push_str(&format!("{before}{secret}"));
+                expected.push_str(&format!("{before}{}", Secret::of(secret)));
+                rest = behind;
+            }
+            given.push_str(rest);
+            expected.push_str(rest);
+            assert_eq!(without_secrets(&given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_shown_by_its_row_or_by_its_name() {
+        let hashed = |text: &str| Secret::of(text).to_string();
+        let of = |rule, name: &str, value: &str| shown(rule, name, value, false).into_owned();
+        assert_eq!(of(Rule::Secret, "x", "abc"), hashed("abc"));
+        assert_eq!(of(Rule::Secret, "x", ""), "");
+        assert_eq!(of(Rule::Name, "wxsid", "abc"), hashed("abc"));
+        assert_eq!(of(Rule::Text, "Signature", "abc"), "abc");
+        assert_eq!(of(Rule::Name, "what", "/?skey=abc"), format!("/?skey={}", hashed("abc")));
+        assert_eq!(of(Rule::Text, "FromUserName", "3123456789"), hashed("3123456789"));
+        assert_eq!(of(Rule::Text, "FromUserName", "@3123456789"), "@3123456789");
+        assert_eq!(of(Rule::Text, "FileName", "3123456789"), "3123456789");
+        assert_eq!(shown(Rule::Secret, "x", "abc", true), "abc");
     }
 }

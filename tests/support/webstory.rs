@@ -26,12 +26,12 @@ const ALL: Wanted = Wanted::ALL;
 pub struct Message {
     pub bytes: Vec<u8>,
     pub body: Vec<u8>,
-    pub media: &'static str,
+    pub media: String,
 }
 
 impl Message {
     /// A message whose body stands as it is behind the head, to which its type and length are added.
-    pub fn new(first_lines: &str, media: &'static str, body: impl AsRef<[u8]>) -> Self {
+    pub fn new(first_lines: &str, media: &str, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref().to_vec();
         let mut bytes = first_lines.as_bytes().to_vec();
         if !media.is_empty() {
@@ -39,7 +39,7 @@ impl Message {
         }
         bytes.extend(b"\r\n");
         bytes.extend(&body);
-        Self { bytes, body, media }
+        Self { bytes, body, media: media.to_owned() }
     }
 }
 
@@ -72,12 +72,13 @@ impl WebStory {
             for call in calls.into_iter().map(|index| &dialogue.calls[index]) {
                 let [request, response] =
                     carrier::encode(call, carrier, None, rng).expect("the call is encoded");
-                let asked = if call.request.body.is_empty() { "" } else { "application/json" };
+                let media = call.request.content_type.split(';').next().unwrap_or_default().to_owned();
+                let asked = if call.request.body.is_empty() { String::new() } else { media };
                 let asked = Message { bytes: request, body: call.request.body.clone(), media: asked };
                 let answered = Message {
                     bytes: response,
                     body: call.response.body.clone(),
-                    media: call.response.content_type,
+                    media: call.response.content_type.to_owned(),
                 };
                 events.push((call.at, stream, false, asked));
                 events.push((call.end(), stream, true, answered));
@@ -221,7 +222,7 @@ impl WebStory {
         );
         let mut bodies = vec![&[][..]; count];
         for message in packet.messages.iter().filter(|message| !message.body.is_empty()) {
-            let place = web.place_body(&bytes, message.media);
+            let place = web.place_body(&bytes, &message.media);
             bodies[place.expect("a message for the body")] = &message.body;
         }
         let mut texts = Vec::new();

@@ -51,6 +51,28 @@ fn another_plugin_gets_a_record_for_each_frame() {
     }
 }
 
+/// What the web client's records tell of a capture full of secrets holds none.
+#[test]
+fn another_plugin_gets_no_secret_of_the_web_client() {
+    need("tshark");
+    need("pkg-config");
+    let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
+    let folder = Folders::of_home(sandbox.path()).expect("its folders").personal;
+    files::copy_readable(&build("tap.c"), &folder.join("listener.so")).expect("a second plugin");
+    let (dialogue, mut rng) = web::case::find("secrets").expect("a case").dialogue(1, None);
+    let carrier = web::carrier::Carrier::PLAIN;
+    let carried = web::carrier::carry(&dialogue, carrier, 80, None, &mut rng).expect("a capture");
+    let file = tempfile::NamedTempFile::new().expect("a file for the capture");
+    carried.capture.write_pcap(BufWriter::new(&file)).expect("the capture is written");
+    let capture = sandbox.add_file(file.path()).expect("readable for tshark");
+    let mut tshark = sandbox.tshark(["-q", "-2", "-z", "wechat_web,tree", "-r"]);
+    let text = process::stdout(tshark.arg(&capture)).expect("tshark");
+    assert!(text.lines().filter(|line| line.starts_with("web\t")).count() > 20, "{text}");
+    for secret in &dialogue.secrets {
+        assert!(!text.contains(secret), "{secret}");
+    }
+}
+
 /// Packets get a tree where they got one without the plugin, and no other does.
 #[test]
 fn packets_that_nobody_looks_at_have_no_tree() {

@@ -4,18 +4,22 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
-use crate::support::opened::{Opened, open};
+use crate::support::opened::{Opened, open, open_file};
 use crate::support::webcalls::{PLAIN, TLS12, TLS13, Way, show};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use wechat_dissector::kernel::rows::Type;
 use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
-use wechat_dissector::web::query::decoded;
-use wechat_traffic::capture::BASE_TIME;
+use wechat_traffic::capture::{BASE_TIME, Capture};
+use wechat_traffic::flow::{Chunk, Segmentation};
+use wechat_traffic::packet::{Direction, Endpoints};
 use wechat_traffic::sample;
-use wechat_traffic::web::dialogue::Dialogue;
+use wechat_traffic::script::{Script, Write};
+use wechat_traffic::web::http::query;
 use wechat_traffic::web::truth::Row;
 
 const TWO_PASSES: &[&str] = &["-2"];
@@ -103,7 +107,7 @@ fn plain(keys: &[(u32, u32, Option<i64>)]) -> Vec<(u32, u32)> {
     keys.iter().map(|(key, value, _)| (*key, *value)).collect()
 }
 
-/// The words for the Info column that are ours: HTTP's stand behind them.
+/// The words in the Info column, all of which are ours.
 fn infos(opened: &Opened) -> Vec<(usize, String)> {
     let lines = opened.values("wechat_web", &["frame.number", "_ws.col.Protocol", "_ws.col.Info"]);
     lines
@@ -113,7 +117,8 @@ fn infos(opened: &Opened) -> Vec<(usize, String)> {
             let (protocol, info) = rest.split_once(' ').expect("a protocol");
             // TLS names itself where it put records together, whatever is in them.
             assert!(protocol == "WeChat-Web" || protocol.starts_with("TLSv1."), "{line}");
-            (number(packet), info.replace("[TLS segment of a reassembled PDU]", ""))
+            let info = info.replace("[TLS segment of a reassembled PDU]", "");
+            (number(packet), info.trim_matches([' ', '|']).to_owned())
         })
         .collect()
 }
@@ -123,12 +128,12 @@ fn infos(opened: &Opened) -> Vec<(usize, String)> {
 #[test]
 fn the_articles_message_moves_key_2_by_one_and_key_201_by_27_seconds() {
     let expected = [
-        "synccheck request | GET ",
-        "synccheck response, retcode 0, fine, selector 2 | HTTP/1.1 200 OK ",
-        "webwxsync request | POST ",
-        "webwxsync response, a message, SyncKey: key 2 +1, key 201 +27 s | HTTP/1.1 200 OK ",
-        "synccheck request, SyncKey: key 2 +1, key 201 +27 s | GET ",
-        "synccheck response, retcode 0, fine, selector 0 | HTTP/1.1 200 OK ",
+        "synccheck request, GET ?r=1421740801000&skey=#",
+        "synccheck response, retcode 0, fine, selector 2",
+        "webwxsync request, POST ?sid=#",
+        "webwxsync response, a message, SyncKey: key 2 +1, key 201 +27 s",
+        "synccheck request, SyncKey: key 2 +1, key 201 +27 s, GET ?r=1421740826100&skey=#",
+        "synccheck response, retcode 0, fine, selector 0",
     ];
     let ways = ARTICLES.map(|name| (name, PLAIN)).into_iter().chain([
         ("article", TLS13),
@@ -142,7 +147,9 @@ fn the_articles_message_moves_key_2_by_one_and_key_201_by_27_seconds() {
         let packets: Vec<usize> = shown.rows.iter().flat_map(|row| [row.request, row.response]).collect();
         assert_eq!(infos.iter().map(|(packet, _)| *packet).collect::<Vec<_>>(), packets, "{name}");
         for ((_, info), expected) in infos.iter().zip(expected) {
-            assert!(info.starts_with(expected), "{name}: {info}");
+            // What a response says is all that there is.
+            let fits = if expected.contains('#') { info.starts_with(expected) } else { info == expected };
+            assert!(fits, "{name}: {info:?}");
         }
 
         let layers = shown.layers(TWO_PASSES);
@@ -234,7 +241,7 @@ const MEMBERS: &[(&str, &str, Sort)] = &[
     ("AddMsgList/*/PlayLength", "message.play_length", Number),
     ("AddMsgList/*/FileName", "message.file_name", Text),
     ("AddMsgList/*/FileSize", "message.file_size", Number),
-    ("AddMsgList/*/MediaId", "message.media_id", Text),
+    ("AddMsgList/*/MediaId", "message.media_id", Secret),
     ("AddMsgList/*/Url", "message.url", Text),
     ("AddMsgList/*/AppMsgType", "message.app_type", Number),
     ("AddMsgList/*/StatusNotifyCode", "message.notify_code", Number),
@@ -242,7 +249,7 @@ const MEMBERS: &[(&str, &str, Sort)] = &[
     ("AddMsgList/*/RecommendInfo", "recommend", Whole),
     ("AddMsgList/*/RecommendInfo/UserName", "recommend.user", Text),
     ("AddMsgList/*/RecommendInfo/NickName", "recommend.nick", Text),
-    ("AddMsgList/*/RecommendInfo/QQNum", "recommend.qq", Number),
+    ("AddMsgList/*/RecommendInfo/QQNum", "recommend.qq", Account),
     ("AddMsgList/*/RecommendInfo/Province", "recommend.province", Text),
     ("AddMsgList/*/RecommendInfo/City", "recommend.city", Text),
     ("AddMsgList/*/RecommendInfo/Content", "recommend.content", Text),
@@ -252,14 +259,14 @@ const MEMBERS: &[(&str, &str, Sort)] = &[
     ("AddMsgList/*/RecommendInfo/VerifyFlag", "recommend.verify_flag", Hex),
     ("AddMsgList/*/RecommendInfo/AttrStatus", "recommend.attr_status", Number),
     ("AddMsgList/*/RecommendInfo/Sex", "recommend.sex", Number),
-    ("AddMsgList/*/RecommendInfo/Ticket", "recommend.ticket", Text),
+    ("AddMsgList/*/RecommendInfo/Ticket", "recommend.ticket", Secret),
     ("AddMsgList/*/RecommendInfo/OpCode", "recommend.op_code", Number),
     ("AddMsgList/*/ForwardFlag", "message.forward_flag", Number),
     ("AddMsgList/*/AppInfo", "app_info", Whole),
     ("AddMsgList/*/AppInfo/AppID", "app_info.id", Text),
     ("AddMsgList/*/AppInfo/Type", "app_info.type", Number),
     ("AddMsgList/*/HasProductId", "message.has_product_id", Number),
-    ("AddMsgList/*/Ticket", "message.ticket", Text),
+    ("AddMsgList/*/Ticket", "message.ticket", Secret),
     ("AddMsgList/*/ImgHeight", "message.img_height", Number),
     ("AddMsgList/*/ImgWidth", "message.img_width", Number),
     ("AddMsgList/*/SubMsgType", "message.sub_type", Number),
@@ -486,7 +493,9 @@ fn assert_members(layer: &Map<String, Value>, body: &[u8], base: usize) -> usize
 
     for (field, mut meant) in expected.values {
         let hides = |text: &String| {
-            text.starts_with('#') && (field == "account" || field == "skey" || field == "sid")
+            const HASHED: [&str; 6] =
+                ["account", "skey", "sid", "message.media_id", "message.ticket", "recommend.ticket"];
+            text.starts_with('#') && HASHED.contains(&&*field)
         };
         let alike = |text: String| match text.strip_prefix("0x") {
             Some(digits) => u32::from_str_radix(digits, 16).expect("a number").to_string(),
@@ -919,41 +928,26 @@ fn every_link_has_its_counterpart() {
 
 // ---- secrets ----
 
-/// Everything in a dialogue that is secret, as it is and as the wire has it.
-fn secrets(dialogue: &Dialogue) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for call in &dialogue.calls {
-        let query = call.request.target.split_once('?').map_or("", |(_, query)| query);
-        for (name, value) in query.split('&').filter_map(|parameter| parameter.split_once('=')) {
-            if ["sid", "skey", "pass_ticket", "uin", "ticket", "uuid"].contains(&name) {
-                found.insert(value.to_owned());
-                found.insert(decoded(value.as_bytes()).into_owned());
-            }
-        }
-        for body in [&call.request.body, &call.response.body] {
-            let Ok(body) = serde_json::from_slice::<Value>(body) else { continue };
-            let base = &body["BaseRequest"];
-            for value in [&base["Uin"], &base["Sid"], &base["Skey"], &body["SKey"], &body["User"]["Uin"]] {
-                match value {
-                    Value::String(text) => found.insert(text.clone()),
-                    Value::Number(number) => found.insert(number.to_string()),
-                    _ => false,
-                };
-            }
-        }
-    }
-    found.remove("");
-    assert!(found.len() >= 6, "{found:?}");
-    found
+/// A secret in the ways in which a text may hold it.
+fn spellings(secret: &str) -> BTreeSet<String> {
+    let encoded = query(&[("", secret)]).trim_start_matches('=').to_owned();
+    let lower = encoded.split('%').enumerate().fold(String::new(), |all, (place, part)| match place {
+        0 => part.to_owned(),
+        _ => format!("{all}%{}{}", part[..2].to_lowercase(), &part[2..]),
+    });
+    let json = secret.replace('/', "\\/");
+    let unicode = secret.replace('+', "\\u002b").replace('/', "\\u002f").replace('=', "\\u003d");
+    let double = encoded.replace('%', "%25");
+    [secret.to_owned(), encoded, lower, json, unicode, double].into()
 }
 
-/// Every text and every value of ours in a capture.
+/// Every text and every value of ours in a capture, each way in which it can be asked for.
 fn own_words(opened: &Opened) -> String {
     let fields = WEB_FIELDS.iter().map(|row| row.filter).chain(WEB_NOTES.iter().map(|row| row.filter));
     let fields: Vec<&str> = fields.map(|filter| filter.to_str().unwrap()).collect();
     let mut words = opened.values("wechat_web", &fields).join("\n");
     for (_, info) in infos(opened) {
-        words.push_str(info.split(" | ").next().unwrap_or_default());
+        words.push_str(&info);
         words.push('\n');
     }
     let mut ours = false;
@@ -969,22 +963,273 @@ fn own_words(opened: &Opened) -> String {
     words
 }
 
+/// What of ours is in other formats and in statistics.
+fn other_words(opened: &Opened) -> String {
+    let mut words = String::new();
+    for (_, layer) in opened.with(TWO_PASSES).layers_of("wechat_web") {
+        words.push_str(&Value::Object(layer).to_string());
+    }
+    // Of an item PDML also tells the bytes.
+    let mut ours = false;
+    for line in opened.text(&["-2", "-T", "pdml", "-Y", "wechat_web"]).lines() {
+        if line.contains("<proto ") {
+            ours = line.contains("<proto name=\"wechat_web\"");
+        }
+        if ours {
+            let attributes = line.split("\" ").filter(|part| !part.contains("value=\""));
+            attributes.for_each(|part| words.push_str(part));
+        }
+    }
+    let statistics = [
+        "wechat_web,tree",
+        "wechat,tree",
+        "wechat,srt",
+        "wechat,sync",
+        "wechat,frames",
+        "wechat,frames,json",
+        "follow,wechat,ascii,0",
+        "flow,wechat,standard",
+    ];
+    let options = statistics.iter().flat_map(|statistic| ["-z", statistic]);
+    words.push_str(&opened.text(&["-2", "-q"].into_iter().chain(options).collect::<Vec<_>>()));
+    let experts = opened.text(&["-2", "-q", "-z", "expert"]);
+    experts.lines().filter(|line| line.contains("WeChat-Web")).for_each(|line| words.push_str(line));
+    assert!(words.contains("SyncKeys") && words.contains("wechat_web.host"), "{words}");
+    words
+}
+
+/// Where a text has a secret; a number only where it stands alone.
+fn find_secret(text: &str, secret: &str) -> Option<usize> {
+    let is_number = secret.bytes().all(|byte| byte.is_ascii_digit());
+    let alone = |at: usize| {
+        let near = [text[..at].chars().next_back(), text[at + secret.len()..].chars().next()];
+        !near.into_iter().flatten().any(|c| c.is_ascii_alphanumeric())
+    };
+    text.match_indices(secret).map(|(at, _)| at).find(|at| !is_number || alone(*at))
+}
+
 #[test]
 fn secrets_are_in_no_word_of_ours_unless_asked_for() {
-    for (name, way) in
-        [("session", PLAIN), ("session", TLS13), ("spellings", PLAIN), ("article-gzip-chunked", PLAIN)]
-    {
+    for (name, way, least) in [
+        ("secrets", PLAIN, 10),
+        ("secrets", TLS13, 10),
+        ("session", PLAIN, 6),
+        ("session", TLS13, 6),
+        ("spellings", PLAIN, 3),
+        ("upload", PLAIN, 5),
+        ("session-ids", PLAIN, 3),
+        ("article-gzip-chunked", PLAIN, 3),
+    ] {
         let shown = show(name, way);
-        let hidden = own_words(&shown.opened);
-        assert!(hidden.contains("WeChat web client, webwxsync response"));
+        let hidden = own_words(&shown.opened) + &other_words(&shown.opened);
+        assert!(hidden.contains("WeChat web client"));
         let open = own_words(&shown.opened.with(&["-o", "wechat.show_account:TRUE"]));
         let mut seen = 0;
-        for secret in secrets(&shown.dialogue) {
-            assert!(!hidden.contains(&secret), "{name} shows {secret}");
-            seen += usize::from(open.contains(&secret));
+        for secret in &shown.dialogue.secrets {
+            for spelling in spellings(secret) {
+                let found = find_secret(&hidden, &spelling);
+                let around = found.map(|at| hidden[..at + spelling.len()].lines().last());
+                assert!(found.is_none(), "{name} shows {spelling}: {around:?}");
+            }
+            seen +=
+                usize::from(spellings(secret).iter().any(|spelling| find_secret(&open, spelling).is_some()));
         }
-        assert!(seen >= 3, "{name}: show_account shows {seen} secrets");
+        assert!(seen >= least, "{name}: show_account shows {seen} secrets");
     }
+}
+
+/// The three places of which people have complained.
+#[test]
+fn secrets_of_urls_accounts_and_logins_are_hashed() {
+    let shown = show("secrets", PLAIN);
+    let layers = shown.layers(TWO_PASSES);
+    let hash = |text: &str| {
+        text.len() == 17 && text.starts_with('#') && text[1..].bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    let find = |call: &str| shown.calls().find(|(_, row)| row.facts.call == call).expect("a call").1;
+    let init = &layers[&find("webwxinit").response];
+    let key = value(init, "skey").expect("the session key");
+    let pictures = values(&Value::Object(init.clone()), "contact.picture");
+    let with_key = pictures.iter().filter_map(|picture| picture.split_once("&skey="));
+    assert_eq!(with_key.map(|(_, word)| word).collect::<Vec<_>>(), [&key, &key]);
+    assert!(hash(&key) && pictures[0].starts_with("/cgi-bin/mmwebwx-bin/webwxgeticon?seq=1&username=@"));
+    let media = &layers[&find("webwxgetmedia").request];
+    assert_eq!(value(media, "account"), value(&layers[&find("webwxpushloginurl").request], "account"));
+    assert!(hash(&value(media, "message.media_id").expect("the media")));
+    let login = &layers[&find("webwxpushloginurl").response];
+    assert!(hash(&value(login, "ticket").expect("the login's uuid")));
+    assert_eq!(value(login, "err_msg").as_deref(), Some("all ok"));
+}
+
+/// Whatever its escapes, a session id is the same session's: what is announced is fetched.
+#[test]
+fn a_session_id_parts_nothing_however_it_is_written() {
+    let shown = show("session-ids", PLAIN);
+    let layers = shown.layers(TWO_PASSES);
+    let one = |field: &str| -> BTreeSet<String> {
+        layers.values().flat_map(|layer| values(&Value::Object(layer.clone()), field)).collect()
+    };
+    assert_eq!(one("session"), ["0".to_owned()].into());
+    assert_eq!(one("sid").len(), 1);
+    assert_eq!(one("account").len(), 1);
+    assert!(one("poll.unfetched").is_empty() && one("synckey_garbage").is_empty());
+    assert_eq!(one("fetch.poll").len(), 6);
+    assert_truth("session-ids", PLAIN);
+}
+
+#[test]
+fn a_file_that_is_sent_up_is_shown_part_by_part() {
+    for way in [PLAIN, TLS13] {
+        let shown = show("upload", way);
+        assert_truth("upload", way);
+        let layers = shown.layers(TWO_PASSES);
+        let uploads: Vec<&Row> = shown.ours().filter(|row| row.facts.call == "webwxuploadmedia").collect();
+        let all = |field: &str| -> Vec<Option<String>> {
+            uploads.iter().map(|row| value(&layers[&row.request], field)).collect()
+        };
+        let texts = |texts: [&str; 4]| texts.map(|text| (!text.is_empty()).then(|| text.to_owned())).to_vec();
+        assert_eq!(
+            all("upload.file"),
+            texts(["menu.png", "Überblick.png", "Überblick.png", "Überblick.png"])
+        );
+        assert_eq!(all("upload.file_len"), texts(["21", "27", "27", "27"]));
+        assert_eq!(all("upload.chunk"), texts(["", "0", "1", "2"]));
+        assert_eq!(all("upload.chunks"), texts(["", "3", "3", "3"]));
+        assert_eq!(all("upload.kind"), texts(["pic"; 4]));
+        // The form, and the JSON in it.
+        let sizes =
+            uploads.iter().map(|row| values(&Value::Object(layers[&row.request].clone()), "upload.size"));
+        assert_eq!(sizes.collect::<Vec<_>>(), [["21"; 2], ["81"; 2], ["81"; 2], ["81"; 2]]);
+        assert_eq!(all("upload.md5"), texts(["0123456789abcdef0123456789abcdef"; 4]));
+        assert_eq!(all("session"), texts(["0"; 4]));
+        // Its bytes are those of the file.
+        let raw: HashMap<usize, Map<String, Value>> =
+            shown.opened.with(&["-x"]).layers_of("wechat_web").into_iter().collect();
+        let mut items = Vec::new();
+        places(&Value::Object(raw[&uploads[0].request].clone()), &mut items);
+        let file = items.iter().find(|(field, ..)| field == "upload.file").expect("the file");
+        let content = "\u{89}PNG\r\n--menu.png--\r\n";
+        assert_eq!(file.2, content.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+    }
+}
+
+// ---- the Info column ----
+
+/// Writes of both sides, each in a packet of its own.
+fn conversation(writes: &[(Direction, String)]) -> Capture {
+    let mut script = Script::starting_at(Duration::from_secs(1));
+    for (number, (direction, text)) in writes.iter().enumerate() {
+        script.writes.push(Write {
+            at: Duration::from_millis(1000 + 100 * number as u64),
+            direction: *direction,
+            chunks: vec![Chunk::raw(text.clone().into())],
+            segmentation: Segmentation::Mss,
+        });
+    }
+    Capture::new(vec![script.play(Endpoints::v4(50_100, 80), [1, 1])])
+}
+
+/// A call of ours, a request of somebody else's, and an answer.
+const OWN: &str =
+    "GET /cgi-bin/mmwebwx-bin/synccheck?sid=SidSecret1&uin=3123456789 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n";
+const OTHER: &str = "GET /other?a=1 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n";
+
+fn answer(status: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\nContent-Type: text/javascript\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+/// Protocol and Info of each packet with HTTP in it, hashes as `#`.
+fn columns(opened: &Opened) -> Vec<String> {
+    let lines = opened.values("http", &["_ws.col.Protocol", "_ws.col.Info"]);
+    lines
+        .iter()
+        .map(|line| {
+            let mut parts = line.split('#');
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |all, part| format!("{all}#{}", &part[16..]))
+        })
+        .collect()
+}
+
+#[test]
+fn info_is_ours_for_every_message_of_a_packet_with_one_of_ours() {
+    use Direction::{ClientToServer as Client, ServerToClient as Server};
+    let poll = "window.synccheck={retcode:\"0\",selector:\"2\"}";
+    let [fine, bad] = [answer("200 OK", poll), answer("502 Bad Gateway", "")];
+    let capture = conversation(&[
+        (Client, OTHER.into()),
+        (Server, answer("404 Not Found", "no")),
+        (Client, format!("{OWN}{OTHER}")),
+        (Server, format!("{fine}{}", answer("200 OK", "x"))),
+        (Client, format!("{OTHER}{OWN}")),
+        (Server, format!("{}{fine}", answer("304 Not Modified", ""))),
+        (Client, format!("{OTHER}{OTHER}")),
+        (Server, format!("{bad}{bad}")),
+        (Client, format!("{OWN}{OWN}")),
+        (Server, format!("{bad}{fine}")),
+        (Client, OTHER.into()),
+        (Server, answer("200 OK", "x")),
+    ]);
+    let opened = open(&capture);
+    let own = "synccheck request, GET ?sid=#&uin=#";
+    let other = "GET /other?a=1 HTTP/1.1";
+    let expected = [
+        "HTTP GET /other?a=1 HTTP/1.1 ".to_owned(),
+        "HTTP HTTP/1.1 404 Not Found  (text/javascript)".to_owned(),
+        format!("WeChat-Web {own} | {other}"),
+        "WeChat-Web synccheck response, retcode 0, fine, selector 2 | HTTP/1.1 200 OK".to_owned(),
+        format!("WeChat-Web {other} | {own}"),
+        "WeChat-Web HTTP/1.1 304 Not Modified | synccheck response, retcode 0, fine, selector 2".to_owned(),
+        "HTTP GET /other?a=1 HTTP/1.1 GET /other?a=1 HTTP/1.1 ".to_owned(),
+        "HTTP HTTP/1.1 502 Bad Gateway HTTP/1.1 502 Bad Gateway ".to_owned(),
+        format!("WeChat-Web {own} | {own}"),
+        "WeChat-Web synccheck response, status 502 | synccheck response, retcode 0, fine, selector 2"
+            .to_owned(),
+        "HTTP GET /other?a=1 HTTP/1.1 ".to_owned(),
+        "HTTP HTTP/1.1 200 OK  (text/javascript)".to_owned(),
+    ];
+    for passes in [&[][..], TWO_PASSES] {
+        let shown = columns(&opened.with(passes));
+        assert_eq!(shown, expected, "{passes:?}");
+        // Without us: the same for packets without a message of ours.
+        let without = columns(&opened.with(passes).with(&["--disable-protocol", "wechat_web"]));
+        for (shown, without) in shown.iter().zip(&without).filter(|(shown, _)| shown.starts_with("HTTP ")) {
+            assert_eq!(shown, without);
+        }
+        assert!(without.iter().all(|line| !line.contains("synccheck re")), "{without:?}");
+        assert!(without[2].contains("SidSecret1"), "disabled, nothing of ours is in the column");
+    }
+}
+
+/// HTTP's dissector ends in an error where the capture cut bytes off: the column is written all the same.
+#[test]
+fn info_is_ours_where_the_capture_cut_bytes_off() {
+    use Direction::{ClientToServer as Client, ServerToClient as Server};
+    let body = format!("window.synccheck={{retcode:\"0\",selector:\"2\"}}{}", " ".repeat(400));
+    let mut bytes = Vec::new();
+    let capture = conversation(&[
+        (Client, format!("{OTHER}{OWN}")),
+        (Server, answer("200 OK", "x") + &answer("200 OK", &body)),
+    ]);
+    capture.write_pcap(&mut bytes).expect("a capture");
+    // Cuts each packet behind this many bytes.
+    const SNAPPED: usize = 340;
+    let mut cut = bytes[..24].to_vec();
+    let mut rest = &bytes[24..];
+    while !rest.is_empty() {
+        let length = u32::from_le_bytes(rest[8..12].try_into().expect("a length")) as usize;
+        let kept = length.min(SNAPPED);
+        cut.extend(&rest[..8]);
+        cut.extend((kept as u32).to_le_bytes());
+        cut.extend(&rest[12..16 + kept]);
+        rest = &rest[16 + length..];
+    }
+    let opened = open_file(|mut file| file.write_all(&cut));
+    let shown = columns(&opened);
+    assert_eq!(shown[0], "WeChat-Web GET /other?a=1 HTTP/1.1 | synccheck request, GET ?sid=#&uin=#");
+    assert!(shown[1].starts_with("WeChat-Web HTTP/1.1 200 OK | synccheck response"), "{shown:?}");
+    assert!(!opened.text(&[]).contains("SidSecret1"));
 }
 
 /// Equal secrets have equal words, and different ones have different words.
@@ -1012,9 +1257,9 @@ fn words_for_secrets_tell_them_apart() {
 #[test]
 fn filters_find_secrets_only_by_their_words() {
     let shown = show("article", PLAIN);
-    let secrets = secrets(&shown.dialogue);
+    let secrets = &shown.dialogue.secrets;
     for field in ["sid", "skey", "pass_ticket", "account"] {
-        for secret in &secrets {
+        for secret in secrets {
             let filter = format!("wechat_web.{field} == \"{secret}\"");
             assert!(shown.opened.packets(&filter).is_empty(), "{filter}");
         }

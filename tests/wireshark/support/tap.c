@@ -21,13 +21,31 @@ static tap_packet_status print(void *data G_GNUC_UNUSED, packet_info *pinfo G_GN
     return TAP_PACKET_DONT_REDRAW;
 }
 
-static void listen(void)
+static tap_packet_status print_web(void *data G_GNUC_UNUSED, packet_info *pinfo G_GNUC_UNUSED,
+                                   epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
 {
-    static int listener;
-    GString *error = register_tap_listener("wechat", &listener, NULL, 0, NULL, print, NULL, NULL);
+    for (const wechat_web_record *record = first; record != NULL; record = record->next)
+        for (uint32_t i = 0; i < record->count; i++) {
+            const wechat_web_tick *tick = &record->ticks[i];
+            printf("web\t%u\t%s\t%d\n", tick->node, tick->name != NULL ? tick->name : "", tick->amount);
+        }
+    return TAP_PACKET_DONT_REDRAW;
+}
+
+static void listen_to(const char *tap, void *listener, tap_packet_cb packet)
+{
+    GString *error = register_tap_listener(tap, listener, NULL, 0, NULL, packet, NULL, NULL);
 
     if (error != NULL)
         g_error("%s", error->str);
+}
+
+static void listen(void)
+{
+    static int frames, messages;
+
+    listen_to("wechat", &frames, print);
+    listen_to("wechat_web", &messages, print_web);
 }
 
 PLUGIN(NULL, listen);

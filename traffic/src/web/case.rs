@@ -89,9 +89,12 @@ pub fn cases() -> Vec<Case> {
         let about = format!("a session from the login to the end{how}");
         cases.push(case(format!("session{suffix}"), about, carrier, Scene::Told(scene::session)));
     }
-    let others: [(&str, &str, Tell); 3] = [
+    let others: [(&str, &str, Tell); 6] = [
         ("two-sessions", "two browsers at once, on the same connections", scene::two_sessions),
         ("spellings", "the calls in the words of other clients and on other hosts", scene::spellings),
+        ("secrets", "secrets in all places where clients and servers put them", scene::secrets),
+        ("upload", "files sent up, whole and in pieces", scene::upload),
+        ("session-ids", "one session whose id is written in every way", scene::session_ids),
         ("foreign", "HTTP that is none of the web client's", scene::foreign),
     ];
     for (name, about, told) in others {

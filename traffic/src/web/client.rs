@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One browser and its server, with what they remember: makes calls that agree with each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::dialogue::{Call, Dialogue, Facts};
-use super::http::{Request, Response, query};
+use super::http::{self, Request, Response, query};
 use super::json::{Json, object};
 use super::news::{Contact, Message, News, base_response, kind};
 use crate::body::sync_key::SyncKey;
@@ -88,6 +88,8 @@ pub struct Client {
     seen: Vec<u64>,
     /// The calls that sent messages, by the message's id.
     sent: HashMap<u64, usize>,
+    /// All that is secret, without escapes.
+    secrets: BTreeSet<String>,
 }
 
 impl Client {
@@ -135,6 +137,7 @@ impl Client {
             notice: None,
             seen: Vec::new(),
             sent: HashMap::new(),
+            secrets: BTreeSet::new(),
             rng,
         }
     }
@@ -156,7 +159,38 @@ impl Client {
     /// Everything that was said.
     pub fn finish(mut self) -> Dialogue {
         self.calls.sort_by_key(|call| call.at);
-        Dialogue { calls: self.calls }
+        let mut secrets = self.secrets;
+        let of_login = [self.uin.to_string(), self.sid, self.skey, self.pass_ticket];
+        secrets.extend(of_login.into_iter().filter(|secret| !secret.is_empty()));
+        Dialogue { calls: self.calls, secrets }
+    }
+
+    /// Notes that a text is secret.
+    pub fn keep_secret(&mut self, secret: &str) -> String {
+        self.secrets.insert(secret.to_owned());
+        secret.to_owned()
+    }
+
+    /// A ticket of so many characters, some of which are escaped in a URL.
+    pub fn ticket(&mut self, len: usize) -> String {
+        let ticket = format!(
+            "{}+{}/{}==",
+            base64ish(&mut self.rng, 4),
+            base64ish(&mut self.rng, len),
+            base64ish(&mut self.rng, 3)
+        );
+        self.keep_secret(&ticket)
+    }
+
+    /// The session's id, the account's number, and the session's key.
+    pub fn login(&self) -> (String, u32, String) {
+        (self.sid.clone(), self.uin, self.skey.clone())
+    }
+
+    /// A session id that has to be escaped in a URL.
+    pub fn set_sid(&mut self, sid: &str) {
+        let old = std::mem::replace(&mut self.sid, sid.into());
+        self.secrets.insert(old);
     }
 
     /// A call that was made.
@@ -173,6 +207,7 @@ impl Client {
     /// account's secrets.
     pub fn log_in(&mut self) {
         let uuid = format!("{}==", base64ish(&mut self.rng, 10));
+        self.keep_secret(&uuid);
         let [host, login] = [self.host(Host::Main), self.host(Host::Login)];
         let redirect = format!("https://{host}{PREFIX}webwxnewloginpage");
         let now = self.milliseconds();
@@ -189,11 +224,13 @@ impl Client {
             host: host.into(),
             target,
             cookie: String::new(),
+            content_type: http::JSON.into(),
             body: Vec::new(),
         };
         self.push(get(format!("/jslogin?{target}"), &login), ANSWER, script(body), "jslogin");
 
         let ticket = base64ish(&mut self.rng, 24);
+        self.keep_secret(&ticket);
         let scan = self.unix_time().to_string();
         let way_in = query(&[("ticket", &ticket), ("uuid", &uuid), ("lang", "en_US"), ("scan", &scan)]);
         let confirmed = format!("window.code=200;\nwindow.redirect_uri=\"{redirect}?{way_in}\";");
@@ -386,7 +423,8 @@ impl Client {
         self.check_key = check_key.unwrap_or_else(|| key.clone());
         self.key = key;
         if !news.skey.is_empty() {
-            self.skey = news.skey.clone();
+            let old = std::mem::replace(&mut self.skey, news.skey.clone());
+            self.secrets.insert(old);
         }
         call
     }
@@ -464,6 +502,96 @@ impl Client {
         self.push(request, ANSWER, Response { content_type, body: content }, name)
     }
 
+    /// `webwxgetmedia`: a file, by all that the client knows of it.
+    pub fn get_file(&mut self, message: &Message, data_ticket: &str) -> usize {
+        let target = query(&[
+            ("sender", &message.from),
+            ("mediaid", &message.media_id),
+            ("filename", &message.file_name),
+            ("fromuser", &self.uin.to_string()),
+            ("pass_ticket", &self.pass_ticket),
+            ("webwx_data_ticket", data_ticket),
+        ]);
+        let request = self.get("webwxgetmedia", &target, Host::File);
+        let response = Response { content_type: "application/octet-stream", body: b"all of it".into() };
+        self.push(request, ANSWER, response, "webwxgetmedia")
+    }
+
+    /// `webwxpushloginurl`: asks the phone to let the account in again.
+    pub fn push_login(&mut self) -> usize {
+        let uuid = self.ticket(10);
+        let body = object! { "ret" => "0", "msg" => "all ok", "uuid" => &uuid };
+        let target = query(&[("uin", &self.uin.to_string())]);
+        let request = self.get("webwxpushloginurl", &target, Host::Main);
+        self.push(request, ANSWER, json(&body), "webwxpushloginurl")
+    }
+
+    /// `webwxuploadmedia`: a file, or one of several pieces of it; the call and the file's id.
+    pub fn upload(
+        &mut self,
+        to: &str,
+        name: &str,
+        piece: Option<(u32, u32)>,
+        data_ticket: &str,
+    ) -> (usize, String) {
+        let content = format!("\u{89}PNG\r\n--{name}--\r\n");
+        let size = content.len() as u32 * piece.map_or(1, |(_, count)| count);
+        let asked = object! {
+            "UploadType" => 2u32,
+            "BaseRequest" => self.base_request(),
+            "ClientMediaId" => Json::Number(self.unix_milliseconds()),
+            "TotalLen" => size,
+            "StartPos" => 0u32,
+            "DataLen" => size,
+            "MediaType" => 4u32,
+            "FromUserName" => &self.me.user_name,
+            "ToUserName" => to,
+            "FileMd5" => "0123456789abcdef0123456789abcdef",
+        };
+        let asked = asked.browser_style();
+        let size_text = size.to_string();
+        let (chunk, chunks) = piece.unwrap_or_default();
+        let pieces = [chunks.to_string(), chunk.to_string()];
+        let mut parts = vec![
+            ("id", "WU_FILE_0"),
+            ("name", name),
+            ("type", "image/png"),
+            ("lastModifiedDate", "Tue Jan 20 2015 16:00:00 GMT+0800 (CST)"),
+            ("size", &size_text),
+        ];
+        if piece.is_some() {
+            parts.extend([("chunks", &*pieces[0]), ("chunk", &*pieces[1])]);
+        }
+        parts.extend([
+            ("mediatype", "pic"),
+            ("uploadmediarequest", &asked),
+            ("webwx_data_ticket", data_ticket),
+            ("pass_ticket", &self.pass_ticket),
+            ("note", "no field of its own"),
+        ]);
+        let boundary = "----WebKitFormBoundaryExample01";
+        let body = http::form(boundary, &parts, (name, "image/png", content.as_bytes()));
+        let request = Request {
+            method: "POST",
+            host: self.host(Host::File),
+            target: format!("{PREFIX}webwxuploadmedia?f=json"),
+            cookie: self.cookie(),
+            content_type: format!("multipart/form-data; boundary={boundary}"),
+            body,
+        };
+        let id = self.media_id();
+        let is_last = piece.is_none_or(|(chunk, chunks)| chunk + 1 == chunks);
+        let answer = object! {
+            "BaseResponse" => base_response(),
+            "MediaId" => if is_last { &*id } else { "" },
+            "StartPos" => size,
+            "CDNThumbImgHeight" => 100u32,
+            "CDNThumbImgWidth" => 75u32,
+            "EncryFileName" => "menu%2Epng",
+        };
+        (self.push(request, ANSWER * 4, json(&answer), "webwxuploadmedia"), id)
+    }
+
     /// Anything else.
     pub fn other(&mut self, method: &'static str, target: &str, body: &str, response: Response) -> usize {
         let request = Request {
@@ -471,6 +599,7 @@ impl Client {
             host: self.host(Host::Main),
             target: target.into(),
             cookie: String::new(),
+            content_type: http::JSON.into(),
             body: body.into(),
         };
         self.push(request, ANSWER, response, "")
@@ -514,7 +643,8 @@ impl Client {
 
     /// A made-up id of a file on the server.
     pub fn media_id(&mut self) -> String {
-        format!("@crypt_{}_{}", hex(&mut self.rng, 8), hex(&mut self.rng, 96))
+        let id = format!("@crypt_{}_{}", hex(&mut self.rng, 8), hex(&mut self.rng, 96));
+        self.keep_secret(&id)
     }
 
     /// A secret that replaces the old one.
@@ -552,6 +682,8 @@ impl Client {
             (Host::Login, Era::Later) => "login.wx.qq.com",
             (Host::Main, Era::Later) => "wx2.qq.com",
             (Host::Push, Era::Later) => "webpush.wx2.qq.com",
+            (Host::File, Era::Article) => "file.wx.qq.com",
+            (Host::File, Era::Later) => "file.wx2.qq.com",
         }
         .into()
     }
@@ -579,12 +711,22 @@ impl Client {
         }
     }
 
+    fn base_request(&mut self) -> Json {
+        object! {
+            "Uin" => self.uin,
+            "Sid" => &self.sid,
+            "Skey" => &self.skey,
+            "DeviceID" => self.device_id(),
+        }
+    }
+
     fn get(&self, call: &str, query: &str, host: Host) -> Request {
         Request {
             method: "GET",
             host: self.host(host),
             target: format!("{PREFIX}{call}?{query}"),
             cookie: self.cookie(),
+            content_type: http::JSON.into(),
             body: Vec::new(),
         }
     }
@@ -596,19 +738,14 @@ impl Client {
         members: Vec<(&'static str, Json)>,
         response: Response,
     ) -> usize {
-        let base = object! {
-            "Uin" => self.uin,
-            "Sid" => &self.sid,
-            "Skey" => &self.skey,
-            "DeviceID" => self.device_id(),
-        };
-        let mut all = vec![("BaseRequest", base)];
+        let mut all = vec![("BaseRequest", self.base_request())];
         all.extend(members);
         let request = Request {
             method: "POST",
             host: self.host(Host::Main),
             target: format!("{PREFIX}{call}?{}", query(parameters)),
             cookie: self.cookie(),
+            content_type: http::JSON.into(),
             body: Json::Object(all).browser_style().into(),
         };
         self.push(request, ANSWER, response, call)
@@ -630,6 +767,7 @@ enum Host {
     Login,
     Main,
     Push,
+    File,
 }
 
 /// The answer to a poll.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A list of calls: what was asked, what was answered, when, and what a dissector should make of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,8 @@ pub struct Facts {
 pub struct Dialogue {
     /// The calls.
     pub calls: Vec<Call>,
+    /// All that is secret in them, without escapes: account numbers, keys, tickets.
+    pub secrets: BTreeSet<String>,
 }
 
 impl Dialogue {
@@ -104,6 +107,7 @@ impl Dialogue {
             self.calls.push(call);
         }
         self.calls.sort_by_key(|call| call.at);
+        self.secrets.extend(other.secrets);
         self
     }
 }

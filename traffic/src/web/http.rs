@@ -17,7 +17,9 @@ pub struct Request {
     pub target: String,
     /// What the cookie header holds.
     pub cookie: String,
-    /// The JSON of a POST.
+    /// Media type of a POST's body, with its parameters.
+    pub content_type: String,
+    /// What a POST holds, mostly JSON.
     pub body: Vec<u8>,
 }
 
@@ -33,7 +35,7 @@ impl Request {
         let _ = write!(head, "\r\nConnection: {connection}\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n");
         if self.method == "POST" {
             let len = self.body.len();
-            let _ = write!(head, "Content-Type: application/json;charset=UTF-8\r\nContent-Length: {len}\r\n");
+            let _ = write!(head, "Content-Type: {}\r\nContent-Length: {len}\r\n", self.content_type);
         }
         head.push_str("Accept-Encoding: gzip\r\n");
         if !self.cookie.is_empty() {
@@ -44,6 +46,24 @@ impl Request {
         bytes.extend_from_slice(&self.body);
         bytes
     }
+}
+
+/// As a browser names JSON.
+pub const JSON: &str = "application/json;charset=UTF-8";
+
+/// A form of parts, as a browser writes it: names with their values, and in the end a file.
+pub fn form(boundary: &str, parts: &[(&str, &str)], file: (&str, &str, &[u8])) -> Vec<u8> {
+    let begin = format!("--{boundary}\r\nContent-Disposition: form-data; name=");
+    let mut body = String::new();
+    for (name, value) in parts {
+        let _ = write!(body, "{begin}\"{name}\"\r\n\r\n{value}\r\n");
+    }
+    let (name, media, content) = file;
+    let _ = write!(body, "{begin}\"filename\"; filename=\"{name}\"\r\nContent-Type: {media}\r\n\r\n");
+    let mut body = body.into_bytes();
+    body.extend(content);
+    body.extend(format!("\r\n--{boundary}--\r\n").bytes());
+    body
 }
 
 /// A response, before it is coded.

@@ -48,13 +48,22 @@ pub struct Contact {
     pub signature: String,
     /// Of a chat room.
     pub members: Vec<Contact>,
+    /// The session key that stands in the picture's URL, where one does.
+    pub picture_key: String,
+    /// Account number of the owner of a chat room.
+    pub owner: u32,
 }
 
 impl Contact {
     /// An entry of `ModContactList` and of contact lists.
     pub fn json(&self) -> Json {
         let members: Vec<_> = self.members.iter().map(Self::member_json).collect();
-        object! {
+        let mut picture = format!("/cgi-bin/mmwebwx-bin/webwxgeticon?seq=1&username={}", self.user_name);
+        if !self.picture_key.is_empty() {
+            picture.push_str("&skey=");
+            picture.push_str(&self.picture_key);
+        }
+        let mut json = object! {
             "UserName" => &self.user_name,
             "NickName" => &self.nick_name,
             "Sex" => self.sex,
@@ -62,7 +71,7 @@ impl Contact {
             "ContactType" => 0u32,
             "Alias" => "",
             "ChatRoomOwner" => "",
-            "HeadImgUrl" => format!("/cgi-bin/mmwebwx-bin/webwxgeticon?seq=1&username={}", self.user_name),
+            "HeadImgUrl" => picture,
             "ContactFlag" => self.flag,
             "MemberCount" => members.len() as u32,
             "MemberList" => members,
@@ -76,7 +85,11 @@ impl Contact {
             "City" => "",
             "SnsFlag" => 0u32,
             "KeyWord" => "",
+        };
+        if let (Json::Object(members), true) = (&mut json, self.owner != 0) {
+            members.push(("OwnerUin", self.owner.into()));
         }
+        json
     }
 
     /// An entry of a chat room's `MemberList`.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 
 use super::bad::{Bad, Body};
-use super::client::{Client, Era, key, key_json, selector, synccheck};
+use super::client::{Client, Era, PREFIX, key, key_json, selector, synccheck};
 use super::dialogue::Dialogue;
-use super::http::Response;
+use super::http::{self, Response};
 use super::json::{Json, ascii};
 use super::news::{Contact, Later, Message, News, Profile, Recommend, changed, kind};
 
@@ -90,6 +90,131 @@ pub fn spellings(rng: &mut ChaCha8Rng) -> Dialogue {
     let request = &mut client.call_mut(sync).request;
     request.host = TEST_HOST.into();
     request.target = format!("http://{TEST_HOST}{}", request.target);
+    client.finish()
+}
+
+/// Secrets in all places where public clients and servers put them.
+pub fn secrets(rng: &mut ChaCha8Rng) -> Dialogue {
+    let mut client = Client::new(rng, Era::Later);
+    client.set_sid("Ab+cd/efGHij+kl=");
+    client.log_in();
+    let (_, uin, skey) = client.login();
+    let data_ticket = client.ticket(16);
+    let auth_ticket = client.ticket(60);
+    let friend_ticket = client.keep_secret("v2_5ec4e7f00d5ec4e7@stranger");
+    client.room.picture_key.clone_from(&skey);
+    client.friends[0].picture_key.clone_from(&skey);
+    client.room.owner = 3_987_654_321;
+    client.keep_secret("3987654321");
+    client.init();
+    client.get_contacts();
+    client.get_room();
+
+    client.poll(1_000, 0, selector::ALL);
+    let media_key = client.keep_secret("f63eaffcd7e1b1ef");
+    let mut file = client.message(
+        0,
+        kind::APP,
+        xml(&format!(
+            "<appmsg><aeskey>{media_key}</aeskey><img tpauthkey=\"{media_key}\" encryver=\"1\"/></appmsg>"
+        )),
+    );
+    file.file_name = "menu.pdf".into();
+    file.media_id = client.media_id();
+    file.ticket.clone_from(&friend_ticket);
+    file.recommend = Recommend { ticket: friend_ticket, qq_num: 2_345_678_901, ..Recommend::default() };
+    client.keep_secret("2345678901");
+    let login = format!("me:{}", http::query(&[("", &auth_ticket)]).trim_start_matches('='));
+    file.url = format!(
+        "https://wx2.qq.com/cgi-bin/mmwebwx-bin/webwxcheckurl?requrl={}&{}",
+        http::query(&[("u", &format!("http://{login}@x.example/?uuid={data_ticket}"))]),
+        http::query(&[("skey", &skey), ("pass_ticket", &auth_ticket), ("scene", "1")]),
+    );
+    let mut number =
+        client.message_from(&uin.to_string(), kind::TEXT, format!("{{\"Skey\":\"{skey}\", \"r\": 1}}"));
+    number.to = client.me.user_name.clone();
+    let profile = Profile {
+        bind_uin: 2_987_654_321,
+        head_img_url: format!("/webwxgeticon?seq=1&amp;skey={skey}&amp;b=2"),
+        ..Profile::default()
+    };
+    client.keep_secret("2987654321");
+    client.sync(&News { messages: vec![file.clone(), number], profile, ..News::default() });
+    client.get_file(&file, &data_ticket);
+    let to = client.friends[0].user_name.clone();
+    let (_, id) = client.upload(&to, "menu.png", None, &data_ticket);
+    client.send("webwxsendmsgimg", kind::IMAGE, &to, &format!("{id} {skey}"));
+
+    // What no row knows, and what stands where it should not.
+    let (sid, ..) = client.login();
+    let odd = [
+        format!("wxsid={}&WXUIN={uin}&aesKey={media_key}&x=1", sid),
+        format!("skey%3D{}", http::query(&[("", &skey)]).trim_start_matches('=')),
+        format!("sid={sid}&uin={uin}x&synckey=1_2%7C{}", http::query(&[("", &skey)]).trim_start_matches('=')),
+        format!("u={}", http::query(&[("", &http::query(&[("token", &auth_ticket), ("lang", "en")]))])),
+    ];
+    for target in odd {
+        let poll = client.poll(500, 0, selector::NOTHING);
+        client.call_mut(poll).request.target = format!("{PREFIX}synccheck?{target}");
+        client.call_mut(poll).facts.bad = Some("a query that no client has".into());
+    }
+    let body = format!(
+        "{{\"WebwxDataTicket\":\"{data_ticket}\",\"OwnerUin\":{uin},\"SKey\":[\"{skey}\"],\"Sid\":{{\"a\":\"{sid}\"}},\
+         \"{skey}\":1,\"Text\":\"see /?skey={skey}\",\"AddMsgList\":[\"{skey}\",{{\"Ticket\":{uin},\"MsgId\":\"{skey}\"}}],\
+         \"wxuin\":\"{uin}\",\"BaseRequest\":{{\"Uin\":\"{uin}x\",\"sid\":\"{sid}\"}},\"Skey\\u003d\":\"{data_ticket}\"}}"
+    );
+    let call = client.sync_with(key_json(&client.key.clone()), body.into());
+    client.call_mut(call).facts.bad = Some("an answer that no server gives".into());
+    client.push_login();
+    let out = client.log_out();
+    let form = http::query(&[("sid", &sid), ("uin", &uin.to_string()), ("authkey", &auth_ticket)]);
+    let request = &mut client.call_mut(out).request;
+    request.content_type = "application/x-www-form-urlencoded".into();
+    request.body = form.into();
+    let mut dialogue = client.finish();
+    for call in dialogue.calls.iter_mut().filter(|call| !call.request.cookie.is_empty()) {
+        call.request
+            .cookie
+            .push_str(&format!("; webwx_data_ticket={data_ticket}; webwx_auth_ticket={auth_ticket}"));
+    }
+    dialogue
+}
+
+/// Files that are sent up, whole and in pieces, and a message about each.
+pub fn upload(rng: &mut ChaCha8Rng) -> Dialogue {
+    let mut client = Client::new(rng, Era::Later);
+    client.init();
+    let data_ticket = client.ticket(16);
+    let to = client.friends[0].user_name.clone();
+    client.upload(&to, "menu.png", None, &data_ticket);
+    client.send("webwxsendmsgimg", kind::IMAGE, &to, "");
+    for chunk in 0..3 {
+        client.upload(&to, "Überblick.png", Some((chunk, 3)), &data_ticket);
+    }
+    client.send("webwxsendappmsg", 6, &to, "<appmsg><type>6</type></appmsg>");
+    client.finish()
+}
+
+/// One session whose id is written in every way in which a query can hold it.
+pub fn session_ids(rng: &mut ChaCha8Rng) -> Dialogue {
+    let mut client = Client::new(rng, Era::Later);
+    client.set_sid("Ab+cd/efGHij+kl=");
+    client.init();
+    let spell: [fn(&str) -> String; 6] = [
+        |target| target.into(),
+        |target| target.replace("%2B", "+"),
+        |target| target.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d"),
+        |target| target.replace("%2B", "+").replace("%2F", "/").replace("%3D", "="),
+        |target| target.replace("%2B", "%252B").replace("%2F", "%252F").replace("%3D", "%253D"),
+        |target| target.replace("sid=Ab", "s%69d=%41%62").replace("uin=", "%75in=0"),
+    ];
+    for (place, spell) in spell.into_iter().enumerate() {
+        let poll = client.poll(1_000, 0, selector::MESSAGES);
+        let request = &mut client.call_mut(poll).request;
+        request.target = spell(&request.target);
+        let message = client.message(0, kind::TEXT, format!("spelled {place}"));
+        client.sync(&News::of([message]));
+    }
     client.finish()
 }
 
@@ -218,9 +343,10 @@ fn media(client: &mut Client) {
         verify_flag: 8,
         attr_status: 0x21,
         sex: 1,
-        ticket: "v2_0123456789abcdef@stranger".into(),
+        ticket: client.keep_secret("v2_0123456789abcdef@stranger"),
         op_code: 2,
     };
+    client.keep_secret("1234567");
     let mut link = client.message(3, kind::APP, xml("<appmsg><title>A page</title><type>5</type></appmsg>"));
     link.app_msg_type = 5;
     link.url = "http://example.org/page?a=1&b=2".into();
