@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Calling cargo, and finding what it built.
 
+use std::env;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,10 +16,36 @@ pub const PLUGIN_PACKAGE: &str = "wechat-dissector";
 
 /// The cargo that runs us; like it, it is started somewhere in the workspace.
 pub fn cargo(subcommand: &str) -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(program);
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    forget_ourselves(&mut command);
     command.arg(subcommand);
     command
+}
+
+/// rustup's cargo on its nightly compiler; the cargo that runs us is of a fixed one.
+pub fn nightly(subcommand: &str) -> Command {
+    let mut command = Command::new("cargo");
+    forget_ourselves(&mut command);
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").args(["+nightly", subcommand]);
+    command
+}
+
+/// Takes away what cargo told this process of its own package. Build scripts ask to run again when such a
+/// variable changes (ring's does), and it would be there in our builds and missing in the user's.
+fn forget_ourselves(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_of_a_package) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// The user's settings for cargo have other names.
+fn is_of_a_package(name: &str) -> bool {
+    const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_"];
+    const NAMES: [&str; 5] =
+        ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The folder of the workspace. Asked at run time: a path compiled in would be wrong after a move.
@@ -88,6 +115,21 @@ fn is_plugin(package_id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_is_not_told_of_our_package() {
+        // Cargo tells a test of its package.
+        assert!(env::var_os("CARGO_MANIFEST_DIR").is_some() && env::var_os("CARGO_PKG_NAME").is_some());
+        for command in [cargo("build"), nightly("build")] {
+            let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
+            for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
+                assert!(removed.iter().any(|(removed, _)| *removed == name), "{name} stays in {command:?}");
+            }
+        }
+        for kept in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "CARGO_BUILD_JOBS", "PATH"] {
+            assert!(!is_of_a_package(kept), "{kept}");
+        }
+    }
 
     #[test]
     fn the_out_dir_is_the_dissectors() {

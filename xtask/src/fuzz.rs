@@ -29,7 +29,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
             (seconds, if chosen.is_empty() { TARGETS.to_vec() } else { chosen })
         }
     };
-    let found = cargo_fuzz(&["--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found = cargo::nightly("fuzz").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     ensure!(
         found.is_ok_and(|status| status.success()),
         "this needs a nightly compiler and cargo-fuzz: rustup toolchain install nightly --profile minimal && \
@@ -50,13 +50,6 @@ pub fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// rustup's cargo, which knows toolchains; the one that runs us is of a fixed one.
-fn cargo_fuzz(arguments: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").args(["+nightly", "fuzz"]).args(arguments);
-    command
-}
-
 fn corpus(target: &str) -> Result<std::path::PathBuf> {
     Ok(cargo::root()?.join("fuzz/corpus").join(target))
 }
@@ -68,8 +61,7 @@ fn fuzz(target: &str, seconds: u64, place: &Path) -> Result<u64> {
     for folder in [&working, &kept, &seeds] {
         fs::create_dir_all(folder)?;
     }
-    let mut command = cargo_fuzz(&["run", target]);
-    command.current_dir(cargo::root()?).env("CARGO_TARGET_DIR", place);
+    let mut command = run_target(target, place)?;
     command.args([&working, &kept, &seeds]);
     command.args([
         "--",
@@ -90,8 +82,7 @@ fn fuzz(target: &str, seconds: u64, place: &Path) -> Result<u64> {
         fs::remove_dir_all(&smallest)?;
     }
     fs::create_dir_all(&smallest)?;
-    let mut merge = cargo_fuzz(&["run", target]);
-    merge.current_dir(cargo::root()?).env("CARGO_TARGET_DIR", place);
+    let mut merge = run_target(target, place)?;
     merge.args([&smallest, &working, &kept, &seeds]).args(["--", "-set_cover_merge=1", LONGEST_KEPT]);
     process::output(&mut merge)?;
     fs::remove_dir_all(&kept)?;
@@ -101,6 +92,13 @@ fn fuzz(target: &str, seconds: u64, place: &Path) -> Result<u64> {
         fs::copy(input.path(), kept.join(input.file_name()))?;
     }
     Ok(executions)
+}
+
+/// libFuzzer on one target.
+fn run_target(target: &str, place: &Path) -> Result<Command> {
+    let mut command = cargo::nightly("fuzz");
+    command.args(["run", target]).current_dir(cargo::root()?).env("CARGO_TARGET_DIR", place);
+    Ok(command)
 }
 
 fn executions(text: &str) -> Option<u64> {
