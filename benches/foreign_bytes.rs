@@ -26,7 +26,8 @@ struct Found {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = env::args().skip(1);
+    // Cargo's own word to each benchmark.
+    let mut arguments = env::args().skip(1).filter(|argument| argument != "--bench");
     let gigabytes: u64 = arguments.next().ok_or("usage: foreign_bytes GIGABYTES [FILE ...]")?.parse()?;
     let files: Vec<u8> = arguments.map(fs::read).collect::<Result<Vec<_>, _>>()?.concat();
     let mut rng = ChaCha8Rng::seed_from_u64(1);

@@ -2,7 +2,7 @@
 //! Calling cargo, and finding what it built.
 
 use std::env;
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -83,33 +83,11 @@ pub fn build_plugin() -> Result<PathBuf> {
     Ok(plugin)
 }
 
-/// Builds the plain C library and returns the folder that its build script wrote to.
-pub fn build_script_folder() -> Result<PathBuf> {
-    let messages = process::stdout(cargo("build").args([
-        "--package",
-        PLUGIN_PACKAGE,
-        "--no-default-features",
-        "--message-format=json-render-diagnostics",
-    ]))?;
-    out_dir(&messages).context("cargo ran no build script of the dissector")
-}
-
-fn out_dir(messages: &str) -> Option<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["reason"] == "build-script-executed")
-        .filter(|message| message["package_id"].as_str().is_some_and(is_plugin))
-        .find_map(|message| message["out_dir"].as_str().map(PathBuf::from))
-}
-
-/// Package ids read `path+file:///folder#name@version`, or `…/name#version` where the folder has the name.
-fn is_plugin(package_id: &str) -> bool {
-    let (place, fragment) = package_id.split_once('#').unwrap_or(("", package_id));
-    match fragment.split_once('@') {
-        Some((name, _)) => name == PLUGIN_PACKAGE,
-        None => place.rsplit('/').next() == Some(PLUGIN_PACKAGE),
-    }
+/// Builds a program of the workspace, for those who want to start it, and returns its path. Dependencies have the features
+/// that the whole workspace asks for, as in the tests, so that both use the same ones.
+pub fn build_program(name: &str) -> Result<PathBuf> {
+    process::output(cargo("build").args(["--workspace", "--bin", name]))?;
+    Ok(target_dir()?.join("debug").join(format!("{name}{EXE_SUFFIX}")))
 }
 
 #[cfg(test)]
@@ -129,23 +107,5 @@ mod tests {
         for kept in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "CARGO_BUILD_JOBS", "PATH"] {
             assert!(!is_of_a_package(kept), "{kept}");
         }
-    }
-
-    #[test]
-    fn the_out_dir_is_the_dissectors() {
-        let messages = r#"
-{"reason":"build-script-executed","package_id":"registry+x#libc@0.2.1","out_dir":"/t/libc/out"}
-{"reason":"build-script-executed","package_id":"path+file:///w#wechat-dissector@0.1.0","out_dir":"/t/w/out"}
-{"reason":"build-finished","success":true}"#;
-        assert_eq!(out_dir(messages), Some("/t/w/out".into()));
-        assert_eq!(out_dir("{}"), None);
-    }
-
-    #[test]
-    fn package_ids_name_the_package_in_two_ways() {
-        assert!(is_plugin("path+file:///w/main#wechat-dissector@0.1.0"));
-        assert!(is_plugin("path+file:///w/wechat-dissector#0.1.0"));
-        assert!(!is_plugin("path+file:///w/wechat-dissector/xtask#0.1.0"));
-        assert!(!is_plugin("path+file:///w/wechat-dissector/traffic#wechat-traffic@0.1.0"));
     }
 }

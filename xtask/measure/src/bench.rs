@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 use wechat_traffic::bench::{self, Bench, Dress};
@@ -397,7 +397,7 @@ impl Arena {
         }
         for tap in ["wechat,tree", "wechat,srt"] {
             ensure!(
-                our_taps(&mut self.ours.sandbox.command("tshark"))?.iter().any(|ours| ours == tap),
+                measure::our_taps(&mut self.ours.sandbox.command("tshark"))?.iter().any(|ours| ours == tap),
                 "there is no statistic {tap}"
             );
             let mode = ["-q", "-z", tap];
@@ -475,15 +475,7 @@ impl Arena {
     }
 
     fn core_alone(&self) -> Result<String> {
-        let example = [
-            "--release",
-            "--package",
-            cargo::PLUGIN_PACKAGE,
-            "--no-default-features",
-            "--example",
-            "core_speed",
-        ];
-        let text = process::stdout(cargo::cargo("run").arg("--quiet").args(example))?;
+        let text = process::stdout(&mut measure::core_bench("core_speed"))?;
         let mut table = String::from(
             "Without Wireshark, the best of 15 rounds over segments of 64 KiB; requests and answers that pair. \
              \"framing\" finds where frames begin and reads their headers; \"state\" is the whole first pass, with pairing; \
@@ -492,7 +484,7 @@ impl Arena {
         );
         for line in text.lines() {
             let [name, frames, bytes, nanoseconds] = line.split('\t').collect::<Vec<_>>()[..] else {
-                bail!("the example printed `{line}`");
+                bail!("the benchmark printed `{line}`");
             };
             let [frames, bytes, nanoseconds] = [frames, bytes, nanoseconds].map(str::parse::<f64>);
             let (frames, bytes, nanoseconds) = (frames?, bytes?, nanoseconds?);
@@ -586,20 +578,6 @@ fn ratio(pairs: &[(f64, f64)]) -> String {
     format!("{one:.2} s | {other:.2} s | {:.3} | {least:.3} to {most:.3}", median(ratios()))
 }
 
-/// The statistics that the plugin adds to `-z` of this tshark.
-pub fn our_taps(tshark: &mut Command) -> Result<Vec<String>> {
-    let output = tshark.args(["-z", "help"]).output()?;
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Ok(taps(&text))
-}
-
-/// Lines read as the statistic's name, with `[,filter]` or the like behind some.
-fn taps(text: &str) -> Vec<String> {
-    let ours = text.lines().map(str::trim).filter(|line| line.starts_with("wechat"));
-    ours.map(|line| line.split('[').next().unwrap_or(line).trim_end_matches(',').to_owned()).collect()
-}
-
 /// The names of a Lua script's fields, but for times.
 fn lua_fields(script: &str) -> Vec<String> {
     let fields =
@@ -610,12 +588,6 @@ fn lua_fields(script: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn statistics_of_ours_are_found_in_the_help() {
-        let text = "     voip,calls\n     wechat,tree\n     wechat,srt[,filter]\n     wlan,stat[,<filter>]\n";
-        assert_eq!(taps(text), ["wechat,tree", "wechat,srt"]);
-    }
 
     #[test]
     fn fields_of_a_lua_script_are_found_but_times_are_not() {

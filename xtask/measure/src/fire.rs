@@ -21,7 +21,7 @@ use wechat_traffic::{adversarial, case, fault, sample, web};
 use xtask::sandbox::Sandbox;
 use xtask::{cargo, process};
 
-use crate::bench::our_taps;
+use crate::measure::our_taps;
 
 /// Mutated captures, when nobody says how many.
 const CAPTURES: usize = 2000;
@@ -54,20 +54,27 @@ const BUGS: [&str; 7] = [
 ];
 
 pub fn run(arguments: &[String]) -> Result<()> {
-    let captures = match arguments {
-        [] => CAPTURES,
-        [number] => number.parse().with_context(|| format!("`{number}` is no number of captures"))?,
-        _ => bail!("usage: cargo xtask fire [-- CAPTURES]"),
+    let (captures, wants_leaks) = match arguments {
+        [] => (CAPTURES, true),
+        [number, rest @ ..] => {
+            let captures = number.parse().with_context(|| format!("`{number}` is no number of captures"))?;
+            match rest {
+                [] => (captures, true),
+                [word] if word == "no-leaks" => (captures, false),
+                _ => bail!("usage: cargo xtask fire [-- CAPTURES [no-leaks]]"),
+            }
+        }
     };
     under_fire(captures)?;
     match process::find("valgrind") {
+        _ if !wants_leaks => Ok(()),
         Some(_) => leaks(&cargo::build_plugin()?),
         None => bail!("the captures passed; for leaks this needs valgrind: install the package of that name"),
     }
 }
 
 /// Without valgrind.
-pub fn under_fire(captures: usize) -> Result<()> {
+fn under_fire(captures: usize) -> Result<()> {
     ensure!(process::find("editcap").is_some(), "this needs editcap; `cargo xtask test` installs it");
     let (plugin, planted) = (build("shim")?, build("planted")?);
     let preload = preload()?;

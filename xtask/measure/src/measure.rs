@@ -54,6 +54,27 @@ pub fn build_c(name: &str) -> Result<PathBuf> {
     Ok(library)
 }
 
+/// The statistics that the plugin adds to `-z` of this tshark.
+pub fn our_taps(tshark: &mut Command) -> Result<Vec<String>> {
+    let output = tshark.args(["-z", "help"]).output()?;
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Ok(taps(&text))
+}
+
+/// Lines read as the statistic's name, with `[,filter]` or the like behind some.
+fn taps(text: &str) -> Vec<String> {
+    let ours = text.lines().map(str::trim).filter(|line| line.starts_with("wechat"));
+    ours.map(|line| line.split('[').next().unwrap_or(line).trim_end_matches(',').to_owned()).collect()
+}
+
+/// A benchmark of the core alone, in `benches/`.
+pub fn core_bench(name: &str) -> Command {
+    let mut bench = cargo::cargo("bench");
+    bench.args(["--quiet", "--package", cargo::PLUGIN_PACKAGE, "--no-default-features", "--bench", name]);
+    bench
+}
+
 /// The middle value.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
@@ -102,6 +123,12 @@ mod tests {
         let text = "==7== \n==7== Events    : Ir\n==7== Collected : 1403480823\n";
         assert_eq!(parse_instructions(text), Some(1_403_480_823));
         assert_eq!(parse_instructions("valgrind: no such file"), None);
+    }
+
+    #[test]
+    fn statistics_of_ours_are_found_in_the_help() {
+        let text = "     voip,calls\n     wechat,tree\n     wechat,srt[,filter]\n     wlan,stat[,<filter>]\n";
+        assert_eq!(taps(text), ["wechat,tree", "wechat,srt"]);
     }
 
     #[test]

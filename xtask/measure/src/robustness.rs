@@ -18,7 +18,7 @@ use wechat_traffic::truth;
 use xtask::sandbox::Sandbox;
 use xtask::{cargo, process};
 
-use crate::measure::build_c;
+use crate::measure::{build_c, core_bench};
 
 /// Sessions of each fault.
 const SEEDS: u64 = 100;
@@ -94,15 +94,7 @@ pub fn measure(arguments: &[String]) -> Result<()> {
         println!();
     }
     println!("\nFrames that were never there, in foreign bytes:\n");
-    let example = [
-        "--release",
-        "--package",
-        cargo::PLUGIN_PACKAGE,
-        "--no-default-features",
-        "--example",
-        "foreign_bytes",
-    ];
-    process::run(cargo::cargo("run").arg("--quiet").args(example).args(["--", FOREIGN_GIGABYTES]))
+    process::run(core_bench("foreign_bytes").args(["--", FOREIGN_GIGABYTES]))
 }
 
 /// A cell: how much of all, and in brackets what should not be there.

@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use xtask::process;
-
-use crate::packages;
+use xtask::{packages, process};
 
 /// Mounts the folders a program needs, and changes its root.
 const INSIDE: &str = include_str!("inside.sh");
