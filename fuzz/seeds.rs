@@ -1,58 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Seeds for the fuzz targets, from generated captures: `fuzz_seeds FOLDER`. `cargo xtask fuzz` runs it.
+//! Seeds for the fuzz targets, from generated captures. tests/corpus.rs runs the targets on them, and writes them
+//! for `cargo xtask fuzz`.
 
-#[path = "../fuzz/targets.rs"]
-#[allow(dead_code)]
-mod targets;
-
-use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
-
-use targets::OPERATIONS;
 use wechat_dissector::web::call::CALLS;
 use wechat_traffic::capture::Capture;
 use wechat_traffic::packet::{Direction, Packet};
 use wechat_traffic::web::dialogue::Call;
 use wechat_traffic::{case, fault, sample, web};
 
+use crate::targets::OPERATIONS;
+
 /// Longer inputs are slow, and no better.
 const LONGEST: usize = 4096;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(env::args().nth(1).ok_or("usage: fuzz_seeds FOLDER")?);
+/// An input to start from.
+pub struct Seed {
+    pub target: &'static str,
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// All of them, each with a name of its own among those of its target.
+pub fn seeds() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    let mut put = |target, name: &str, mut bytes: Vec<u8>| {
+        bytes.truncate(LONGEST);
+        seeds.push(Seed { target, name: name.to_owned(), bytes });
+    };
     let mut captures = vec![("sample".to_owned(), sample::capture(1))];
     captures.extend(case::CASES.iter().map(|case| (case.name.to_owned(), case.capture(1))));
     captures.extend(fault::FAULTS.iter().map(|fault| (fault.name.to_owned(), fault::robust(fault, 1))));
     for (name, capture) in &captures {
-        put(&folder, "framing", name, framing(capture))?;
-        put(&folder, "session", name, session(capture))?;
-        put(&folder, "abi", name, abi(capture))?;
+        put("framing", name, framing(capture));
+        put("session", name, session(capture));
+        put("abi", name, abi(capture));
         for (index, body) in bodies(capture).into_iter().enumerate() {
-            put(&folder, "body", &format!("{name}-{index}"), body)?;
+            put("body", &format!("{name}-{index}"), body);
         }
         for (index, pair) in sync_keys(capture).windows(2).enumerate() {
-            put(&folder, "synckey", &format!("{name}-{index}"), synckey(pair[0], pair[1]))?;
+            put("synckey", &format!("{name}-{index}"), synckey(pair[0], pair[1]));
         }
     }
     for case in web::case::cases() {
         let (dialogue, _) = case.dialogue(1, Some(20));
         for (index, calls) in dialogue.calls.chunks(3).enumerate() {
-            put(&folder, "web", &format!("{}-{index}", case.name), web_calls(calls))?;
+            put("web", &format!("{}-{index}", case.name), web_calls(calls));
         }
     }
     for choice in 0..=u8::MAX {
         for kinds in [0x50, 0x54, 0x70, 0xc0, 0xd3] {
-            put(&folder, "business", &format!("{choice}-{kinds}"), business(choice, kinds))?;
+            put("business", &format!("{choice}-{kinds}"), business(choice, kinds));
         }
     }
-    Ok(())
-}
-
-fn put(folder: &Path, target: &str, name: &str, mut seed: Vec<u8>) -> std::io::Result<()> {
-    seed.truncate(LONGEST);
-    fs::create_dir_all(folder.join(target))?;
-    fs::write(folder.join(target).join(name), seed)
+    seeds
 }
 
 /// The segments of the first flow.

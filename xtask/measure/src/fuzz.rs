@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `cargo xtask fuzz`: libFuzzer on every target, from seeds of the generator and the committed corpus.
 //!
-//! What it finds worth keeping goes into fuzz/corpus, which tests/corpus.rs replays with any compiler.
+//! What it finds worth keeping goes into fuzz/corpus, an archive for each target, which tests/corpus.rs replays with
+//! any compiler. What it finds at fault is for fuzz/found, by hand, with a name that says what was wrong.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -15,8 +16,11 @@ const SECONDS: u64 = 1800;
 
 const TARGETS: [&str; 7] = ["framing", "session", "body", "synckey", "business", "web", "abi"];
 
-/// Inputs of the corpus: longer ones find no more, and take room.
-const LONGEST_KEPT: &str = "-max_len=512";
+/// The test that writes what to start from.
+const SEEDS: &str = "the_seeds_pass";
+
+/// Inputs of the corpus: each edge of the program is reached, whatever the number of times. Longer ones find no more.
+const KEPT: [&str; 2] = ["-max_len=512", "-use_counters=0"];
 
 pub fn run(arguments: &[String]) -> Result<()> {
     let (seconds, targets) = match arguments {
@@ -37,30 +41,33 @@ pub fn run(arguments: &[String]) -> Result<()> {
     );
     let place = cargo::target_dir()?.join("fuzz");
     let seeds = place.join("seeds");
-    let example =
-        ["--package", cargo::PLUGIN_PACKAGE, "--no-default-features", "--example", "fuzz_seeds", "--"];
-    process::run(cargo::cargo("run").arg("--quiet").args(example).arg(&seeds))?;
+    let test = ["--package", cargo::PLUGIN_PACKAGE, "--no-default-features", "--test", "corpus", "--", SEEDS];
+    process::run(cargo::cargo("test").arg("--quiet").args(test).env("WECHAT_SEEDS", &seeds))?;
 
     println!("\n| target | executions | inputs kept |\n| --- | ---: | ---: |");
     for target in targets {
-        let executions = fuzz(target, seconds, &place)?;
-        let kept = fs::read_dir(corpus(target)?)?.count();
+        let (executions, kept) = fuzz(target, seconds, &place)?;
         println!("| {target} | {executions} in {seconds} s | {kept} |");
     }
     Ok(())
 }
 
-fn corpus(target: &str) -> Result<std::path::PathBuf> {
-    Ok(cargo::root()?.join("fuzz/corpus").join(target))
-}
-
-/// Runs one target, and keeps the fewest inputs that reach all that was reached.
-fn fuzz(target: &str, seconds: u64, place: &Path) -> Result<u64> {
-    let (working, kept, seeds) =
-        (place.join("corpus").join(target), corpus(target)?, place.join("seeds").join(target));
-    for folder in [&working, &kept, &seeds] {
-        fs::create_dir_all(folder)?;
+/// Runs one target, and keeps the fewest inputs that reach all that was reached. How often the target ran, and how many
+/// inputs are kept.
+fn fuzz(target: &str, seconds: u64, place: &Path) -> Result<(u64, usize)> {
+    let archive = cargo::root()?.join("fuzz/corpus").join(target).with_extension("tar");
+    let folder = |name: &str| place.join(name).join(target);
+    let (working, kept, seeds, smallest) =
+        (folder("corpus"), folder("kept"), folder("seeds"), folder("smallest"));
+    for emptied in [&kept, &smallest] {
+        if emptied.exists() {
+            fs::remove_dir_all(emptied)?;
+        }
     }
+    for made in [&working, &kept, &seeds, &smallest] {
+        fs::create_dir_all(made)?;
+    }
+    unpack(&archive, &kept)?;
     let mut command = run_target(target, place)?;
     command.args([&working, &kept, &seeds]);
     command.args([
@@ -77,21 +84,34 @@ fn fuzz(target: &str, seconds: u64, place: &Path) -> Result<u64> {
     let executions = executions(&text)
         .with_context(|| format!("libFuzzer counted nothing:\n{}", last_lines(&text, 20)))?;
 
-    let smallest = place.join("smallest").join(target);
-    if smallest.exists() {
-        fs::remove_dir_all(&smallest)?;
-    }
-    fs::create_dir_all(&smallest)?;
     let mut merge = run_target(target, place)?;
-    merge.args([&smallest, &working, &kept, &seeds]).args(["--", "-set_cover_merge=1", LONGEST_KEPT]);
+    merge.args([&smallest, &working, &kept, &seeds]).args(["--", "-set_cover_merge=1"]).args(KEPT);
     process::output(&mut merge)?;
-    fs::remove_dir_all(&kept)?;
-    fs::create_dir_all(&kept)?;
-    for input in fs::read_dir(&smallest)? {
-        let input = input?;
-        fs::copy(input.path(), kept.join(input.file_name()))?;
+    Ok((executions, pack(&smallest, &archive)?))
+}
+
+/// Writes the inputs of an archive into a folder.
+fn unpack(archive: &Path, folder: &Path) -> Result<()> {
+    let file = File::open(archive).with_context(|| format!("cannot open {}", archive.display()))?;
+    Ok(tar::Archive::new(file).unpack(folder)?)
+}
+
+/// Puts the files of a folder into an archive that depends on nothing but their names and bytes; how many they are.
+fn pack(folder: &Path, archive: &Path) -> Result<usize> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<Result<_>>()?;
+    names.sort();
+    let mut packed = tar::Builder::new(File::create(archive)?);
+    for name in &names {
+        let bytes = fs::read(folder.join(name))?;
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        packed.append_data(&mut header, name, &bytes[..])?;
     }
-    Ok(executions)
+    packed.finish()?;
+    Ok(names.len())
 }
 
 /// libFuzzer on one target.
@@ -119,6 +139,31 @@ mod tests {
         let text = "#2 INITED\nstat::number_of_executed_units: 123456\nstat::peak_rss_mb: 40\n";
         assert_eq!(executions(text), Some(123_456));
         assert_eq!(executions("error: no such command"), None);
+    }
+
+    #[test]
+    fn an_archive_depends_on_names_and_bytes_alone() {
+        let place = tempfile::tempdir().expect("a folder");
+        let inputs: [(&str, &[u8]); 3] = [("b", b"\0two"), ("a", b""), ("c", &[7; 600])];
+        let mut archives = Vec::new();
+        for order in [[0, 1, 2], [2, 1, 0]] {
+            let folder = place.path().join(format!("{order:?}"));
+            fs::create_dir(&folder).expect("created");
+            for (name, bytes) in order.map(|index| inputs[index]) {
+                fs::write(folder.join(name), bytes).expect("written");
+            }
+            let archive = folder.with_extension("tar");
+            assert_eq!(pack(&folder, &archive).expect("packed"), 3);
+            archives.push(fs::read(&archive).expect("read"));
+        }
+        assert_eq!(archives[0], archives[1]);
+
+        let folder = place.path().join("unpacked");
+        fs::create_dir(&folder).expect("created");
+        unpack(&place.path().join("[0, 1, 2].tar"), &folder).expect("unpacked");
+        for (name, bytes) in inputs {
+            assert_eq!(fs::read(folder.join(name)).expect("read"), bytes, "{name}");
+        }
     }
 
     #[test]
