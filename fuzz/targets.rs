@@ -506,6 +506,7 @@ fn message(web: &mut Capture, packets: &[Given], index: usize, first_visit: bool
         ..SEGMENT
     };
     let count = web.begin_http(&segment);
+    web.speaks(&segment, index % 2 == 0);
     let mut kept = vec![&[][..]; count];
     for (body, media) in bodies.iter().filter(|(body, _)| !body.is_empty()) {
         if let Some(place) = web.place_body(&segment, media) {
@@ -618,7 +619,7 @@ pub fn abi(data: &[u8]) {
         let filter = usize::from(choice) % preferences.len();
         let preference = preferences[filter];
         match call % 12 {
-            _ if call >= HTTP => http(handle.as_deref_mut(), call & 3, &mut input),
+            _ if call >= HTTP => http(handle.as_deref_mut(), call, &mut input),
             0 => {
                 ffi::wechat_config_free(config.take());
                 config = ffi::wechat_config_new();
@@ -728,8 +729,8 @@ impl Room {
 /// From here on a call is one of HTTP's functions.
 const HTTP: u8 = 0xf0;
 
-/// The functions around HTTP's dissector, of which `left_out` says which are left out.
-fn http(mut handle: Option<&mut ffi::wechat_dissector>, left_out: u8, input: &mut Input<'_>) {
+/// The functions around HTTP's dissector; bits of `call` leave some out.
+fn http(mut handle: Option<&mut ffi::wechat_dissector>, call: u8, input: &mut Input<'_>) {
     let segment = segment(input);
     let media = text(input);
     let length = usize::from(input.u8());
@@ -739,15 +740,18 @@ fn http(mut handle: Option<&mut ffi::wechat_dissector>, left_out: u8, input: &mu
     // SAFETY: the bytes are there; texts are NULL or ended by a NUL.
     let (begun, place) = unsafe {
         ffi::wechat_http_claim(Some(&segment));
-        let begun = match left_out & 1 {
+        let begun = match call & 1 {
             0 => ffi::wechat_http_begin(handle.as_deref_mut(), Some(&segment)),
             _ => usize::MAX,
         };
+        if call & 2 != 0 {
+            ffi::wechat_http_speaks(handle.as_deref_mut(), Some(&segment), (call & 4).into());
+        }
         (begun, ffi::wechat_http_place(handle.as_deref_mut(), Some(&segment), pointer(&media)))
     };
     assert!(place == -1 || (place as usize) < begun);
     // SAFETY: as above.
-    let messages = match left_out & 2 {
+    let messages = match call & 8 {
         0 => unsafe { ffi::wechat_http_end(handle.as_deref_mut(), Some(&segment), taken) },
         _ => 0,
     };

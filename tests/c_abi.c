@@ -920,7 +920,7 @@ static void feed_sample(const char *name)
             check_hand_off(&report);
             CHECK(value(report.record, "operation") == wire_u32(&report, &segment, "wechat.op"));
             CHECK(value(report.record, "seqid") == wire_u32(&report, &segment, "wechat.seq"));
-            CHECK(value(report.record, "packet_len") == report.length);
+            CHECK(value(report.record, "length") == report.length);
             bodies += report.hand_off_count;
             if (has_value(report.record, "response_time")) {
                 check_exchange(dissector, &segment, (uint32_t)value(report.record, "partner"));

@@ -11,6 +11,7 @@ use ::wechat_dissector::ffi::*;
 use wechat_traffic::packet::Direction;
 use wechat_traffic::sample;
 use wechat_traffic::truth;
+use xtask::cargo;
 
 fn run(command: &mut Command) -> Output {
     // Cargo puts its own build of the library first there, which has no provoked panic.
@@ -29,9 +30,8 @@ fn program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c-abi");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        run(Command::new(cargo)
-            .args(["build", "--package", "wechat-dissector", "--no-default-features"])
+        run(cargo::cargo("build")
+            .args(["--package", cargo::PLUGIN_PACKAGE, "--no-default-features"])
             .args(["--features", "provoke-panic", "--target-dir"])
             .arg(&target)
             .current_dir(root));

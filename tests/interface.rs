@@ -139,7 +139,8 @@ fn statistics(protocol: &ffi::wechat_protocol, row: &Protocol) {
     assert_eq!(title(protocol.lines_title), row.lines.map(|lines| lines.title));
     assert_eq!(title(protocol.lines_command), row.lines.map(|lines| lines.command));
     assert_eq!(title(protocol.flow_title), row.dialogue.map(|dialogue| dialogue.flow_title));
-    let filters = rows(protocol.packet_filters, protocol.packet_filter_count).iter().map(|title| text(*title));
+    let filters =
+        rows(protocol.packet_filters, protocol.packet_filter_count).iter().map(|title| text(*title));
     assert!(filters.eq(row.packet_filters.iter().copied()));
 }
 
@@ -281,8 +282,7 @@ fn a_body_is_for_whoever_registered_for_its_operation() {
         let cut = wechat_segment { captured, reported: 20, position, ..segment(&bytes, packet, true) };
         let mut report = std::mem::MaybeUninit::uninit();
         // SAFETY: the segment's bytes are there; the report is written when the call says so.
-        let result =
-            unsafe { ffi::wechat_dissect(Some(&mut dissector), Some(&cut), report.as_mut_ptr()) };
+        let result = unsafe { ffi::wechat_dissect(Some(&mut dissector), Some(&cut), report.as_mut_ptr()) };
         assert_eq!(result, wechat_result::Ok);
         // SAFETY: written by the call, and valid until the next.
         let report = unsafe { report.assume_init_ref() };
@@ -313,8 +313,11 @@ fn a_record_is_a_head_and_values_and_statistics_are_made_of_it() {
     let mut dissector = ffi::wechat_dissector_new(None).expect("a dissector");
     let (request, answer) = (frame(false), frame(true));
     for (bytes, packet, answers) in [(&request, 1, false), (&answer, 2, true)] {
-        let whole =
-            wechat_segment { wanted: ffi::WECHAT_WANT_RECORD, nanoseconds: 7, ..segment(bytes, packet, answers) };
+        let whole = wechat_segment {
+            wanted: ffi::WECHAT_WANT_RECORD,
+            nanoseconds: 7,
+            ..segment(bytes, packet, answers)
+        };
         let mut report = std::mem::MaybeUninit::<ffi::wechat_report>::uninit();
         // SAFETY: the segment's bytes are there, and the report is written; its record is valid until the next call.
         let record = unsafe {
@@ -331,7 +334,10 @@ fn a_record_is_a_head_and_values_and_statistics_are_made_of_it() {
         assert_eq!(value(record, c"partner"), answers.then_some(1));
         assert_eq!(value(record, c"response_time"), answers.then_some(1_000_000_000));
         assert_eq!(value(record, c"expects"), (!answers).then_some(1));
-        assert_eq!(value(record, c"waiting_requests").map(|by| by as i64), Some(if answers { -1 } else { 1 }));
+        assert_eq!(
+            value(record, c"waiting_requests").map(|by| by as i64),
+            Some(if answers { -1 } else { 1 })
+        );
         assert_eq!(value(record, c"later"), None);
 
         let name = record.texts.wrapping_add(value(record, c"row_name").unwrap_or_default() as usize);
@@ -395,7 +401,10 @@ fn filters_lead_from_a_request_to_its_answer() {
     let length = unsafe { ffi::wechat_ends_filter(Some(&here), room.as_mut_ptr().cast(), room.len()) };
     assert!(String::from_utf8_lossy(&room[..length]).contains("ip.src == 192.0.2.1 && tcp.srcport == 8080"));
     // SAFETY: no room.
-    assert_eq!(unsafe { ffi::wechat_stream_filter(LONG_LINK, 5, ptr::null_mut(), 0) }, "wechat.stream == 5".len());
+    assert_eq!(
+        unsafe { ffi::wechat_stream_filter(LONG_LINK, 5, ptr::null_mut(), 0) },
+        "wechat.stream == 5".len()
+    );
     // SAFETY: no room.
     assert_eq!(unsafe { ffi::wechat_stream_filter(WEB, 5, ptr::null_mut(), 0) }, 0);
 }

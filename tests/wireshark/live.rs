@@ -3,12 +3,10 @@
 //! shows their frames as they come.
 
 use std::collections::BTreeMap;
-use std::env::consts::EXE_SUFFIX;
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -174,7 +172,8 @@ impl Network {
 
     /// Starts the capture, which goes to `out`, and, when it runs, the generator with these words.
     fn record(&self, words: &[&str], out: Stdio) -> Child {
-        let talk = traffic_program();
+        // In which client and server talk.
+        let talk = cargo::build_program("wechat-traffic").expect("cargo builds the generator");
         let script = ["sh", "-c", RECORD, "sh"];
         let enter = [&self.enter[..], &script].concat();
         let mut command = Command::new(enter[0]);
@@ -183,12 +182,6 @@ impl Network {
         command.stdin(Stdio::piped()).stdout(out).stderr(Stdio::piped());
         command.spawn().expect("sh starts")
     }
-}
-
-/// The generator's program, in which client and server talk.
-fn traffic_program() -> PathBuf {
-    process::output(cargo::cargo("build").args(["--package", "wechat-traffic"])).expect("cargo builds it");
-    cargo::target_dir().expect("cargo says where").join("debug").join(format!("wechat-traffic{EXE_SUFFIX}"))
 }
 
 /// Lets tshark read what the recorder writes, while it does.

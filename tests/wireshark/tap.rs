@@ -1,23 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What other plugins, written in C, see: the records of the tap `wechat`, and packets without a tree.
+//! What other plugins, written in C, see: the records of the taps, and packets without a tree.
 
+use std::fmt::Write as _;
+use std::fs;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::support::plugin::{need, plugin};
 use serde_json::Value;
+use wechat_dissector::protocols::PROTOCOLS;
 use wechat_traffic::{exchanges, web};
 use xtask::sandbox::Sandbox;
 use xtask::wireshark::{Folders, compile_plugin};
 use xtask::{files, process};
 
-/// Another plugin, from a file of tests/wireshark/support.
-fn build(name: &str) -> PathBuf {
+/// A file of tests/wireshark/support.
+fn support(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wireshark/support").join(name)
+}
+
+/// Another plugin.
+fn build(source: &Path) -> PathBuf {
+    let name = source.file_name().expect("a file");
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).with_extension("so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wireshark/support").join(name);
-    compile_plugin(&source, &library).expect("a compiler");
+    compile_plugin(source, &library).expect("a compiler");
     library
 }
+
+/// The one that listens to the taps, built once. In front of it stand the rows of each protocol's values.
+static LISTENER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let mut text = String::from("#include \"wechat_dissector.h\"\n\n");
+    text.push_str("static const wechat_value_row value_rows[][WECHAT_MOST_VALUES] = {\n");
+    for row in PROTOCOLS {
+        text.push_str("    {\n");
+        for row in row.protocol.values {
+            // Named as in the header.
+            let kind = format!("{:?}", row.kind).to_uppercase();
+            writeln!(text, "        {{ {:?}, WECHAT_VALUE_KIND_{kind} }},", row.name.to_str().expect("a name"))
+                .expect("written");
+        }
+        text.push_str("    },\n");
+    }
+    writeln!(text, "}};\n\n#include \"{}\"", support("tap.c").display()).expect("written");
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("listener.c");
+    fs::write(&source, text).expect("the listener is written");
+    build(&source)
+});
 
 #[test]
 fn another_plugin_gets_a_record_for_each_frame() {
@@ -25,7 +54,7 @@ fn another_plugin_gets_a_record_for_each_frame() {
     need("pkg-config");
     let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
     let folder = Folders::of_home(sandbox.path()).expect("its folders").personal;
-    files::copy_readable(&build("tap.c"), &folder.join("listener.so")).expect("a second plugin");
+    files::copy_readable(&LISTENER, &folder.join("listener.so")).expect("a second plugin");
     let file = tempfile::NamedTempFile::new().expect("a file for the capture");
     exchanges::capture(1).write_pcap(BufWriter::new(&file)).expect("the capture is written");
     let capture = sandbox.add_file(file.path()).expect("readable for tshark");
@@ -58,7 +87,7 @@ fn another_plugin_gets_no_secret_of_the_web_client() {
     need("pkg-config");
     let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
     let folder = Folders::of_home(sandbox.path()).expect("its folders").personal;
-    files::copy_readable(&build("tap.c"), &folder.join("listener.so")).expect("a second plugin");
+    files::copy_readable(&LISTENER, &folder.join("listener.so")).expect("a second plugin");
     let (dialogue, mut rng) = web::case::find("secrets").expect("a case").dialogue(1, None);
     let carrier = web::carrier::Carrier::PLAIN;
     let carried = web::carrier::carry(&dialogue, carrier, 80, None, &mut rng).expect("a capture");
@@ -67,7 +96,12 @@ fn another_plugin_gets_no_secret_of_the_web_client() {
     let capture = sandbox.add_file(file.path()).expect("readable for tshark");
     let mut tshark = sandbox.tshark(["-q", "-2", "-z", "wechat_web,tree", "-r"]);
     let text = process::stdout(tshark.arg(&capture)).expect("tshark");
-    assert!(text.lines().filter(|line| line.starts_with("web\t")).count() > 20, "{text}");
+    let values: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let of = |name: &str| values.iter().filter(|value| value.first() == Some(&"web") && value[2] == name).count();
+    // One of each message, and the packet of the request with each response.
+    let calls = dialogue.calls.len();
+    assert!(calls > 10 && of("call") == 2 * calls, "{} of {calls} calls\n{text}", of("call"));
+    assert_eq!((of("request"), of("response_time")), (2 * calls, calls), "{text}");
     for secret in &dialogue.secrets {
         assert!(!text.contains(secret), "{secret}");
     }
@@ -79,7 +113,7 @@ fn packets_that_nobody_looks_at_have_no_tree() {
     need("tshark");
     need("pkg-config");
     let homes = [Sandbox::new(&plugin()), Sandbox::without_plugin()].map(|home| home.expect("a home"));
-    let listener = build("tree.c");
+    let listener = build(&support("tree.c"));
     for home in &homes {
         let folder = Folders::of_home(home.path()).expect("its folders").personal;
         files::create_open_folder(home.path(), &folder).expect("its folder for plugins");

@@ -8,6 +8,7 @@ use std::io::{BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
+#[cfg(feature = "tls")]
 use std::sync::Arc;
 
 use lexopt::prelude::*;
@@ -246,6 +247,12 @@ fn write_web(mut arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
+#[cfg(not(feature = "tls"))]
+fn web_talk(_: Arguments) -> Result<()> {
+    Err("built without the feature `tls`".into())
+}
+
+#[cfg(feature = "tls")]
 fn web_talk(mut arguments: Arguments) -> Result<()> {
     let name = arguments.next("NAME")?.string()?;
     let port = arguments.next("PORT")?.parse()?;

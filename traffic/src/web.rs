@@ -23,6 +23,23 @@ pub mod json;
 pub mod news;
 pub mod reader;
 pub mod scene;
+#[cfg(feature = "tls")]
 pub mod talk;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "web/no_tls.rs"]
 pub mod tls;
 pub mod truth;
+
+/// The port of HTTP inside TLS.
+pub const HTTPS: u16 = 443;
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// TLS 1.2
+    Tls12,
+    /// TLS 1.3
+    Tls13,
+}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Calling cargo, and finding what it built.
 
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::env;
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -15,10 +16,36 @@ pub const PLUGIN_PACKAGE: &str = "wechat-dissector";
 
 /// The cargo that runs us; like it, it is started somewhere in the workspace.
 pub fn cargo(subcommand: &str) -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(program);
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    forget_ourselves(&mut command);
     command.arg(subcommand);
     command
+}
+
+/// rustup's cargo on its nightly compiler; the cargo that runs us is of a fixed one.
+pub fn nightly(subcommand: &str) -> Command {
+    let mut command = Command::new("cargo");
+    forget_ourselves(&mut command);
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").args(["+nightly", subcommand]);
+    command
+}
+
+/// Takes away what cargo told this process of its own package. Build scripts ask to run again when such a
+/// variable changes (ring's does), and it would be there in our builds and missing in the user's.
+fn forget_ourselves(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_of_a_package) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// The user's settings for cargo have other names.
+fn is_of_a_package(name: &str) -> bool {
+    const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_"];
+    const NAMES: [&str; 5] =
+        ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The folder of the workspace. Asked at run time: a path compiled in would be wrong after a move.
@@ -56,33 +83,11 @@ pub fn build_plugin() -> Result<PathBuf> {
     Ok(plugin)
 }
 
-/// Builds the plain C library and returns the folder that its build script wrote to.
-pub fn build_script_folder() -> Result<PathBuf> {
-    let messages = process::stdout(cargo("build").args([
-        "--package",
-        PLUGIN_PACKAGE,
-        "--no-default-features",
-        "--message-format=json-render-diagnostics",
-    ]))?;
-    out_dir(&messages).context("cargo ran no build script of the dissector")
-}
-
-fn out_dir(messages: &str) -> Option<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["reason"] == "build-script-executed")
-        .filter(|message| message["package_id"].as_str().is_some_and(is_plugin))
-        .find_map(|message| message["out_dir"].as_str().map(PathBuf::from))
-}
-
-/// Package ids read `path+file:///folder#name@version`, or `…/name#version` where the folder has the name.
-fn is_plugin(package_id: &str) -> bool {
-    let (place, fragment) = package_id.split_once('#').unwrap_or(("", package_id));
-    match fragment.split_once('@') {
-        Some((name, _)) => name == PLUGIN_PACKAGE,
-        None => place.rsplit('/').next() == Some(PLUGIN_PACKAGE),
-    }
+/// Builds a program of the workspace, for those who want to start it, and returns its path. Dependencies have the features
+/// that the whole workspace asks for, as in the tests, so that both use the same ones.
+pub fn build_program(name: &str) -> Result<PathBuf> {
+    process::output(cargo("build").args(["--workspace", "--bin", name]))?;
+    Ok(target_dir()?.join("debug").join(format!("{name}{EXE_SUFFIX}")))
 }
 
 #[cfg(test)]
@@ -90,20 +95,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_out_dir_is_the_dissectors() {
-        let messages = r#"
-{"reason":"build-script-executed","package_id":"registry+x#libc@0.2.1","out_dir":"/t/libc/out"}
-{"reason":"build-script-executed","package_id":"path+file:///w#wechat-dissector@0.1.0","out_dir":"/t/w/out"}
-{"reason":"build-finished","success":true}"#;
-        assert_eq!(out_dir(messages), Some("/t/w/out".into()));
-        assert_eq!(out_dir("{}"), None);
-    }
-
-    #[test]
-    fn package_ids_name_the_package_in_two_ways() {
-        assert!(is_plugin("path+file:///w/main#wechat-dissector@0.1.0"));
-        assert!(is_plugin("path+file:///w/wechat-dissector#0.1.0"));
-        assert!(!is_plugin("path+file:///w/wechat-dissector/xtask#0.1.0"));
-        assert!(!is_plugin("path+file:///w/wechat-dissector/traffic#wechat-traffic@0.1.0"));
+    fn cargo_is_not_told_of_our_package() {
+        // Cargo tells a test of its package.
+        assert!(env::var_os("CARGO_MANIFEST_DIR").is_some() && env::var_os("CARGO_PKG_NAME").is_some());
+        for command in [cargo("build"), nightly("build")] {
+            let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
+            for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
+                assert!(removed.iter().any(|(removed, _)| *removed == name), "{name} stays in {command:?}");
+            }
+        }
+        for kept in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "CARGO_BUILD_JOBS", "PATH"] {
+            assert!(!is_of_a_package(kept), "{kept}");
+        }
     }
 }

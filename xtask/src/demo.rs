@@ -7,9 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use xtask::sandbox::Sandbox;
-use xtask::{cargo, process};
+use xtask::{cargo, packages, process};
 
-use crate::{packages, stage};
+use crate::stage;
 
 pub fn demo() -> Result<()> {
     heading("System packages");
@@ -53,7 +53,8 @@ fn generate(name: &str, command: &[&str]) -> Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     let capture = folder.join(name);
     let mut generator = cargo::cargo("run");
-    generator.args(["--quiet", "--package", "wechat-traffic", "--"]).args(command);
+    // Nothing is captured in TLS, which would take longest to build.
+    generator.args(["--quiet", "--package", "wechat-traffic", "--no-default-features", "--"]).args(command);
     process::run(generator.arg(&capture))?;
     Ok(capture)
 }

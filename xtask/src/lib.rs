@@ -6,6 +6,7 @@ pub mod cargo;
 pub mod files;
 pub mod home;
 pub mod library;
+pub mod packages;
 pub mod process;
 pub mod sandbox;
 pub mod wireshark;

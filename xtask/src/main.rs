@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The project's commands. `cargo xtask` lists them.
 
-mod adversarial;
-mod bench;
-mod cost;
-mod coverage;
 mod demo;
 mod doctor;
-mod fire;
-mod fuzz;
-mod header;
 mod install;
-mod matrix;
-mod measure;
-mod miri;
-mod packages;
-mod robustness;
 mod stage;
 mod suite;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use xtask::{cargo, process};
 
 struct Command {
     name: &'static str,
@@ -37,6 +26,10 @@ enum Arguments {
     DryRun(fn(bool) -> Result<()>),
     /// Everything after `--`
     Rest(fn(&[String]) -> Result<()>),
+    /// As `None`, in the program that measures
+    Measure,
+    /// As `Rest`, in the program that measures
+    MeasureRest,
 }
 
 #[rustfmt::skip]
@@ -45,19 +38,19 @@ const COMMANDS: [Command; 18] = [
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
     Command { name: "bless", arguments: Arguments::Rest(suite::bless), summary: "lets the tests write the golden files anew" },
-    Command { name: "header", arguments: Arguments::None(header::bless), summary: "writes include/wechat_dissector.h anew" },
+    Command { name: "header", arguments: Arguments::None(suite::bless_header), summary: "writes include/wechat_dissector.h anew" },
     Command { name: "install", arguments: Arguments::DryRun(install::install), summary: "installs the plugin where this machine's Wireshark looks" },
     Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
     Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },
-    Command { name: "robustness", arguments: Arguments::Rest(robustness::measure), summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
-    Command { name: "cost", arguments: Arguments::None(cost::measure), summary: "measures what the plugin costs HTTP and TLS on the shared ports" },
-    Command { name: "bench", arguments: Arguments::Rest(bench::run), summary: "measures speed and memory beside plain C, Lua and nothing, and writes docs/performance.md; `quick` for a look" },
-    Command { name: "adversarial", arguments: Arguments::Rest(adversarial::run), summary: "measures what the dearest captures cost a byte, from 1 MB to 100 MB or as many as told" },
-    Command { name: "coverage", arguments: Arguments::None(coverage::measure), summary: "says how many lines of the core its tests run" },
-    Command { name: "fire", arguments: Arguments::Rest(fire::run), summary: "lets tshark with sanitizers read mutated captures (2000, or as many as told), and looks for leaks" },
-    Command { name: "fuzz", arguments: Arguments::Rest(fuzz::run), summary: "runs the fuzz targets, 30 minutes each or as many seconds as told" },
-    Command { name: "miri", arguments: Arguments::None(miri::run), summary: "runs the core's tests in Rust's interpreter, which sees undefined behaviour" },
-    Command { name: "matrix", arguments: Arguments::Rest(matrix::run), summary: "builds and tests on Wireshark 3.4, 4.0, 4.4 and 4.6, and tries each build in the others" },
+    Command { name: "robustness", arguments: Arguments::MeasureRest, summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
+    Command { name: "cost", arguments: Arguments::Measure, summary: "measures what the plugin costs HTTP and TLS on the shared ports" },
+    Command { name: "bench", arguments: Arguments::MeasureRest, summary: "measures speed and memory beside plain C, Lua and nothing, and writes docs/performance.md; `quick` for a look" },
+    Command { name: "adversarial", arguments: Arguments::MeasureRest, summary: "measures what the dearest captures cost a byte, from 1 MB to 100 MB or as many as told" },
+    Command { name: "coverage", arguments: Arguments::Measure, summary: "says how many lines of the core its tests run" },
+    Command { name: "fire", arguments: Arguments::MeasureRest, summary: "lets tshark with sanitizers read mutated captures (2000, or as many as told), and looks for leaks" },
+    Command { name: "fuzz", arguments: Arguments::MeasureRest, summary: "runs the fuzz targets, 30 minutes each or as many seconds as told" },
+    Command { name: "miri", arguments: Arguments::Measure, summary: "runs the core's tests in Rust's interpreter, which sees undefined behaviour" },
+    Command { name: "matrix", arguments: Arguments::MeasureRest, summary: "builds and tests on Wireshark 3.4, 4.0, 4.4 and 4.6, and tries each build in the others" },
     Command { name: "help", arguments: Arguments::None(help), summary: "shows this" },
 ];
 
@@ -86,6 +79,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         (Arguments::DryRun(run), ["--dry-run"]) => run(true),
         (Arguments::Rest(run), []) => run(&[]),
         (Arguments::Rest(run), ["--", ..]) => run(&rest[1..]),
+        (Arguments::Measure | Arguments::MeasureRest, []) => measure(name, &[]),
+        (Arguments::MeasureRest, ["--", ..]) => measure(name, &words[1..]),
         _ => bail!("usage: cargo xtask {name}{}", command.arguments.usage()),
     }
 }
@@ -93,11 +88,17 @@ fn dispatch(arguments: &[String]) -> Result<()> {
 impl Arguments {
     fn usage(self) -> &'static str {
         match self {
-            Self::None(_) => "",
+            Self::None(_) | Self::Measure => "",
             Self::DryRun(_) => " [--dry-run]",
-            Self::Rest(_) => " [-- ARGUMENTS]",
+            Self::Rest(_) | Self::MeasureRest => " [-- ARGUMENTS]",
         }
     }
+}
+
+/// Starts the program that measures. It is one of its own because it needs the traffic generator.
+fn measure(name: &str, arguments: &[&str]) -> Result<()> {
+    let program = cargo::build_program("measure")?;
+    process::run(std::process::Command::new(program).arg(name).args(arguments))
 }
 
 fn help() -> Result<()> {

@@ -4,8 +4,8 @@
 use std::io::{self, IsTerminal as _};
 use std::process::{Command, Stdio};
 
+use crate::process;
 use anyhow::{Context, Result, bail, ensure};
-use xtask::process;
 
 /// How to see whether something is there, however it was installed.
 #[derive(Clone, Copy, Debug)]

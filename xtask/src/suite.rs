@@ -8,16 +8,16 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use xtask::cargo::{self, PLUGIN_PACKAGE, cargo};
 use xtask::library::{self, Library};
-use xtask::process;
 use xtask::wireshark::Tshark;
+use xtask::{packages, process};
 
-use crate::{fire, packages};
+use crate::measure;
 
 /// The promise made to those who load the plugin, in bytes.
 const LARGEST_PLUGIN: u64 = 1_000_000;
 
 /// Mutated captures that tshark reads here; `cargo xtask fire` takes more.
-const MUTATED: usize = 100;
+const MUTATED: &str = "100";
 
 /// Runs every step, up to the first that fails; `arguments` go to `cargo test`.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -28,7 +28,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     step("release plugin", check_plugin)?;
     step("tests", || process::run(cargo("test").args(["--workspace"]).args(arguments)))?;
-    step("mutated captures", || fire::under_fire(MUTATED))?;
+    step("mutated captures", || measure("fire", &[MUTATED, "no-leaks"]))?;
     println!("\nEverything passed, in {:.0?}.", start.elapsed());
     Ok(())
 }
@@ -88,7 +88,17 @@ fn check_plugin() -> Result<()> {
 
 /// `cargo xtask bless`: lets the tests that compare with files write them.
 pub fn bless(arguments: &[String]) -> Result<()> {
-    let tests =
-        ["--package", PLUGIN_PACKAGE, "--no-default-features", "--test", "golden", "--test", "readme"];
-    process::run(cargo("test").args(tests).args(arguments).env("WECHAT_BLESS", "1"))
+    write_anew(&["golden", "readme"], arguments)
+}
+
+/// `cargo xtask header`: lets the test that makes the header write it.
+pub fn bless_header() -> Result<()> {
+    write_anew(&["header"], &[])
+}
+
+fn write_anew(tests: &[&str], arguments: &[String]) -> Result<()> {
+    let mut test = cargo("test");
+    test.args(["--package", PLUGIN_PACKAGE, "--no-default-features"]);
+    test.args(tests.iter().flat_map(|test| ["--test", test])).args(arguments);
+    process::run(test.env("WECHAT_BLESS", "1"))
 }

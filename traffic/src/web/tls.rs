@@ -22,25 +22,14 @@ use rustls::{
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 
 use super::scene::TEST_HOST;
+pub use super::{HTTPS, Version};
 use crate::packet::Direction;
-
-/// The port of HTTP inside TLS.
-pub const HTTPS: u16 = 443;
 
 /// An Ed25519 private key in PKCS #8 is this and 32 bytes.
 const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2E, 2, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
 /// The hosts the certificate is for: all of the web client's, and a test server.
 const HOSTS: [&str; 5] = ["*.qq.com", "*.weixin.qq.com", "*.wx.qq.com", "*.wx2.qq.com", TEST_HOST];
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// TLS 1.2
-    Tls12,
-    /// TLS 1.3
-    Tls13,
-}
 
 /// Both ends' settings, and the key log they write.
 #[derive(Debug)]
