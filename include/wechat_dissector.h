@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 5
+#define WECHAT_ABI_VERSION 6
 
 // Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 #define WECHAT_FIRST_VISIT 1
@@ -34,7 +34,8 @@
 // called second does not matter, as long as it stays the same.
 #define WECHAT_SIDE (1 << 3)
 
-// Bit of `wechat_segment.flags`: `stream` is set. Without it nothing can be remembered.
+// Bit of `wechat_segment.flags`: `stream` is set. Without it the stream is known by its two ends, until the host
+// has a number for it; then both mean the same.
 #define WECHAT_STREAM (1 << 4)
 
 // Bit of `wechat_segment.flags`: the capture holds the beginning of the stream.
@@ -316,8 +317,8 @@ typedef struct wechat_config wechat_config;
 // The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
 // `wechat_registry_new` once, and register what `wechat_tables_get` says. For each capture `wechat_config_new`, the
 // preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
-// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
-// or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
+// `wechat_claim`, where others may want it too, `wechat_begun`, and `wechat_dissect` until all its bytes are
+// consumed or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
 // `wechat_web_place` for each body that is passed on, `wechat_web_take` behind it and `wechat_web_message` for
 // each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 typedef struct wechat_dissector wechat_dissector;
@@ -794,6 +795,17 @@ enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
 // As for `wechat_dissect`.
 int wechat_claim(struct wechat_dissector *dissector, const struct wechat_segment *segment);
 
+// The bytes that belong before those of a segment of WeChat's: the owner of its port was given them, when they
+// were too few to tell whose they are. Returns how many there are, and sets `begun` to them unless that is 0; it
+// is valid until the next call with the handle. Then give `wechat_dissect` those bytes and the segment's behind
+// them, with the position so much lower.
+//
+// # Safety
+// As for `wechat_dissect`; `begun` is NULL or may be written.
+size_t wechat_begun(struct wechat_dissector *dissector,
+                    const struct wechat_segment *segment,
+                    const uint8_t **begun);
+
 // Whether the bytes of `segment` begin with a call of the web client: 1 or 0. For streams of which nobody
 // knows that they carry HTTP.
 //
@@ -873,11 +885,11 @@ void wechat_lines_free(struct wechat_lines *lines);
 const char *wechat_lines_write(struct wechat_lines *lines, const struct wechat_record *record);
 
 // A display filter of the table `packet_filters` for the packet that `segment` names by its packet,
-// stream and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
+// stream or ends, and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
 // the result is its length; 0 when there is no such filter for this packet.
 //
 // # Safety
-// `text` is NULL or has room for `size` bytes.
+// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
 size_t wechat_packet_filter(const struct wechat_dissector *dissector,
                             size_t filter,
                             const struct wechat_segment *segment,

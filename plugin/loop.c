@@ -8,6 +8,9 @@
 dissector_handle_t tcp_handle;
 static int proto_tcp = -1;
 
+/* Name of the bytes of a segment with those before it. */
+static const char *reassembled;
+
 /* PDUs of one call that get a tree: a packet has room for fewer, and epan gives up on a tree of a
  * million items, which a megabyte of the smallest PDUs would fill. */
 #define MOST_IN_TREE 16384
@@ -80,7 +83,7 @@ static conversation_t *tcp_conversation(packet_info *pinfo, const struct tcpinfo
     return conversation;
 }
 
-/* Everything about a segment but its bytes. Of a stream without conversation nothing is remembered. */
+/* Everything about a segment but its bytes. A stream without conversation is known by its two ends. */
 static wechat_segment describe(packet_info *pinfo, conversation_t *conversation, const struct tcpinfo *tcp)
 {
     const struct tcp_analysis *analysis = tcp_stream(conversation);
@@ -143,15 +146,28 @@ wechat_segment tcp_segment(tvbuff_t *tvb, packet_info *pinfo, void *data)
     return with_bytes(describe(pinfo, tcp_conversation(pinfo, tcp), tcp), tvb);
 }
 
-static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+/* The segment with the bytes that belong before it, of which there are `length`. */
+static tvbuff_t *behind_begun(const uint8_t *begun, size_t length, tvbuff_t *tvb, packet_info *pinfo)
 {
-    const struct tcpinfo *tcp = tcp_info(pinfo, data);
-    conversation_t *conversation = tcp_conversation(pinfo, tcp);
-    wechat_segment segment =
-        describe(pinfo, conversation != NULL ? conversation : find_or_create_conversation(pinfo), tcp);
     const unsigned captured = tvb_captured_length(tvb);
-    const unsigned reported = tvb_reported_length(tvb);
-    const uint8_t *bytes = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
+    uint8_t *bytes = (uint8_t *)wmem_alloc(pinfo->pool, length + captured);
+    tvbuff_t *whole;
+
+    memcpy(bytes, begun, length);
+    tvb_memcpy(tvb, bytes + length, 0, captured);
+    whole = tvb_new_child_real_data(tvb, bytes, (unsigned)length + captured,
+                                    (int)((unsigned)length + tvb_reported_length(tvb)));
+    add_new_data_source(pinfo, whole, reassembled);
+    return whole;
+}
+
+/* Shows the PDUs of a segment, which lies in `tvb` behind so many bytes from before. */
+static void dissect_pdus(wechat_segment segment, unsigned before, tvbuff_t *tvb, packet_info *pinfo,
+                         proto_tree *tree)
+{
+    const unsigned captured = (unsigned)segment.captured;
+    const unsigned reported = (unsigned)segment.reported;
+    const uint8_t *bytes = segment.data;
     const uint32_t first = segment.position;
     const char *const saved_proto = pinfo->current_proto;
     const uint16_t saved_can_desegment = pinfo->can_desegment;
@@ -159,12 +175,7 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
     volatile unsigned count = 0;
     wechat_record *volatile last = NULL;
 
-    if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
-        return 0;
     draw_wanted(&segment, pinfo, tree, shim_proto);
-    /* Behind a FIN nothing more can come. */
-    if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
-        segment.flags |= WECHAT_MORE;
     while (offset < reported) {
         wechat_report report;
         unsigned here = MIN(offset, captured);
@@ -178,13 +189,14 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         case WECHAT_RESULT_FAILED:
             break;
         default:
-            return (int)captured;
+            return;
         }
         if (report.verdict != WECHAT_VERDICT_CONSUMED) {
-            pinfo->desegment_offset = (int)offset;
+            /* What is from before comes with the same segment again. */
+            pinfo->desegment_offset = (int)(MAX(offset, before) - before);
             pinfo->desegment_len =
                 report.verdict == WECHAT_VERDICT_NEED_BYTES ? report.length : DESEGMENT_ONE_MORE_SEGMENT;
-            return (int)captured;
+            return;
         }
         /* Not before there is something to show: a segment that only waits stays TCP's. */
         if (offset == 0) {
@@ -210,7 +222,35 @@ static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         if (++count == MOST_IN_TREE)
             segment.wanted &= ~(uint32_t)(WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS);
     }
-    return (int)captured;
+}
+
+static int dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const struct tcpinfo *tcp = tcp_info(pinfo, data);
+    const uint8_t *begun = NULL;
+    conversation_t *conversation;
+    wechat_segment segment;
+    size_t before;
+
+    if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
+        return 0;
+    conversation = tcp_conversation(pinfo, tcp);
+    segment = describe(pinfo, conversation != NULL ? conversation : find_or_create_conversation(pinfo), tcp);
+    /* Behind a FIN nothing more can come. */
+    if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
+        segment.flags |= WECHAT_MORE;
+    segment = with_bytes(segment, tvb);
+    before = wechat_begun(shim_dissector(), &segment, &begun);
+    if (before > 0) {
+        tvbuff_t *whole = behind_begun(begun, before, tvb, pinfo);
+
+        segment = with_bytes(segment, whole);
+        segment.position -= (uint32_t)before;
+        dissect_pdus(segment, (unsigned)before, whole, pinfo, tree);
+    } else {
+        dissect_pdus(segment, 0, tvb, pinfo, tree);
+    }
+    return (int)tvb_captured_length(tvb);
 }
 
 bool tcp_claims(tvbuff_t *tvb, packet_info *pinfo, void *data, uint32_t flags)
@@ -242,6 +282,7 @@ static ws_bool try_any_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 
 void tcp_register(void)
 {
+    reassembled = shim_words("Reassembled %s", shim_protocol_row()->label);
     tcp_handle = register_dissector(shim_protocol_row()->filter, dissect, shim_proto);
 }
 

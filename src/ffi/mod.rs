@@ -27,12 +27,13 @@ use crate::long_link::statistics::{
     self, NODES, Node, SYNC_COLUMNS, SYNC_ROWS, Sample, Tick, WECHAT_MOST_SAMPLES, WECHAT_MOST_TICKS,
 };
 use crate::long_link::{Dissector, Segment, Step};
+use crate::streams::{Ends, Streams};
 use crate::web::fields::{MEDIA_TYPES, W, WEB_FIELDS, WEB_NOTES};
 use crate::web::statistics::{self as web_statistics, WEB_NODES, WebRecord};
 use crate::web::{self, Bytes, Web};
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 5;
+pub const WECHAT_ABI_VERSION: u32 = 6;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -43,7 +44,8 @@ pub const WECHAT_COUNTED: u32 = 1 << 2;
 /// Bit of `wechat_segment.flags`: the sender is the second of the stream's two ends. Which one is
 /// called second does not matter, as long as it stays the same.
 pub const WECHAT_SIDE: u32 = 1 << 3;
-/// Bit of `wechat_segment.flags`: `stream` is set. Without it nothing can be remembered.
+/// Bit of `wechat_segment.flags`: `stream` is set. Without it the stream is known by its two ends, until the host
+/// has a number for it; then both mean the same.
 pub const WECHAT_STREAM: u32 = 1 << 4;
 /// Bit of `wechat_segment.flags`: the capture holds the beginning of the stream.
 pub const WECHAT_BEGAN: u32 = 1 << 5;
@@ -281,6 +283,30 @@ impl wechat_segment {
         self.seconds.saturating_mul(1_000_000_000).saturating_add(self.nanoseconds.into())
     }
 
+    /// The number that the host has for the stream.
+    fn host_stream(&self) -> Option<u32> {
+        (self.flags & WECHAT_STREAM != 0).then_some(self.stream)
+    }
+
+    /// The stream's two ends. An address that makes no sense is none.
+    ///
+    /// # Safety
+    /// `src_address` and `dst_address` point to as many bytes as the segment says, or that is 0.
+    unsafe fn ends(&self) -> Ends<'_> {
+        // SAFETY: the caller's promise.
+        let (source, destination) = unsafe {
+            (
+                bytes(self.src_address, self.src_length.into()).unwrap_or_default(),
+                bytes(self.dst_address, self.dst_length.into()).unwrap_or_default(),
+            )
+        };
+        let (source, destination) = ((source, self.src_port), (destination, self.dst_port));
+        match self.flags & WECHAT_SIDE {
+            0 => Ends { first: source, second: destination },
+            _ => Ends { first: destination, second: source },
+        }
+    }
+
     /// What is wanted.
     ///
     /// # Safety
@@ -299,10 +325,10 @@ impl wechat_segment {
     }
 
     /// The same as HTTP's dissector has it, of which `data` are the bytes.
-    fn of_http<'a>(&self, data: &'a [u8], wanted: Wanted) -> Bytes<'a> {
+    fn of_http<'a>(&self, stream: u32, data: &'a [u8], wanted: Wanted) -> Bytes<'a> {
         Bytes {
             data,
-            stream: self.stream,
+            stream,
             side: self.flags & WECHAT_SIDE != 0,
             position: self.position,
             counted: self.flags & WECHAT_COUNTED != 0,
@@ -366,17 +392,76 @@ pub struct wechat_config {
 /// The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
 /// `wechat_registry_new` once, and register what `wechat_tables_get` says. For each capture `wechat_config_new`, the
 /// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
-/// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
-/// or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
+/// `wechat_claim`, where others may want it too, `wechat_begun`, and `wechat_dissect` until all its bytes are
+/// consumed or more are needed. Around each call of HTTP's dissector `wechat_web_begin`, and if that finds a message
 /// `wechat_web_place` for each body that is passed on, `wechat_web_take` behind it and `wechat_web_message` for
 /// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 pub struct wechat_dissector {
+    streams: Streams,
     dissector: Dissector,
     record: Option<Record>,
     web: Web,
     config: Config,
     #[cfg(feature = "provoke-panic")]
     panics: bool,
+}
+
+impl wechat_dissector {
+    /// The number of a segment's stream. On a later visit of what was never seen it is one that no stream has.
+    ///
+    /// # Safety
+    /// As for `wechat_segment::ends`.
+    unsafe fn stream(&mut self, segment: &wechat_segment) -> u32 {
+        let host = segment.host_stream();
+        // SAFETY: the caller's promise.
+        let ends = unsafe { segment.ends() };
+        match segment.flags & WECHAT_FIRST_VISIT {
+            0 => self.streams.find(host, ends).unwrap_or(u32::MAX),
+            _ => self.streams.meet(host, ends),
+        }
+    }
+
+    /// A segment as the long link takes it.
+    ///
+    /// # Safety
+    /// As for `wechat_dissect`.
+    unsafe fn segment<'a>(&mut self, segment: &'a wechat_segment) -> Result<Segment<'a>, wechat_result> {
+        // SAFETY: the caller's promise.
+        let (data, src_address, dst_address, wanted, stream) = unsafe {
+            (
+                bytes(segment.data, segment.captured)?,
+                bytes(segment.src_address, segment.src_length.into())?,
+                bytes(segment.dst_address, segment.dst_length.into())?,
+                segment.wanted(),
+                self.stream(segment),
+            )
+        };
+        let flag = |bit| segment.flags & bit != 0;
+        let reported = segment.reported.max(data.len());
+        if reported == 0 || u32::try_from(reported).is_err() {
+            return Err(wechat_result::Invalid);
+        }
+        Ok(Segment {
+            data,
+            reported,
+            stream,
+            shown_stream: segment.shown_stream,
+            began: flag(WECHAT_BEGAN),
+            src_address,
+            dst_address,
+            side: flag(WECHAT_SIDE),
+            position: segment.position,
+            counted: flag(WECHAT_COUNTED),
+            packet: segment.packet,
+            time: segment.time(),
+            src_port: segment.src_port,
+            dst_port: segment.dst_port,
+            server_port: segment.server_port,
+            first_visit: flag(WECHAT_FIRST_VISIT),
+            more: flag(WECHAT_MORE),
+            wanted,
+        })
+    }
 }
 
 /// What the tables are made of. Made by `wechat_registry_new`, freed by `wechat_registry_free`, and not before
@@ -668,6 +753,7 @@ pub extern "C" fn wechat_dissector_new(config: Option<&wechat_config>) -> Option
     guard(None, || {
         let config = config.map_or_else(Config::default, |config| config.config.clone());
         Some(Box::new(wechat_dissector {
+            streams: Streams::default(),
             dissector: Dissector::new(config.clone()),
             record: None,
             web: Web::default(),
@@ -701,44 +787,15 @@ pub unsafe extern "C" fn wechat_dissect(
     if report.is_null() {
         return wechat_result::Null;
     }
-    // SAFETY: the caller's promise.
-    let (data, src_address, dst_address) = match unsafe {
-        (
-            bytes(segment.data, segment.captured),
-            bytes(segment.src_address, segment.src_length.into()),
-            bytes(segment.dst_address, segment.dst_length.into()),
-        )
-    } {
-        (Ok(data), Ok(src), Ok(dst)) => (data, src, dst),
-        (Err(result), _, _) | (_, Err(result), _) | (_, _, Err(result)) => return result,
-    };
-    let flag = |bit| segment.flags & bit != 0;
-    let reported = segment.reported.max(data.len());
-    if reported == 0 || u32::try_from(reported).is_err() || !flag(WECHAT_STREAM) {
+    if segment.flags & WECHAT_STREAM == 0 {
         return wechat_result::Invalid;
     }
     // SAFETY: the caller's promise.
-    let wanted = unsafe { segment.wanted() };
-    let segment = Segment {
-        data,
-        reported,
-        stream: segment.stream,
-        shown_stream: segment.shown_stream,
-        began: flag(WECHAT_BEGAN),
-        src_address,
-        dst_address,
-        side: flag(WECHAT_SIDE),
-        position: segment.position,
-        counted: flag(WECHAT_COUNTED),
-        packet: segment.packet,
-        time: segment.time(),
-        src_port: segment.src_port,
-        dst_port: segment.dst_port,
-        server_port: segment.server_port,
-        first_visit: flag(WECHAT_FIRST_VISIT),
-        more: flag(WECHAT_MORE),
-        wanted,
+    let segment = match unsafe { handle.segment(segment) } {
+        Ok(segment) => segment,
+        Err(result) => return result,
     };
+    let Segment { data, reported, .. } = segment;
     let step = guard(None, || {
         #[cfg(feature = "provoke-panic")]
         provoked(handle);
@@ -795,18 +852,47 @@ pub unsafe extern "C" fn wechat_claim(
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
     let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
-    let flag = |bit| segment.flags & bit != 0;
-    let offer = Offer {
-        data,
-        stream: flag(WECHAT_STREAM).then_some(segment.stream),
-        side: flag(WECHAT_SIDE),
-        position: segment.position,
-        packet: segment.packet,
-        first_visit: flag(WECHAT_FIRST_VISIT),
-        began_in_capture: flag(WECHAT_BEGAN),
-        any_port: flag(WECHAT_ANY_PORT),
-    };
-    guard(0, || c_int::from(handle.dissector.claim(offer)))
+    guard(0, || {
+        let flag = |bit| segment.flags & bit != 0;
+        let offer = Offer {
+            data,
+            // SAFETY: the caller's promise.
+            stream: unsafe { handle.stream(segment) },
+            side: flag(WECHAT_SIDE),
+            position: segment.position,
+            counted: flag(WECHAT_COUNTED),
+            packet: segment.packet,
+            first_visit: flag(WECHAT_FIRST_VISIT),
+            began_in_capture: flag(WECHAT_BEGAN),
+            any_port: flag(WECHAT_ANY_PORT),
+        };
+        c_int::from(handle.dissector.claim(offer))
+    })
+}
+
+/// The bytes that belong before those of a segment of WeChat's: the owner of its port was given them, when they
+/// were too few to tell whose they are. Returns how many there are, and sets `begun` to them unless that is 0; it
+/// is valid until the next call with the handle. Then give `wechat_dissect` those bytes and the segment's behind
+/// them, with the position so much lower.
+///
+/// # Safety
+/// As for `wechat_dissect`; `begun` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_begun(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    begun: Option<&mut *const u8>,
+) -> size_t {
+    let (Some(handle), Some(segment), Some(begun)) = (dissector, segment, begun) else { return 0 };
+    guard(0, || {
+        // SAFETY: the caller's promise.
+        let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
+        let bytes = handle.dissector.begun(&segment);
+        if !bytes.is_empty() {
+            *begun = bytes.as_ptr();
+        }
+        bytes.len()
+    })
 }
 
 /// A message of the web client: what it looks like. It points into the handle and is valid until the next
@@ -856,10 +942,11 @@ pub unsafe extern "C" fn wechat_web_begin(
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
     let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
-    if segment.flags & WECHAT_STREAM == 0 {
-        return 0;
-    }
-    guard(0, || handle.web.begin(&segment.of_http(data, Wanted::default())))
+    guard(0, || {
+        // SAFETY: the caller's promise.
+        let stream = unsafe { handle.stream(segment) };
+        handle.web.begin(&segment.of_http(stream, data, Wanted::default()))
+    })
 }
 
 /// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
@@ -879,7 +966,9 @@ pub unsafe extern "C" fn wechat_web_place(
         return -1;
     };
     let place = guard(None, || {
-        handle.web.place(&segment.of_http(data, Wanted::default()), media.unwrap_or_default())
+        // SAFETY: the caller's promise.
+        let stream = unsafe { handle.stream(segment) };
+        handle.web.place(&segment.of_http(stream, data, Wanted::default()), media.unwrap_or_default())
     });
     place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
 }
@@ -898,7 +987,11 @@ pub unsafe extern "C" fn wechat_web_take(
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
     let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
-    guard(0, || handle.web.take(&segment.of_http(data, Wanted::default()), taken))
+    guard(0, || {
+        // SAFETY: the caller's promise.
+        let stream = unsafe { handle.stream(segment) };
+        handle.web.take(&segment.of_http(stream, data, Wanted::default()), taken)
+    })
 }
 
 /// Deals with message `index` of `segment`, whose body HTTP's dissector has passed on as `captured` bytes at
@@ -925,7 +1018,8 @@ pub unsafe extern "C" fn wechat_web_message(
         (Err(result), _) | (_, Err(result)) => return result,
     };
     // SAFETY: the caller's promise.
-    let message = segment.of_http(data, unsafe { segment.wanted() });
+    let (stream, wanted) = unsafe { (handle.stream(segment), segment.wanted()) };
+    let message = segment.of_http(stream, data, wanted);
     let done = guard(None, || {
         #[cfg(feature = "provoke-panic")]
         provoked(handle);
@@ -1049,11 +1143,11 @@ pub unsafe extern "C" fn wechat_lines_write(
 }
 
 /// A display filter of the table `packet_filters` for the packet that `segment` names by its packet,
-/// stream and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
+/// stream or ends, and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
 /// the result is its length; 0 when there is no such filter for this packet.
 ///
 /// # Safety
-/// `text` is NULL or has room for `size` bytes.
+/// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_packet_filter(
     dissector: Option<&wechat_dissector>,
@@ -1064,8 +1158,9 @@ pub unsafe extern "C" fn wechat_packet_filter(
 ) -> size_t {
     let made = guard(None, || {
         let (handle, segment) = (dissector?, segment?);
-        let packet =
-            Packet { number: segment.packet, stream: segment.stream, shown_stream: segment.shown_stream };
+        // SAFETY: the caller's promise.
+        let stream = handle.streams.find(segment.host_stream(), unsafe { segment.ends() })?;
+        let packet = Packet { number: segment.packet, stream, shown_stream: segment.shown_stream };
         handle.dissector.packet_filter(filter, packet)
     });
     // SAFETY: the caller's promise.

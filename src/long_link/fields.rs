@@ -389,6 +389,7 @@ rows! {
         // Bytes that are no frame.
         SKIPPED = field(Bytes, c"wechat.skipped", c"Skipped bytes", c"Bytes in which no frame begins");
         CONTINUATION = field(Bytes, c"wechat.continuation", c"Continuation", c"More of a frame whose header is in an earlier packet");
+        PROXY = field(Bytes, c"wechat.proxy", c"PROXY header", c"What a proxy puts in front of the stream to say who is behind it");
     }
 }
 
@@ -598,7 +599,7 @@ mod tests {
 
     #[test]
     fn an_index_is_its_rows_place() {
-        assert_eq!(FIELDS[F::CONTINUATION as usize].filter, c"wechat.continuation");
+        assert_eq!(FIELDS[F::PROXY as usize].filter, c"wechat.proxy");
         assert_eq!(NOTES[N::INTERNAL_ERROR as usize].filter, c"wechat.internal_error");
         assert_eq!(PREFERENCES[P::OPERATIONS as usize].name, c"operations");
     }

@@ -13,7 +13,7 @@ pub mod statistics;
 
 use foldhash::{HashMap, HashSet};
 
-use crate::claim::{Claims, Offer};
+use crate::claim::{Beginning, Claims, Offer};
 use crate::config::Config;
 use crate::kernel::report::{Report, Wanted};
 use crate::long_link::annotate::Known;
@@ -77,13 +77,72 @@ pub enum Step {
     Need(More),
 }
 
+/// One direction of a stream.
+#[derive(Debug, Default)]
+struct Way {
+    lane: Lane,
+    /// The place where the first pass waits for more.
+    waiting: Option<u32>,
+    /// What the port's owner was given of the first frame, until that is shown.
+    begun: Option<Beginning>,
+    /// Whether a frame came this way.
+    heard: bool,
+    /// Whether one came that only a client sends, and one that only a server does.
+    shown: [bool; 2],
+}
+
 /// One end-to-end stream.
 #[derive(Debug, Default)]
 struct Stream {
-    /// For each direction its lane, and the place where the first pass waits for more.
-    lanes: [(Lane, Option<u32>); 2],
+    ways: [Way; 2],
     /// The end that an operation showed to be the server.
     server: Option<bool>,
+}
+
+impl Stream {
+    fn way(&mut self, side: bool) -> &mut Way {
+        let [first, second] = &mut self.ways;
+        if side { second } else { first }
+    }
+
+    /// What is known of the way that `side` sends, and of the other.
+    fn both(&self, side: bool) -> (&Way, &Way) {
+        let [first, second] = &self.ways;
+        if side { (second, first) } else { (first, second) }
+    }
+
+    /// Learns what a frame's operation says of who sent it.
+    fn heard(&mut self, side: bool, op: u32) {
+        let way = self.way(side);
+        way.heard = true;
+        if let Some(sender) = operation::sender_of(op) {
+            let [client, server] = &mut way.shown;
+            *(if sender == Sender::Server { server } else { client }) = true;
+            self.server = Some(side == (sender == Sender::Server));
+        }
+    }
+
+    /// Whether only this side has been heard: then nobody knows whether it is only one end.
+    fn is_alone(&self, side: bool) -> bool {
+        !self.both(side).1.heard
+    }
+
+    /// Who sends from this side, by what operations have shown and by what the ports say.
+    fn sender(&self, side: bool, by_ports: Option<Sender>) -> Option<Sender> {
+        let by_operation = self.server.map(|server| match server == side {
+            true => Sender::Server,
+            false => Sender::Client,
+        });
+        match (by_operation, self.both(side).0.shown == [true, true]) {
+            (None, _) => by_ports,
+            // Packets of both ends have this side, or whoever made them gave all of them the same.
+            (Some(shown), both) if self.is_alone(side) => {
+                by_ports.filter(|by_ports| *by_ports == shown && !both)
+            }
+            (_, true) => by_ports,
+            (shown, false) => shown,
+        }
+    }
 }
 
 /// The state of one capture.
@@ -95,6 +154,8 @@ pub struct Dissector {
     session: Session,
     /// Frames that began and never became whole.
     unfinished: HashSet<(LaneId, u32)>,
+    /// By the places of segments, what the port's owner was given of the frame that goes on there.
+    begun: HashMap<(LaneId, u32, u32), Beginning>,
     report: Report,
     /// Rows of the operations in statistics.
     rows: Rows,
@@ -120,14 +181,29 @@ impl Dissector {
 
     /// Whether a segment on a port that others use too is ours.
     pub fn claim(&mut self, offer: Offer<'_>) -> bool {
-        let (ours, lane) = self.claims.decide(offer, &self.config);
-        if let (Some(lane), Some(stream)) = (lane, offer.stream) {
-            let lanes = &mut self.streams.entry(stream).or_default().lanes;
-            if let Some(slot) = lanes.get_mut(usize::from(offer.side)) {
-                slot.0 = lane;
-            }
+        let claim = self.claims.decide(offer, &self.config);
+        if claim.begun != [None; 2] {
+            let ways = &mut self.streams.entry(offer.stream).or_default().ways;
+            ways.iter_mut().zip(claim.begun).for_each(|(way, begun)| way.begun = begun);
         }
-        ours
+        claim.ours
+    }
+
+    /// The bytes that belong before those of a segment: its port's owner was given them when nobody could tell
+    /// whose they are. A segment that has some is to be dealt with together with them, from their position on.
+    pub fn begun(&mut self, segment: &Segment<'_>) -> &[u8] {
+        let place = (LaneId::new(segment.stream, segment.side), segment.packet, segment.position);
+        if segment.first_visit
+            && let Some(stream) = self.streams.get_mut(&segment.stream)
+            && let Some(begun) = stream.way(segment.side).begun
+            && (!segment.counted || begun.end() == segment.position)
+        {
+            self.begun.insert(place, begun);
+        }
+        if self.begun.is_empty() {
+            return &[];
+        }
+        self.begun.get(&place).map_or(&[], Beginning::bytes)
     }
 
     /// Deals with the PDU at the start of `segment`.
@@ -151,21 +227,28 @@ impl Dissector {
         self.session.saw(segment.time);
         let more = segment.more && self.config.desegment;
         let (limit, unfinished) = (self.config.limit, &mut self.unfinished);
-        let stream = self.streams.entry(segment.stream).or_default();
-        let [first, second] = &mut stream.lanes;
-        let (lane, waiting) = if segment.side { second } else { first };
-        *waiting = None;
-        let position = if segment.counted { segment.position } else { lane.next() };
+        let way = self.streams.entry(segment.stream).or_default().way(segment.side);
+        way.waiting = None;
+        let position = if segment.counted { segment.position } else { way.lane.next() };
         let view = View { data: segment.data, reported: segment.reported, position, more };
-        let verdict = lane.decide(view, limit, |position| {
+        if let Some(header) = way.lane.header_behind(&view, limit)
+            && !self.session.began_frame(place.lane, position, header.op)
+        {
+            if way.lane.awaits_frame() {
+                unfinished.insert((place.lane, way.lane.next()));
+            }
+            way.lane.begin_anew();
+        }
+        let verdict = way.lane.decide(view, limit, |position| {
             unfinished.insert((place.lane, position));
         });
         match verdict {
             Verdict::Need(more) => {
-                *waiting = Some(segment.position);
+                way.waiting = Some(segment.position);
                 Step::Need(more)
             }
             Verdict::Skip(length, why) => {
+                way.begun = None;
                 self.session.skip(place, length, why);
                 annotate::skipped(&mut self.report, segment.data, length, why);
                 Step::Consumed(length)
@@ -174,29 +257,21 @@ impl Dissector {
                 let Some(header) = Header::read(segment.data) else {
                     return Step::Consumed(cut.extent);
                 };
-                // An operation may show which end is the server.
-                if let Some(sender) = operation::sender_of(header.op) {
-                    stream.server = Some(segment.side == (sender == Sender::Server));
-                }
-                let server = stream.server;
-                self.first_frame(segment, place, cut, header, server)
+                way.begun = None;
+                self.first_frame(segment, place, cut, header)
             }
         }
     }
 
-    fn first_frame(
-        &mut self,
-        segment: &Segment<'_>,
-        place: Place,
-        cut: Cut,
-        header: Header,
-        server: Option<bool>,
-    ) -> Step {
+    fn first_frame(&mut self, segment: &Segment<'_>, place: Place, cut: Cut, header: Header) -> Step {
+        let stream = self.streams.entry(segment.stream).or_default();
+        stream.heard(segment.side, header.op);
+        let alone = stream.is_alone(segment.side);
         let data = segment.data.get(..cut.extent).unwrap_or(segment.data);
         let own_extent = cut.extent != header.packet_len as usize;
         let end = if cut.wrong_length { cut.extent } else { header.packet_len as usize };
         let body = header.body(end);
-        let meaning = self.meaning(segment, &header, body.len(), server);
+        let meaning = self.meaning(segment, &header, body.len());
         let layout = operation::layout(meaning);
         let expects = match meaning.kind {
             Kind::Request | Kind::HeartbeatRequest => operation::is_answered(meaning),
@@ -226,6 +301,7 @@ impl Dissector {
             keys: &self.keys,
             client: client.filter(|address| !address.is_empty()),
             began: segment.began,
+            alone,
             wrong_length: cut.wrong_length,
             extent: own_extent.then_some(u32::try_from(cut.extent).unwrap_or(u32::MAX)),
         };
@@ -243,19 +319,11 @@ impl Dissector {
     }
 
     /// What a frame is: by its operation, else by what the stream has shown, else by its ports.
-    fn meaning(
-        &self,
-        segment: &Segment<'_>,
-        header: &Header,
-        body_len: usize,
-        server: Option<bool>,
-    ) -> Meaning {
-        let shown = server.map(|server| match server == segment.side {
-            true => Sender::Server,
-            false => Sender::Client,
-        });
-        let hint =
-            shown.or_else(|| self.config.sender(segment.src_port, segment.dst_port, segment.server_port));
+    fn meaning(&self, segment: &Segment<'_>, header: &Header, body_len: usize) -> Meaning {
+        let Segment { src_port, dst_port, server_port, .. } = *segment;
+        let by_ports = self.config.sender(src_port, dst_port, server_port);
+        let stream = self.streams.get(&segment.stream);
+        let hint = stream.map_or(by_ports, |stream| stream.sender(segment.side, by_ports));
         let meaning = operation::classify(header.op, header.seq, body_len, hint);
         Meaning { kind: self.config.kind(meaning, header.op), ..meaning }
     }
@@ -298,11 +366,8 @@ impl Dissector {
 
     /// The first pass waited here. What never became whole is shown as far as it came.
     fn nothing_known(&mut self, segment: &Segment<'_>, place: Place) -> Step {
-        let stream = self.streams.get(&segment.stream);
-        let waits = stream
-            .map(|stream| &stream.lanes)
-            .and_then(|lanes| lanes.get(usize::from(segment.side)))
-            .is_some_and(|(lane, place)| lane.awaits_frame() && *place == Some(segment.position));
+        let way = self.streams.get(&segment.stream).map(|stream| stream.both(segment.side).0);
+        let waits = way.is_some_and(|way| way.lane.awaits_frame() && way.waiting == Some(segment.position));
         if !waits && !self.unfinished.contains(&(place.lane, segment.position)) {
             return Step::Need(More::Segment);
         }
@@ -312,8 +377,7 @@ impl Dissector {
             return Step::Consumed(length);
         };
         let body_len = header.body(header.packet_len as usize).len();
-        let server = stream.and_then(|stream| stream.server);
-        let meaning = self.meaning(segment, &header, body_len, server);
+        let meaning = self.meaning(segment, &header, body_len);
         let (data, facts, extent) = (segment.data, Facts::default(), length);
         let Segment { shown_stream: stream, packet, time, .. } = *segment;
         let (layout, wrong_length) = (operation::layout(meaning), false);
