@@ -59,15 +59,16 @@ fn search(chunk: &[u8], lane: &mut Lane, position: &mut u32, found: &mut Found) 
     for segment in chunk.chunks(SEGMENT) {
         let offer = Offer {
             data: segment,
-            stream: None,
+            stream: 0,
             side: false,
             position: 0,
+            counted: false,
             packet: 1,
             first_visit: true,
             began_in_capture: false,
             any_port: false,
         };
-        found.claimed += u64::from(Claims::default().decide(offer, &settings).0);
+        found.claimed += u64::from(Claims::default().decide(offer, &settings).ours);
     }
     // The whole chunk is what the carrier has put together; a request for more is dropped with it.
     let mut rest = chunk;

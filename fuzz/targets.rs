@@ -670,7 +670,7 @@ pub fn abi(data: &[u8]) {
                 // SAFETY: the addresses are there, and room for `size` bytes.
                 unsafe {
                     ffi::wechat_packet_filter(
-                        handle.as_deref(),
+                        handle.as_deref_mut(),
                         filter,
                         Some(&segment),
                         room.text(),
@@ -761,7 +761,7 @@ fn http(mut handle: Option<&mut ffi::wechat_dissector>, call: u8, input: &mut In
         // SAFETY: as above; the report is written before it is read.
         let (owner, result) = unsafe {
             (
-                ffi::wechat_http_owner(handle.as_deref(), Some(&segment), index),
+                ffi::wechat_http_owner(handle.as_deref_mut(), Some(&segment), index),
                 ffi::wechat_http_message(
                     handle.as_deref_mut(),
                     Some(&segment),

@@ -46,7 +46,8 @@
 // called second does not matter, as long as it stays the same.
 #define WECHAT_SIDE (1 << 3)
 
-// Bit of `wechat_segment.flags`: `stream` is set. Without it nothing can be remembered.
+// Bit of `wechat_segment.flags`: `stream` is set. Without it the stream is known by its two ends, until the host
+// has a number for it; then both mean the same.
 #define WECHAT_STREAM (1 << 4)
 
 // Bit of `wechat_segment.flags`: the capture holds the beginning of the stream.
@@ -277,8 +278,8 @@ typedef struct wechat_config wechat_config;
 // The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
 // `wechat_registry_new` once, and register what `wechat_tables_get` says. For each capture `wechat_config_new`, the
 // preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
-// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
-// or more are needed. Around each call of HTTP's dissector `wechat_http_begin`, and if that finds a message
+// `wechat_claim`, where others may want it too, `wechat_begun`, and `wechat_dissect` until all its bytes are
+// consumed or more are needed. Around each call of HTTP's dissector `wechat_http_begin`, and if that finds a message
 // `wechat_http_speaks`, `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and `wechat_http_message` for
 // each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 typedef struct wechat_dissector wechat_dissector;
@@ -768,6 +769,17 @@ enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
 uint16_t wechat_claim(struct wechat_dissector *dissector,
                       const struct wechat_segment *segment);
 
+// The bytes that belong before those of a segment that is ours: the owner of its port was given them, when they
+// were too few to tell whose they are. Returns how many there are, and sets `begun` to them unless that is 0; it
+// is valid until the next call with the handle. Then give `wechat_dissect` those bytes and the segment's behind
+// them, with the position so much lower.
+//
+// # Safety
+// As for `wechat_dissect`; `begun` is NULL or may be written.
+size_t wechat_begun(struct wechat_dissector *dissector,
+                    const struct wechat_segment *segment,
+                    const uint8_t **begun);
+
 // Whether the bytes of `segment` begin with a message of HTTP's that is ours: 1 or 0. For streams of which nobody
 // knows that they carry HTTP.
 //
@@ -815,7 +827,7 @@ size_t wechat_http_end(struct wechat_dissector *dissector,
 //
 // # Safety
 // As for `wechat_dissect`.
-uint16_t wechat_http_owner(const struct wechat_dissector *dissector,
+uint16_t wechat_http_owner(struct wechat_dissector *dissector,
                            const struct wechat_segment *segment,
                            size_t index);
 
@@ -834,12 +846,12 @@ enum wechat_result wechat_http_message(struct wechat_dissector *dissector,
                                        struct wechat_report *report);
 
 // A display filter of the table `packet_filters` of the segment's protocol, for the packet that `segment` names by
-// its packet, stream and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
+// its packet, stream or ends, and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
 // the result is its length; 0 when there is no such filter for this packet.
 //
 // # Safety
-// `text` is NULL or has room for `size` bytes.
-size_t wechat_packet_filter(const struct wechat_dissector *dissector,
+// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
+size_t wechat_packet_filter(struct wechat_dissector *dissector,
                             size_t filter,
                             const struct wechat_segment *segment,
                             char *text,
@@ -997,6 +1009,17 @@ enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
 uint16_t wechat_claim(struct wechat_dissector *dissector,
                       const struct wechat_segment *segment);
 
+// The bytes that belong before those of a segment that is ours: the owner of its port was given them, when they
+// were too few to tell whose they are. Returns how many there are, and sets `begun` to them unless that is 0; it
+// is valid until the next call with the handle. Then give `wechat_dissect` those bytes and the segment's behind
+// them, with the position so much lower.
+//
+// # Safety
+// As for `wechat_dissect`; `begun` is NULL or may be written.
+size_t wechat_begun(struct wechat_dissector *dissector,
+                    const struct wechat_segment *segment,
+                    const uint8_t **begun);
+
 // Whether the bytes of `segment` begin with a message of HTTP's that is ours: 1 or 0. For streams of which nobody
 // knows that they carry HTTP.
 //
@@ -1044,7 +1067,7 @@ size_t wechat_http_end(struct wechat_dissector *dissector,
 //
 // # Safety
 // As for `wechat_dissect`.
-uint16_t wechat_http_owner(const struct wechat_dissector *dissector,
+uint16_t wechat_http_owner(struct wechat_dissector *dissector,
                            const struct wechat_segment *segment,
                            size_t index);
 
@@ -1117,12 +1140,12 @@ void wechat_lines_free(struct wechat_lines *lines);
 const char *wechat_lines_write(struct wechat_lines *lines, const struct wechat_record *record);
 
 // A display filter of the table `packet_filters` of the segment's protocol, for the packet that `segment` names by
-// its packet, stream and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
+// its packet, stream or ends, and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
 // the result is its length; 0 when there is no such filter for this packet.
 //
 // # Safety
-// `text` is NULL or has room for `size` bytes.
-size_t wechat_packet_filter(const struct wechat_dissector *dissector,
+// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
+size_t wechat_packet_filter(struct wechat_dissector *dissector,
                             size_t filter,
                             const struct wechat_segment *segment,
                             char *text,

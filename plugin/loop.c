@@ -79,7 +79,7 @@ static conversation_t *tcp_conversation(packet_info *pinfo, const struct tcpinfo
     return conversation;
 }
 
-/* Everything about a segment but its bytes. Of a stream without conversation nothing is remembered. */
+/* Everything about a segment but its bytes. A stream without conversation is known by its two ends. */
 static wechat_segment describe(packet_info *pinfo, conversation_t *conversation, const struct tcpinfo *tcp)
 {
     const struct tcp_analysis *analysis = tcp_stream(conversation);
@@ -152,33 +152,36 @@ static void move_inside(wechat_segment *segment, const wechat_hand_off *handed)
     segment->flags |= WECHAT_STREAM | WECHAT_COUNTED | WECHAT_BEGAN | WECHAT_INSIDE | handed->side;
 }
 
-static int dissect(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+/* The segment with the bytes that belong before it, of which there are `length`. */
+static tvbuff_t *behind_begun(const shim_protocol *protocol, const uint8_t *begun, size_t length, tvbuff_t *tvb,
+                              packet_info *pinfo)
 {
-    const wechat_hand_off *handed = draw_handed(tvb);
-    const struct tcpinfo *tcp = handed == NULL ? tcp_info(pinfo, data) : NULL;
-    conversation_t *conversation = tcp_conversation(pinfo, tcp);
-    wechat_segment segment =
-        describe(pinfo, conversation != NULL ? conversation : find_or_create_conversation(pinfo), tcp);
     const unsigned captured = tvb_captured_length(tvb);
-    const unsigned reported = tvb_reported_length(tvb);
-    const uint8_t *bytes = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
+    uint8_t *bytes = (uint8_t *)wmem_alloc(pinfo->pool, length + captured);
+    tvbuff_t *whole;
+
+    memcpy(bytes, begun, length);
+    tvb_memcpy(tvb, bytes + length, 0, captured);
+    whole = tvb_new_child_real_data(tvb, bytes, (unsigned)length + captured,
+                                    (int)((unsigned)length + tvb_reported_length(tvb)));
+    add_new_data_source(pinfo, whole, wmem_strdup_printf(pinfo->pool, "Reassembled %s", protocol->label));
+    return whole;
+}
+
+/* Shows the PDUs of a segment, which lies in `tvb` behind so many bytes from before. */
+static void dissect_pdus(wechat_segment segment, unsigned before, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    const unsigned captured = (unsigned)segment.captured;
+    const unsigned reported = (unsigned)segment.reported;
+    const uint8_t *bytes = segment.data;
+    const uint32_t first = segment.position;
     const char *const saved_proto = pinfo->current_proto;
     const uint16_t saved_can_desegment = pinfo->can_desegment;
-    uint32_t first;
     volatile unsigned offset = 0;
     volatile unsigned count = 0;
     wechat_record *volatile last = NULL;
 
-    if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
-        return 0;
-    if (handed != NULL)
-        move_inside(&segment, handed);
-    first = segment.position;
-    segment.protocol = protocol->number;
     draw_wanted(&segment, pinfo, tree);
-    /* Behind a FIN nothing more can come. */
-    if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
-        segment.flags |= WECHAT_MORE;
     while (offset < reported) {
         wechat_report report;
         drawing drawing;
@@ -195,19 +198,20 @@ static int dissect(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pi
             break;
         case WECHAT_RESULT_NULL:
         case WECHAT_RESULT_INVALID:
-            return (int)captured;
+            return;
         }
         if (report.verdict != WECHAT_VERDICT_CONSUMED) {
-            pinfo->desegment_offset = (int)offset;
+            /* What is from before comes with the same segment again. */
+            pinfo->desegment_offset = (int)(MAX(offset, before) - before);
             pinfo->desegment_len =
                 report.verdict == WECHAT_VERDICT_NEED_BYTES ? report.length : DESEGMENT_ONE_MORE_SEGMENT;
-            return (int)captured;
+            return;
         }
         /* Not before there is something to show: a segment that only waits stays TCP's. The outermost of our
          * protocols clears what TCP wrote, those inside add to it. */
         if (offset == 0) {
-            col_set_str(pinfo->cinfo, COL_PROTOCOL, protocol->label);
-            if (handed == NULL)
+            col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocols[segment.protocol].label);
+            if (!(segment.flags & WECHAT_INSIDE))
                 col_clear(pinfo->cinfo, COL_INFO);
         }
         if (report.info != 0)
@@ -230,7 +234,39 @@ static int dissect(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pi
         if (++count == MOST_IN_TREE)
             segment.wanted &= ~(uint32_t)(WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS);
     }
-    return (int)captured;
+}
+
+static int dissect(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const wechat_hand_off *handed = draw_handed(tvb);
+    const struct tcpinfo *tcp = handed == NULL ? tcp_info(pinfo, data) : NULL;
+    const uint8_t *begun = NULL;
+    conversation_t *conversation;
+    wechat_segment segment;
+    size_t before;
+
+    if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
+        return 0;
+    conversation = tcp_conversation(pinfo, tcp);
+    segment = describe(pinfo, conversation != NULL ? conversation : find_or_create_conversation(pinfo), tcp);
+    if (handed != NULL)
+        move_inside(&segment, handed);
+    segment.protocol = protocol->number;
+    /* Behind a FIN nothing more can come. */
+    if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
+        segment.flags |= WECHAT_MORE;
+    segment = with_bytes(segment, tvb);
+    before = wechat_begun(shim_dissector(), &segment, &begun);
+    if (before > 0) {
+        tvbuff_t *whole = behind_begun(protocol, begun, before, tvb, pinfo);
+
+        segment = with_bytes(segment, whole);
+        segment.position -= (uint32_t)before;
+        dissect_pdus(segment, (unsigned)before, whole, pinfo, tree);
+    } else {
+        dissect_pdus(segment, 0, tvb, pinfo, tree);
+    }
+    return (int)tvb_captured_length(tvb);
 }
 
 #define DISSECT(number)                                                                                      \

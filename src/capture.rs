@@ -3,12 +3,15 @@
 
 use std::ops::Range;
 
-use crate::claim::{Claims, Offer};
+use foldhash::HashMap;
+
+use crate::claim::{Beginning, Claims, Offer};
 use crate::config::Config;
-use crate::kernel::place::LaneId;
-use crate::kernel::protocol::{Begun, Packet, State};
+use crate::kernel::place::Place;
+use crate::kernel::protocol::{Packet, State};
 use crate::kernel::report::Report;
 use crate::kernel::segment::{Segment, Step};
+use crate::kernel::streams::{Ends, Streams};
 use crate::long_link::fields::TABLE as LONG_LINK;
 use crate::long_link::settings::Settings;
 use crate::protocols::PROTOCOLS;
@@ -21,9 +24,14 @@ use crate::wechat::settings::Shared;
 pub struct Capture {
     shared: Shared,
     settings: Settings,
+    streams: Streams,
     /// By the numbers of the protocols' tables.
     states: Vec<Option<Box<dyn State>>>,
     claims: Claims,
+    /// What port's owners were given of the first PDU of each side of a stream, until that is shown.
+    pending: HashMap<u32, [Option<Beginning>; 2]>,
+    /// The same by the places of the segments in which these PDUs go on.
+    begun: HashMap<Place, Beginning>,
     web: Web,
     report: Report,
 }
@@ -40,8 +48,11 @@ impl Capture {
         Self {
             shared: Shared::of(config),
             settings: Settings::of(config),
+            streams: Streams::default(),
             states: PROTOCOLS.iter().map(|row| row.begin.map(|begin| begin(config))).collect(),
             claims: Claims::default(),
+            pending: HashMap::default(),
+            begun: HashMap::default(),
             web: Web::default(),
             report: Report::default(),
         }
@@ -52,8 +63,13 @@ impl Capture {
         &self.report
     }
 
-    fn state(&mut self, protocol: u16) -> Option<&mut Box<dyn State>> {
-        self.states.get_mut(usize::from(protocol))?.as_mut()
+    /// The number of a stream: the host's, if it has one, or else our own for its two ends. `None` on a later visit
+    /// of what was never seen.
+    pub fn stream(&mut self, host: Option<u32>, ends: Ends<'_>, first_visit: bool) -> Option<u32> {
+        match first_visit {
+            true => Some(self.streams.meet(host, ends)),
+            false => self.streams.find(host, ends),
+        }
     }
 
     /// Whether a protocol takes segments apart.
@@ -63,24 +79,46 @@ impl Capture {
 
     /// The protocol whose a segment is, on a port that others use too.
     pub fn claim(&mut self, offer: Offer<'_>) -> Option<u16> {
-        let (ours, begun) = self.claims.decide(offer, &self.settings);
-        if let (Some(begun), Some(stream)) = (begun, offer.stream)
-            && let Some(state) = self.state(LONG_LINK)
-        {
-            let begun = Begun { bytes: begun.bytes(), start: begun.start(), position: offer.position };
-            state.pick_up(LaneId::new(stream, offer.side), begun);
+        let claim = self.claims.decide(offer, &self.settings);
+        if claim.begun != [None; 2] {
+            self.pending.insert(offer.lane.stream, claim.begun);
         }
-        ours.then_some(LONG_LINK)
+        claim.ours.then_some(LONG_LINK)
+    }
+
+    /// The bytes that belong before those of a segment: its port's owner was given them when nobody could tell
+    /// whose they are. A segment that has some is to be dealt with together with them, from their position on.
+    pub fn begun(&mut self, segment: &Segment<'_>) -> &[u8] {
+        if segment.first_visit
+            && let Some(sides) = self.pending.get(&segment.lane.stream)
+            && let Some(Some(begun)) = sides.get(usize::from(segment.lane.side))
+            && (!segment.counted || begun.end() == segment.position)
+        {
+            self.begun.insert(segment.place(), *begun);
+        }
+        if self.begun.is_empty() {
+            return &[];
+        }
+        self.begun.get(&segment.place()).map_or(&[], Beginning::bytes)
     }
 
     /// Has a protocol deal with the PDU at the start of `segment`; the segment is skipped as a whole by one that
     /// takes none apart.
     pub fn step(&mut self, protocol: u16, segment: &Segment<'_>) -> Step {
         self.report.begin(protocol, segment.wanted, segment.data.len());
-        match self.states.get_mut(usize::from(protocol)) {
-            Some(Some(state)) => state.step(segment, &mut self.report),
-            _ => Step::Consumed(segment.reported),
+        let Some(Some(state)) = self.states.get_mut(usize::from(protocol)) else {
+            return Step::Consumed(segment.reported);
+        };
+        let step = state.step(segment, &mut self.report);
+        if segment.first_visit
+            && !self.pending.is_empty()
+            && matches!(step, Step::Consumed(_))
+            && let Some(sides) = self.pending.get_mut(&segment.lane.stream)
+            && let Some(begun) = sides.get_mut(usize::from(segment.lane.side))
+        {
+            *begun = None;
         }
+        step
     }
 
     /// Reports that a protocol failed on a segment.

@@ -5,7 +5,8 @@
 //! | --- | --- |
 //! | a TLS record, an HTTP method, `HTTP/` or other text | it is the port owner's, for good |
 //! | a plausible header, 8 bytes or more | it is ours |
-//! | fewer bytes | the owner's turn; what they may have begun is remembered, and the next segment of the same direction decides |
+//! | fewer bytes | the owner's turn; what they may have begun is remembered, and the next segment of the same direction decides. When that completes a header, our frames are shown from the first of these bytes on |
+//! | a PROXY header | what is behind it decides; when nothing is, the next segment |
 //! | anything else | the owner's turn; it is ours only when no SYN was seen and a chain of headers lies inside |
 //!
 //! A stream that is ours stays ours, one that is the owner's stays the owner's. Later visits repeat
@@ -13,6 +14,8 @@
 
 use foldhash::HashMap;
 
+use crate::kernel::place::LaneId;
+use crate::kernel::proxy;
 use crate::long_link::frame::{HEADER_LEN, Header, at, may_start_header};
 use crate::long_link::framing::{begins_chain, find_chain};
 use crate::long_link::settings::{DEFAULT_LIMIT, Settings};
@@ -27,12 +30,12 @@ const PLAUSIBLE: usize = at::SIGNATURE.end;
 pub struct Offer<'a> {
     /// Captured bytes.
     pub data: &'a [u8],
-    /// The stream's number, unique in the capture; `None` when nobody knows.
-    pub stream: Option<u32>,
-    /// Which end sends.
-    pub side: bool,
+    /// Direction of the stream.
+    pub lane: LaneId,
     /// Position of the first byte in the stream.
     pub position: u32,
+    /// Whether `position` counts the bytes of the stream; else a segment follows the one before.
+    pub counted: bool,
     /// The packet's number.
     pub packet: u32,
     /// Whether the packet has never been dissected before.
@@ -56,49 +59,64 @@ enum Owner {
     Ours(u32, u32),
     /// Somebody else's from this packet on.
     Theirs(u32),
-    /// Segments too short to tell.
-    Begun(Beginning),
+    /// Segments too short to tell, of each side.
+    Begun([Option<Beginning>; 2]),
 }
 
-/// The first bytes of what may be a header, where they begin in the stream and who sent them.
+/// The first bytes of what may be a header, which the owner of the port has been given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beginning {
-    bytes: [u8; HEADER_LEN],
-    length: usize,
+    bytes: [u8; PLAUSIBLE - 1],
+    length: u8,
+    /// Where they begin in the stream.
     start: u32,
-    side: bool,
+    /// Whether that is counted.
+    counted: bool,
 }
 
 impl Beginning {
-    /// What these bytes and the segment behind them may begin together.
-    fn of(begun: &[u8], offer: &Offer<'_>, settings: &Settings) -> Option<Self> {
-        let mut bytes = [0; HEADER_LEN];
-        let joined = begun.iter().chain(offer.data);
-        let length = bytes.iter_mut().zip(joined).map(|(to, from)| *to = *from).count();
-        let start = offer.position.wrapping_sub(begun.len() as u32);
-        let plausible = may_start_header(bytes.get(..length)?, limit(settings));
-        plausible.then_some(Self { bytes, length, start, side: offer.side })
-    }
-
-    /// The same with a segment that follows. Its first bytes may be known already: the owner of the
-    /// port may have asked for more, and is then offered all of them once again.
-    fn joined(self, offer: &Offer<'_>, settings: &Settings) -> Option<Self> {
-        if self.side != offer.side || offer.any_port {
-            return None;
-        }
-        let known = offer.position.wrapping_sub(self.start) as usize;
-        Self::of(self.bytes.get(..self.length)?.get(..known)?, offer, settings)
-    }
-
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
 
-    /// Position of the first of them.
-    pub fn start(&self) -> u32 {
-        self.start
+    /// Where the stream goes on behind them.
+    pub fn end(&self) -> u32 {
+        self.start.wrapping_add(self.length.into())
     }
+
+    /// As many of the bytes as lie before a segment that follows. Its first bytes may be known already: the
+    /// owner of the port may have asked for more, and is then offered all of them once again.
+    fn before(self, offer: &Offer<'_>) -> Option<Self> {
+        if self.counted != offer.counted {
+            return None;
+        }
+        let known = if offer.counted { offer.position.wrapping_sub(self.start) } else { self.length.into() };
+        let length = u8::try_from(known).ok().filter(|known| *known > 0 && *known <= self.length)?;
+        Some(Self { length, ..self })
+    }
+
+    /// These bytes with those of a segment behind them, if together they are too few for a header.
+    fn and(front: Option<Self>, offer: &Offer<'_>) -> Option<Self> {
+        let mut bytes = [0; PLAUSIBLE - 1];
+        let old = front.as_ref().map_or(&[][..], Self::bytes);
+        let length = old.len().saturating_add(offer.data.len());
+        let joined = old.iter().chain(offer.data);
+        bytes.iter_mut().zip(joined).for_each(|(to, from)| *to = *from);
+        let start = front.map_or(offer.position, |front| front.start);
+        let length = u8::try_from(length).ok().filter(|length| usize::from(*length) < PLAUSIBLE)?;
+        Some(Self { bytes, length, start, counted: offer.counted })
+    }
+}
+
+/// What becomes of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// Whether it is ours.
+    pub ours: bool,
+    /// Of each side, the bytes that the owner was given before the stream became ours. They begin our
+    /// frames; the next segment is that of [`Beginning::end`].
+    pub begun: [Option<Beginning>; 2],
 }
 
 /// The owners of all streams that were offered.
@@ -108,43 +126,68 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Whether the segment is ours, and, where its frame began in the segment before, what was there.
-    pub fn decide(&mut self, offer: Offer<'_>, settings: &Settings) -> (bool, Option<Beginning>) {
+    /// Whether the segment is ours, and what of our first frames lies before it.
+    pub fn decide(&mut self, offer: Offer<'_>, settings: &Settings) -> Claim {
         if offer.any_port && !settings.try_any_port {
-            return (false, None);
+            return Claim::default();
         }
-        let Some(stream) = offer.stream else {
-            return (begins_ours(&offer, settings), None);
-        };
-        let known = self.owners.get(&stream).copied();
-        match known {
+        let known = self.owners.get(&offer.lane.stream).copied();
+        let mut begun = match known {
             Some(Owner::Ours(packet, position)) => {
                 // One packet may be offered in parts.
                 let before = offer.packet == packet && (offer.position.wrapping_sub(position) as i32) < 0;
-                return (offer.packet >= packet && !before, None);
+                return Claim { ours: offer.packet >= packet && !before, ..Claim::default() };
             }
-            Some(Owner::Theirs(since)) if offer.packet >= since => return (false, None),
-            _ if !offer.first_visit => return (false, None),
-            _ => {}
-        }
-        let joined = match known {
-            Some(Owner::Begun(begun)) => begun.joined(&offer, settings),
-            _ => None,
+            Some(Owner::Theirs(since)) if offer.packet >= since => return Claim::default(),
+            _ if !offer.first_visit => return Claim::default(),
+            Some(Owner::Begun(begun)) => begun,
+            _ => [None; 2],
         };
-        if joined.is_none() && begins_theirs(&offer) {
-            self.owners.insert(stream, Owner::Theirs(offer.packet));
-            return (false, None);
-        }
-        let begun =
-            joined.filter(|joined| joined.start != offer.position && joined.bytes().len() == HEADER_LEN);
-        let ours = begun.is_some() || begins_ours(&offer, settings);
-        if ours {
-            self.owners.insert(stream, Owner::Ours(offer.packet, offer.position));
-        } else if let Some(begun) = joined.or_else(|| Beginning::of(&[], &offer, settings)) {
-            self.owners.insert(stream, Owner::Begun(begun));
-        }
-        (ours, begun)
+        let [first, second] = &mut begun;
+        let own = if offer.lane.side { second } else { first };
+        let front =
+            own.and_then(|begun| begun.before(&offer)).filter(|front| continues(front, &offer, settings));
+        // Where nothing counts, what does not follow at once does not follow. Another layer of the same packet may
+        // offer it once more without counting.
+        *own = front.or(own.filter(|begun| begun.counted));
+        let repeated = own.is_some() && front.is_none() && !offer.counted;
+        let proxied = if front.is_none() { proxy::header(offer.data) } else { None };
+        let length = proxied.map_or(0, |proxied| proxied.length);
+        let behind = Offer {
+            data: offer.data.get(length..).unwrap_or_default(),
+            position: offer.position.wrapping_add(u32::try_from(length).unwrap_or(0)),
+            ..offer
+        };
+        let owner = if begins_ours(front, &behind, settings) {
+            self.owners.insert(offer.lane.stream, Owner::Ours(offer.packet, offer.position));
+            return Claim { ours: true, begun };
+        } else if let Some(more) = Beginning::and(front, &behind).filter(|begun| begun.length > 0)
+            && may_start_header(more.bytes(), limit(settings))
+            && !repeated
+        {
+            *own = Some(more);
+            Owner::Begun(begun)
+        } else if begins_theirs(&behind) || (proxied.is_some() && !behind.data.is_empty()) {
+            Owner::Theirs(offer.packet)
+        } else {
+            return Claim::default();
+        };
+        self.owners.insert(offer.lane.stream, owner);
+        Claim::default()
     }
+}
+
+/// The first bytes of a header that begins with `front` and goes on with the segment.
+fn joined(front: &Beginning, data: &[u8]) -> ([u8; HEADER_LEN], usize) {
+    let mut bytes = [0; HEADER_LEN];
+    let both = front.bytes().iter().chain(data);
+    let length = bytes.iter_mut().zip(both).map(|(to, from)| *to = *from).count();
+    (bytes, length)
+}
+
+fn continues(front: &Beginning, offer: &Offer<'_>, settings: &Settings) -> bool {
+    let (bytes, length) = joined(front, offer.data);
+    bytes.get(..length).is_some_and(|bytes| may_start_header(bytes, limit(settings)))
 }
 
 /// Whether bytes begin with a message of HTTP's that is ours.
@@ -152,13 +195,20 @@ pub fn is_http_of_ours(data: &[u8]) -> bool {
     web::is_call(data)
 }
 
-fn begins_ours(offer: &Offer<'_>, settings: &Settings) -> bool {
+fn begins_ours(front: Option<Beginning>, offer: &Offer<'_>, settings: &Settings) -> bool {
     let Offer { data, .. } = *offer;
     if offer.any_port {
         let known = |header: Header| {
             [header.op, operation::base(header.op)].iter().any(|op| !operation::rows(*op).is_empty())
         };
-        return Header::read(data).is_some_and(known) && begins_chain(data, limit(settings));
+        let whole = |data| Header::read(data).is_some_and(known) && begins_chain(data, limit(settings));
+        return match front {
+            Some(front) => whole(&[front.bytes(), data].concat()),
+            None => whole(data),
+        };
+    }
+    if let Some(front) = front {
+        return front.bytes().len().saturating_add(data.len()) >= PLAUSIBLE;
     }
     let plausible = data.len() >= PLAUSIBLE && may_start_header(data, limit(settings));
     plausible || (!offer.began_in_capture && find_chain(data, limit(settings)))
@@ -203,12 +253,11 @@ mod tests {
     const HEARTBEAT: [u8; 16] = [0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15];
 
     fn offer(data: &[u8], packet: u32) -> Offer<'_> {
-        let (position, side) = (1, false);
         Offer {
             data,
-            stream: Some(1),
-            side,
-            position,
+            lane: LaneId::new(1, false),
+            position: 1,
+            counted: true,
             packet,
             first_visit: true,
             began_in_capture: true,
@@ -217,7 +266,7 @@ mod tests {
     }
 
     fn decide(claims: &mut Claims, offer: Offer<'_>) -> bool {
-        claims.decide(offer, &Settings::default()).0
+        claims.decide(offer, &Settings::default()).ours
     }
 
     #[test]
@@ -241,13 +290,21 @@ mod tests {
     }
 
     #[test]
-    fn a_short_first_segment_costs_its_frame_only() {
+    fn a_short_first_segment_begins_the_frame() {
         for length in 1..PLAUSIBLE {
-            let mut claims = Claims::default();
-            assert!(!decide(&mut claims, offer(&HEARTBEAT[..length], 1)));
-            let rest = Offer { position: 1 + length as u32, ..offer(&HEARTBEAT[length..], 2) };
-            let (ours, begun) = claims.decide(rest, &Settings::default());
-            assert!(ours && begun.is_some_and(|begun| begun.bytes() == HEARTBEAT), "{length}");
+            for counted in [true, false] {
+                let mut claims = Claims::default();
+                let short = Offer { counted, ..offer(&HEARTBEAT[..length], 1) };
+                assert!(!decide(&mut claims, short));
+                let position = if counted { 1 + length as u32 } else { 1 };
+                let rest = Offer { position, data: &HEARTBEAT[length..], packet: 2, ..short };
+                let Claim { ours, begun: [begun, None] } = claims.decide(rest, &Settings::default()) else {
+                    panic!("the other side has begun nothing");
+                };
+                assert!(ours, "{length}");
+                let begun = begun.expect("a beginning");
+                assert_eq!((begun.bytes(), begun.end()), (&HEARTBEAT[..length], 1 + length as u32));
+            }
         }
     }
 
@@ -257,7 +314,85 @@ mod tests {
         let frame: Vec<u8> = HEARTBEAT.iter().copied().chain(*b"a body").collect();
         for (packet, byte) in (1..).zip(&frame) {
             let offer = Offer { position: packet, ..offer(std::slice::from_ref(byte), packet) };
-            assert_eq!(decide(&mut claims, offer), packet >= 16, "{packet}");
+            let claim = claims.decide(offer, &Settings::default());
+            assert_eq!(claim.ours, packet >= 8, "{packet}");
+            let begun = claim.begun[0].as_ref().map_or(&[][..], Beginning::bytes);
+            assert_eq!(begun, if packet == 8 { &HEARTBEAT[..7] } else { &[] });
+        }
+    }
+
+    #[test]
+    fn a_short_segment_that_comes_again_or_grows_is_no_second_one() {
+        let mut claims = Claims::default();
+        for (length, packet) in [(3, 1), (3, 2), (5, 3)] {
+            assert!(!decide(&mut claims, offer(&HEARTBEAT[..length], packet)));
+        }
+        let rest = Offer { position: 6, ..offer(&HEARTBEAT[5..], 4) };
+        let begun = claims.decide(rest, &Settings::default()).begun[0];
+        assert_eq!(begun.expect("a beginning").bytes(), &HEARTBEAT[..5]);
+    }
+
+    #[test]
+    fn another_layer_that_offers_the_same_bytes_forgets_nothing() {
+        let mut claims = Claims::default();
+        assert!(!decide(&mut claims, offer(&HEARTBEAT[..4], 1)));
+        assert!(!decide(
+            &mut claims,
+            Offer { counted: false, position: 4 << 24, ..offer(&HEARTBEAT[..4], 1) }
+        ));
+        let rest = Offer { position: 5, ..offer(&HEARTBEAT[4..], 2) };
+        let begun = claims.decide(rest, &Settings::default()).begun[0];
+        assert_eq!(begun.expect("a beginning").bytes(), &HEARTBEAT[..4]);
+    }
+
+    #[test]
+    fn both_sides_may_begin_with_a_short_segment() {
+        let mut claims = Claims::default();
+        let server = |data, packet, position| Offer { lane: LaneId::new(1, true), position, ..offer(data, packet) };
+        assert!(!decide(&mut claims, offer(&HEARTBEAT[..4], 1)));
+        assert!(!decide(&mut claims, server(&HEARTBEAT[..2], 2, 900)));
+        let rest = Offer { position: 5, ..offer(&HEARTBEAT[4..], 3) };
+        let claim = claims.decide(rest, &Settings::default());
+        let begun = claim.begun.map(|begun| begun.map(|begun| (begun.bytes().len(), begun.end())));
+        assert_eq!((claim.ours, begun), (true, [Some((4, 5)), Some((2, 902))]));
+        assert!(decide(&mut claims, server(&HEARTBEAT[2..], 4, 902)));
+    }
+
+    #[test]
+    fn a_short_segment_of_others_is_forgotten() {
+        let mut claims = Claims::default();
+        assert!(!decide(&mut claims, offer(&[0, 0], 1)));
+        assert!(!decide(&mut claims, Offer { position: 3, ..offer(b"\0\x01rest of theirs", 2) }));
+        assert!(!decide(&mut claims, Offer { position: 3, ..offer(b"GET / HTTP/1.1\r\n\r\n", 3) }));
+        assert!(!decide(&mut claims, Offer { position: 30, ..offer(&HEARTBEAT, 4) }));
+    }
+
+    const LINE: &[u8] = b"PROXY TCP4 10.0.0.1 10.0.0.2 40000 8080\r\n";
+    const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\x9c\x40\x1f\x90";
+
+    #[test]
+    fn behind_a_proxy_header_begins_the_stream() {
+        for proxy in [LINE, BINARY] {
+            let both = |behind: &[u8]| [proxy, behind].concat();
+            assert!(decide(&mut Claims::default(), offer(&both(&HEARTBEAT), 1)));
+            for theirs in [b"GET / HTTP/1.1\r\n".as_slice(), &[22, 3, 1, 0, 5], &[7; 30]] {
+                let mut claims = Claims::default();
+                assert!(!decide(&mut claims, offer(&both(theirs), 1)));
+                assert!(!decide(&mut claims, offer(&HEARTBEAT, 2)));
+                let mut claims = Claims::default();
+                assert!(!decide(&mut claims, offer(proxy, 1)));
+                assert!(!decide(&mut claims, offer(theirs, 2)));
+                assert_eq!(decide(&mut claims, offer(&HEARTBEAT, 3)), theirs[0] == 7);
+            }
+            let mut claims = Claims::default();
+            assert!(!decide(&mut claims, offer(proxy, 1)));
+            assert!(decide(&mut claims, offer(&HEARTBEAT, 2)));
+            // A header that is cut behind it.
+            let mut claims = Claims::default();
+            assert!(!decide(&mut claims, offer(&both(&HEARTBEAT[..3]), 1)));
+            let position = 1 + proxy.len() as u32 + 3;
+            let claim = claims.decide(Offer { position, ..offer(&HEARTBEAT[3..], 2) }, &Settings::default());
+            assert!(claim.ours && claim.begun[0].is_some_and(|begun| begun.bytes() == &HEARTBEAT[..3]));
         }
     }
 
@@ -289,13 +424,17 @@ mod tests {
     fn any_port_wants_a_whole_known_frame_and_the_preference() {
         let mut config = Config::default();
         let any = |data| Offer { any_port: true, ..offer(data, 1) };
-        assert!(!Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).0);
+        assert!(!Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).ours);
         config.set_number(P::TRY_ANY_PORT, 1);
-        assert!(Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).0);
-        assert!(!Claims::default().decide(any(&HEARTBEAT[..15]), &Settings::of(&config)).0);
+        assert!(Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).ours);
+        assert!(!Claims::default().decide(any(&HEARTBEAT[..15]), &Settings::of(&config)).ours);
         let mut unknown = HEARTBEAT;
         unknown[8] = 9;
-        assert!(!Claims::default().decide(any(&unknown), &Settings::of(&config)).0);
+        assert!(!Claims::default().decide(any(&unknown), &Settings::of(&config)).ours);
+        let mut claims = Claims::default();
+        assert!(!claims.decide(any(&HEARTBEAT[..3]), &Settings::of(&config)).ours);
+        let rest = Offer { position: 4, packet: 2, ..any(&HEARTBEAT[3..]) };
+        assert!(claims.decide(rest, &Settings::of(&config)).begun[0].is_some_and(|begun| begun.bytes().len() == 3));
     }
 
     #[test]

@@ -25,6 +25,8 @@
 //! | [`wechat::operation`] | what operation numbers mean |
 //! | [`long_link::session`] | which frame answers which |
 //! | [`claim`] | whose a stream on a shared port is |
+//! | [`streams`] | which number a stream has, whether or not the host has counted it |
+//! | [`proxy`] | what a proxy puts in front of a stream |
 //! | [`long_link::fields`] | the words a user reads or filters on |
 //! | [`config`] | what a user may set |
 //! | [`long_link::body`] | what is inside a body |

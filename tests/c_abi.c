@@ -662,11 +662,35 @@ static void check_misuse(void)
     /* On any port a protocol asks for itself alone. */
     segment = segment_of(heartbeat, sizeof heartbeat);
     segment.flags |= WECHAT_BEGAN | WECHAT_ANY_PORT;
-    segment.stream = 6;
+    segment.stream = 8;
     CHECK(wechat_claim(dissector, &segment) == link);
-    segment.stream = 7;
+    segment.stream = 9;
     segment.protocol = web;
     CHECK(wechat_claim(dissector, &segment) == 0);
+
+    /* A first segment of four bytes is the owner's, and begins the frame all the same. */
+    const uint8_t *begun = heartbeat;
+    CHECK(wechat_begun(NULL, &segment, &begun) == 0 && wechat_begun(dissector, NULL, &begun) == 0);
+    CHECK(wechat_begun(dissector, &segment, NULL) == 0);
+    segment = segment_of(heartbeat, 4);
+    segment.flags &= ~(uint32_t)WECHAT_STREAM;
+    segment.src_port = 40001;
+    segment.dst_port = 8080;
+    CHECK(wechat_claim(dissector, &segment) == 0 && wechat_begun(dissector, &segment, &begun) == 0);
+    segment.data = heartbeat + 4;
+    segment.captured = segment.reported = sizeof heartbeat - 4;
+    segment.position += 4;
+    segment.packet += 1;
+    CHECK(wechat_claim(dissector, &segment) == link && begun == heartbeat);
+    CHECK(wechat_begun(dissector, &segment, &begun) == 4 && memcmp(begun, heartbeat, 4) == 0);
+    /* The host has a number for the stream now. */
+    segment.flags = (segment.flags | WECHAT_STREAM) & ~(uint32_t)WECHAT_FIRST_VISIT;
+    segment.stream = 6;
+    CHECK(wechat_claim(dissector, &segment) == 0 && wechat_begun(dissector, &segment, &begun) == 0);
+    segment.flags |= WECHAT_FIRST_VISIT;
+    CHECK(wechat_claim(dissector, &segment) == link && wechat_begun(dissector, &segment, &begun) == 4);
+    segment.flags &= ~(uint32_t)WECHAT_FIRST_VISIT;
+    CHECK(wechat_claim(dissector, &segment) == link && wechat_begun(dissector, &segment, &begun) == 4);
     wechat_dissector_free(dissector);
     wechat_dissector_free(NULL);
     wechat_config_free(NULL);
@@ -758,10 +782,10 @@ static void check_web_misuse(wechat_dissector *dissector)
     CHECK(report.length == 0 && report.item_count == 0 && report.record == NULL && report.hand_off_count == 0);
     CHECK(wechat_http_owner(NULL, &segment, 0) == 0 && wechat_http_owner(dissector, NULL, 0) == 0);
     CHECK(wechat_http_owner(dissector, &segment, 0) == 0 && wechat_http_owner(dissector, &segment, SIZE_MAX) == 0);
-    /* Without a stream nothing is remembered. */
+    /* Without a number of the host's the two ends are the stream. */
     nothing = segment;
     nothing.flags &= ~(uint32_t)WECHAT_STREAM;
-    CHECK(wechat_http_begin(dissector, &nothing) == 0);
+    CHECK(wechat_http_begin(dissector, &nothing) == 1);
     CHECK(wechat_http_claim(&segment) == 1);
     segment = http_of(answer_head, sizeof answer_head - 1, 1, WECHAT_SIDE);
     CHECK(wechat_http_claim(&segment) == 0);

@@ -614,6 +614,44 @@ fn bytes_seen_before() {
 }
 
 #[test]
+fn the_same_ends_again() {
+    let lower = Story::new()
+        .client(request(237, 1))
+        .server(response(237, 1))
+        .client(request(237, 2))
+        .server(response(237, 2))
+        .client(request(237, 1))
+        .after_losing(-52)
+        .server(response(237, 1))
+        .client(request(237, 2));
+    check("same_ends_again", "Another link of the same ends, with lower sequence numbers", lower);
+}
+
+#[test]
+fn proxies_in_front() {
+    let binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\x9c\x40\x1f\x90";
+    let story = Story::new()
+        .client([b"PROXY TCP4 10.0.0.1 10.0.0.2 40000 8080\r\n".as_slice(), &heartbeat(1)].concat())
+        .client([binary.as_slice(), &heartbeat(1)].concat())
+        .on_link(1);
+    check("proxy", "What a proxy puts in front says nothing of the frames", story);
+}
+
+#[test]
+fn packets_of_both_ends_that_have_one_side() {
+    let story = Story::new()
+        .client(request(237, 1))
+        .client(response(237, 1))
+        .client(request(237, 2))
+        .client(response(237, 2))
+        .client(acknowledgement(3, 80, &SyncKey(vec![(2, 7)])))
+        .client(request(121, 4))
+        .server(response(121, 4))
+        .client(request(121, 5));
+    check("one_side", "As long as all packets have one side, it says nothing of who sends", story);
+}
+
+#[test]
 fn push_with_a_seqid() {
     let packet = business(Form::Response, 0, 138, 400, 200);
     let story = Story::new().server(Pdu::new(op::PUSH, 77, body::push(0, &packet)).encode());

@@ -7,22 +7,21 @@ use libc::size_t;
 
 use super::config::wechat_config;
 use super::report::{Kept, wechat_report};
-use super::segment::{
-    WECHAT_ANY_PORT, WECHAT_BEGAN, WECHAT_FIRST_VISIT, WECHAT_SIDE, WECHAT_STREAM, wechat_segment,
-};
+use super::segment::{WECHAT_ANY_PORT, WECHAT_INSIDE, WECHAT_STREAM, wechat_segment};
 use super::{bytes, guard, text, wechat_result};
 use crate::capture::Capture;
 use crate::claim::{self, Offer};
 use crate::config::Config;
-use crate::kernel::segment::Step;
+use crate::kernel::segment::{Segment, Step};
+use crate::kernel::streams::Ends;
 
 /// The state of one capture.
 ///
 /// The sequence of calls: `wechat_abi_version`, and go on only if it is `WECHAT_ABI_VERSION`. Then
 /// `wechat_registry_new` once, and register what `wechat_tables_get` says. For each capture `wechat_config_new`, the
 /// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
-/// `wechat_claim`, where others may want it too, and `wechat_dissect` until all its bytes are consumed
-/// or more are needed. Around each call of HTTP's dissector `wechat_http_begin`, and if that finds a message
+/// `wechat_claim`, where others may want it too, `wechat_begun`, and `wechat_dissect` until all its bytes are
+/// consumed or more are needed. Around each call of HTTP's dissector `wechat_http_begin`, and if that finds a message
 /// `wechat_http_speaks`, `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and `wechat_http_message` for
 /// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
 pub struct wechat_dissector {
@@ -30,6 +29,34 @@ pub struct wechat_dissector {
     kept: Kept,
     #[cfg(feature = "provoke-panic")]
     panics: bool,
+}
+
+impl wechat_dissector {
+    /// A segment with its stream's number in this capture. On a later visit of what was never seen that is one that
+    /// no stream has.
+    ///
+    /// # Safety
+    /// As for `wechat_dissect`.
+    pub(super) unsafe fn segment<'a>(&mut self, from: &wechat_segment) -> Result<Segment<'a>, wechat_result> {
+        // SAFETY: the caller's promise.
+        let mut segment = unsafe { from.read() }?;
+        // What is inside of another protocol has a number of that protocol's.
+        if !from.flag(WECHAT_INSIDE) {
+            let stream = self.capture.stream(from.host_stream(), ends(&segment), segment.first_visit);
+            segment.lane.stream = stream.unwrap_or(u32::MAX);
+        }
+        Ok(segment)
+    }
+}
+
+/// The stream's two ends.
+pub(super) fn ends<'a>(segment: &Segment<'a>) -> Ends<'a> {
+    let source = (segment.src_address, segment.src_port);
+    let destination = (segment.dst_address, segment.dst_port);
+    match segment.lane.side {
+        false => Ends { first: source, second: destination },
+        true => Ends { first: destination, second: source },
+    }
 }
 
 /// A handle for one capture, with what `config` says, or with the defaults when that is NULL. Free it
@@ -75,7 +102,7 @@ pub unsafe extern "C" fn wechat_dissect(
     }
     let (protocol, has_stream) = (segment.protocol, segment.flag(WECHAT_STREAM));
     // SAFETY: the caller's promise.
-    let segment = match unsafe { segment.read() } {
+    let segment = match unsafe { handle.segment(segment) } {
         Ok(segment) => segment,
         Err(result) => return result,
     };
@@ -115,21 +142,47 @@ pub unsafe extern "C" fn wechat_claim(
     segment: Option<&wechat_segment>,
 ) -> u16 {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
+    let any_port = segment.flag(WECHAT_ANY_PORT);
+    let asks = any_port.then_some(segment.protocol);
     // SAFETY: the caller's promise.
-    let Ok(data) = (unsafe { bytes(segment.data, segment.captured) }) else { return 0 };
+    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
     let offer = Offer {
-        data,
-        stream: segment.flag(WECHAT_STREAM).then_some(segment.stream),
-        side: segment.flag(WECHAT_SIDE),
+        data: segment.data,
+        lane: segment.lane,
         position: segment.position,
+        counted: segment.counted,
         packet: segment.packet,
-        first_visit: segment.flag(WECHAT_FIRST_VISIT),
-        began_in_capture: segment.flag(WECHAT_BEGAN),
-        any_port: segment.flag(WECHAT_ANY_PORT),
+        first_visit: segment.first_visit,
+        began_in_capture: segment.began,
+        any_port,
     };
-    let asks = segment.flag(WECHAT_ANY_PORT).then_some(segment.protocol);
     let fits = |owner: &u16| asks.is_none_or(|asks| asks == *owner);
     guard(0, || handle.capture.claim(offer).filter(fits).unwrap_or(0))
+}
+
+/// The bytes that belong before those of a segment that is ours: the owner of its port was given them, when they
+/// were too few to tell whose they are. Returns how many there are, and sets `begun` to them unless that is 0; it
+/// is valid until the next call with the handle. Then give `wechat_dissect` those bytes and the segment's behind
+/// them, with the position so much lower.
+///
+/// # Safety
+/// As for `wechat_dissect`; `begun` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_begun(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    begun: Option<&mut *const u8>,
+) -> size_t {
+    let (Some(handle), Some(segment), Some(begun)) = (dissector, segment, begun) else { return 0 };
+    // SAFETY: the caller's promise.
+    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
+    guard(0, || {
+        let bytes = handle.capture.begun(&segment);
+        if !bytes.is_empty() {
+            *begun = bytes.as_ptr();
+        }
+        bytes.len()
+    })
 }
 
 /// Whether the bytes of `segment` begin with a message of HTTP's that is ours: 1 or 0. For streams of which nobody
@@ -156,11 +209,8 @@ pub unsafe extern "C" fn wechat_http_begin(
     segment: Option<&wechat_segment>,
 ) -> size_t {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
-    if !segment.flag(WECHAT_STREAM) {
-        return 0;
-    }
     // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { segment.read() }) else { return 0 };
+    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
     guard(0, || handle.capture.begin_http(&segment))
 }
 
@@ -178,7 +228,7 @@ pub unsafe extern "C" fn wechat_http_speaks(
 ) -> c_int {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { segment.read() }) else { return 0 };
+    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
     guard(0, || handle.capture.speaks(&segment, spoken != 0).into())
 }
 
@@ -195,7 +245,7 @@ pub unsafe extern "C" fn wechat_http_place(
 ) -> i32 {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return -1 };
     // SAFETY: the caller's promise.
-    let (Ok(segment), media) = (unsafe { (segment.read(), text(media)) }) else { return -1 };
+    let (Ok(segment), media) = (unsafe { (handle.segment(segment), text(media)) }) else { return -1 };
     let place = guard(None, || handle.capture.place_body(&segment, media.unwrap_or_default()));
     place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
 }
@@ -213,7 +263,7 @@ pub unsafe extern "C" fn wechat_http_end(
 ) -> size_t {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { segment.read() }) else { return 0 };
+    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
     guard(0, || handle.capture.end_http(&segment, taken))
 }
 
@@ -224,13 +274,13 @@ pub unsafe extern "C" fn wechat_http_end(
 /// As for `wechat_dissect`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_http_owner(
-    dissector: Option<&wechat_dissector>,
+    dissector: Option<&mut wechat_dissector>,
     segment: Option<&wechat_segment>,
     index: size_t,
 ) -> u16 {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { segment.read() }) else { return 0 };
+    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
     guard(0, || handle.capture.owner(&segment, index).unwrap_or(0))
 }
 
@@ -255,7 +305,7 @@ pub unsafe extern "C" fn wechat_http_message(
         return wechat_result::Null;
     }
     // SAFETY: the caller's promise.
-    let (segment, body) = match unsafe { (segment.read(), bytes(body, captured)) } {
+    let (segment, body) = match unsafe { (handle.segment(segment), bytes(body, captured)) } {
         (Ok(segment), Ok(body)) => (segment, body),
         (Err(result), _) | (_, Err(result)) => return result,
     };

@@ -7,20 +7,20 @@ use std::net::IpAddr;
 use libc::size_t;
 
 use super::dissector::wechat_dissector;
-use super::segment::wechat_segment;
+use super::segment::{WECHAT_FIRST_VISIT, wechat_segment};
 use super::{bytes, guard, put_text};
 use crate::kernel::protocol::Packet;
 use crate::protocols;
 
 /// A display filter of the table `packet_filters` of the segment's protocol, for the packet that `segment` names by
-/// its packet, stream and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
+/// its packet, stream or ends, and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
 /// the result is its length; 0 when there is no such filter for this packet.
 ///
 /// # Safety
-/// `text` is NULL or has room for `size` bytes.
+/// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_packet_filter(
-    dissector: Option<&wechat_dissector>,
+    dissector: Option<&mut wechat_dissector>,
     filter: size_t,
     segment: Option<&wechat_segment>,
     text: *mut c_char,
@@ -28,9 +28,14 @@ pub unsafe extern "C" fn wechat_packet_filter(
 ) -> size_t {
     let made = guard(None, || {
         let (handle, segment) = (dissector?, segment?);
-        let packet =
-            Packet { number: segment.packet, stream: segment.stream, shown_stream: segment.shown_stream };
-        handle.capture.packet_filter(segment.protocol, filter, packet)
+        let protocol = segment.protocol;
+        // A packet that was never seen is not met here.
+        let later = wechat_segment { flags: segment.flags & !WECHAT_FIRST_VISIT, ..*segment };
+        // SAFETY: the caller's promise.
+        let segment = unsafe { handle.segment(&later) }.ok()?;
+        let (number, stream, shown_stream) = (segment.packet, segment.lane.stream, segment.shown_stream);
+        let packet = Packet { number, stream, shown_stream };
+        handle.capture.packet_filter(protocol, filter, packet)
     });
     // SAFETY: the caller's promise.
     unsafe { put_text(made.as_deref().unwrap_or_default(), text, size) }

@@ -19,7 +19,8 @@ pub const WECHAT_COUNTED: u32 = 1 << 2;
 /// Bit of `wechat_segment.flags`: the sender is the second of the stream's two ends. Which one is
 /// called second does not matter, as long as it stays the same.
 pub const WECHAT_SIDE: u32 = 1 << 3;
-/// Bit of `wechat_segment.flags`: `stream` is set. Without it nothing can be remembered.
+/// Bit of `wechat_segment.flags`: `stream` is set. Without it the stream is known by its two ends, until the host
+/// has a number for it; then both mean the same.
 pub const WECHAT_STREAM: u32 = 1 << 4;
 /// Bit of `wechat_segment.flags`: the capture holds the beginning of the stream.
 pub const WECHAT_BEGAN: u32 = 1 << 5;
@@ -44,6 +45,7 @@ const _: () = assert!(WECHAT_FIELD_WORDS == FieldSet::WORDS);
 
 /// What comes in: bytes of a stream, and where they are from. The caller keeps it.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct wechat_segment {
     /// Captured bytes, from a place in the stream to the end of what the carrier has put together.
     /// May be NULL when `captured` is 0.
@@ -118,7 +120,12 @@ impl wechat_segment {
         }
     }
 
-    /// The segment, as the safe side has it.
+    /// The number that the host has for the stream.
+    pub(super) fn host_stream(&self) -> Option<u32> {
+        self.flag(WECHAT_STREAM).then_some(self.stream)
+    }
+
+    /// The segment, as the safe side has it; its stream is the host's.
     ///
     /// # Safety
     /// `data`, `src_address` and `dst_address` point to as many bytes as the segment says, or that is 0; `fields` is

@@ -5,6 +5,8 @@
 //! | --- | --- |
 //! | [`rows`] | what fields, notes and preferences are made of |
 //! | [`protocol`] | what a protocol offers, and what is asked of it |
+//! | [`streams`] | which number a stream has, whether or not the host has counted it |
+//! | [`proxy`] | what a proxy puts in front of a stream |
 //! | [`segment`] | what comes in |
 //! | [`place`] | where it was seen |
 //! | [`reader`] | how bytes are read without reading beyond |
@@ -17,10 +19,12 @@
 pub mod line;
 pub mod place;
 pub mod protocol;
+pub mod proxy;
 pub mod reader;
 pub mod record;
 pub mod report;
 pub mod rows;
 pub mod segment;
+pub mod streams;
 pub mod tick;
 pub mod time;

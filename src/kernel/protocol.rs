@@ -5,7 +5,6 @@ use std::ffi::CStr;
 use std::fmt;
 
 use super::line::Lines;
-use super::place::LaneId;
 use super::record::{ValueRow, View};
 use super::report::Report;
 use super::rows::{Field, Note, Preference};
@@ -136,17 +135,6 @@ pub struct Packet {
     pub shown_stream: u32,
 }
 
-/// A PDU's first bytes, that went to somebody else before its stream was known to be ours.
-#[derive(Clone, Copy, Debug)]
-pub struct Begun<'a> {
-    /// The bytes, and those of the segment behind them.
-    pub bytes: &'a [u8],
-    /// Position of the first.
-    pub start: u32,
-    /// Position of the segment.
-    pub position: u32,
-}
-
 /// A protocol's state in one capture.
 pub trait State: fmt::Debug {
     /// Deals with the PDU at the start of a segment.
@@ -154,9 +142,6 @@ pub trait State: fmt::Debug {
 
     /// Says in a report that it failed on so many bytes.
     fn failed(&self, report: &mut Report, length: usize);
-
-    /// The first PDU of a direction began in bytes that went to somebody else.
-    fn pick_up(&mut self, lane: LaneId, begun: Begun<'_>);
 
     /// A filter of the table for a packet, if it has anything to show.
     fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String>;

@@ -11,6 +11,7 @@ use super::framing::Why;
 use super::session::{AckRule, Fact, Facts, Interval, Partner};
 use super::settings::Settings;
 use crate::kernel::place::Missing;
+use crate::kernel::proxy;
 use crate::kernel::report::{CAME_IN, HandOff, Report, To, Words};
 use crate::kernel::time::{LastPacket, Seconds, Time};
 use crate::wechat::business;
@@ -375,29 +376,34 @@ fn sync(report: &mut Report, known: &Known<'_>) {
 
 /// Shows bytes in which no frame is shown; `data` is what was captured of `length`.
 pub fn skipped(report: &mut Report, data: &[u8], length: usize, why: Why) {
-    let (note, field, words): (_, _, &dyn Display) = match why {
+    let (note, field, words): (Option<u16>, _, &dyn Display) = match why {
         Why::Resynchronised => {
-            (N::RESYNCHRONISED, F::SKIPPED, &format_args!("resynchronised, {length} bytes skipped"))
+            (Some(N::RESYNCHRONISED), F::SKIPPED, &format_args!("resynchronised, {length} bytes skipped"))
         }
         Why::OutOfStep => {
-            (N::OUT_OF_STEP, F::SKIPPED, &format_args!("no frame begins in these {length} bytes"))
+            (Some(N::OUT_OF_STEP), F::SKIPPED, &format_args!("no frame begins in these {length} bytes"))
         }
         Why::Continuation => (
-            N::TRUNCATED,
+            Some(N::TRUNCATED),
             F::CONTINUATION,
             &format_args!("{length} more bytes of a frame of an earlier packet"),
         ),
         Why::AfterHole => (
-            N::SEGMENT_MISSING,
+            Some(N::SEGMENT_MISSING),
             F::CONTINUATION,
             &format_args!("{length} more bytes of a frame, behind a hole in the stream"),
         ),
-        Why::SeenBefore => (N::SEEN_BEFORE, F::SKIPPED, &format_args!("{length} bytes seen before")),
-        Why::NotCaptured => (N::NOT_CAPTURED, F::SKIPPED, &format_args!("{length} bytes not captured")),
+        Why::SeenBefore => (Some(N::SEEN_BEFORE), F::SKIPPED, &format_args!("{length} bytes seen before")),
+        Why::NotCaptured => (Some(N::NOT_CAPTURED), F::SKIPPED, &format_args!("{length} bytes not captured")),
         Why::Truncated => (
-            N::TRUNCATED,
+            Some(N::TRUNCATED),
             F::SKIPPED,
             &format_args!("a header of 16 bytes begins here, {length} of them are here"),
+        ),
+        Why::Proxy => (
+            None,
+            F::PROXY,
+            &format_args!("PROXY header, version {}", proxy::header(data).map_or(0, |proxy| proxy.version)),
         ),
     };
     report.set_info(format_args!("[{words}]"));
@@ -405,7 +411,9 @@ pub fn skipped(report: &mut Report, data: &[u8], length: usize, why: Why) {
         if !data.is_empty() {
             report.wire_labelled(field, 0..length.min(data.len()), format_args!(" ({length} bytes)"));
         }
-        report.note(note, 0..length, format_args!("{words}"));
+        if let Some(note) = note {
+            report.note(note, 0..length, format_args!("{words}"));
+        }
     });
 }
 

@@ -99,6 +99,7 @@ rows! {
         // Bytes that are no frame.
         SKIPPED = field(Bytes, c"wechat.skipped", c"Skipped bytes", c"Bytes in which no frame begins");
         CONTINUATION = field(Bytes, c"wechat.continuation", c"Continuation", c"More of a frame whose header is in an earlier packet");
+        PROXY = field(Bytes, c"wechat.proxy", c"PROXY header", c"What a proxy puts in front of the stream to say who is behind it");
     }
 }
 

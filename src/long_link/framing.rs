@@ -10,6 +10,8 @@
 //! | in step | a header with a sane length |
 //! | in step, the bytes behind the frame are no header | the frame, unless a chain begins inside it: then its length is wrong |
 //! | waiting for much more of a frame | a chain of four headers inside what has come ends the wait: the length is wrong |
+//! | nothing seen yet | what is behind a PROXY header |
+//! | where the stream has been before | a header that is not that of a frame seen there: another link has begun |
 //! | out of step | the first place from which headers chain to the end of the data, two of them rather than one |
 //!
 //! A header other than `head length 16, version 1` never brings a lane back into step.
@@ -17,6 +19,7 @@
 use memchr::memmem;
 
 use super::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
+use crate::kernel::proxy::{self, Proxy};
 use crate::kernel::segment::More;
 use crate::wechat::operation;
 
@@ -89,11 +92,13 @@ pub enum Why {
     NotCaptured,
     /// The stream ends inside a header, or no more may be asked for.
     Truncated,
+    /// A proxy says who is behind it.
+    Proxy,
 }
 
 impl Why {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Resynchronised,
         Self::OutOfStep,
         Self::Continuation,
@@ -101,6 +106,7 @@ impl Why {
         Self::SeenBefore,
         Self::NotCaptured,
         Self::Truncated,
+        Self::Proxy,
     ];
 }
 
@@ -137,6 +143,8 @@ pub struct Lane {
     asks: u32,
     /// The last search for a strong chain, so that no byte is searched again for each header.
     searched: Option<Searched>,
+    /// The lane before [`Self::begin_anew`].
+    before: Option<Box<Lane>>,
 }
 
 /// A search for the first strong chain in data that ends at `end`: none begins from `from` on before
@@ -154,10 +162,22 @@ impl Lane {
         self.next
     }
 
-    /// A lane whose first frame began at `position` with `header`; the header itself is behind.
-    pub fn behind_header(position: u32, header: &Header, seen: u32) -> Self {
-        let next = position.wrapping_add(header.packet_len);
-        Self { trust: Trust::InStep, next, start: position, seen, ..Self::default() }
+    /// The header with which `view` begins where the stream has been before. Unless a frame began there then,
+    /// it is another link's: of the same ends, and with lower sequence numbers.
+    pub fn header_behind(&self, view: &View<'_>, limit: u32) -> Option<Header> {
+        let behind = |place: u32| distance(view.position, place) > 0;
+        let in_hole = self.hole.is_some_and(|(from, to)| distance(from, view.position) >= 0 && behind(to));
+        if self.trust == Trust::Fresh || !behind(self.next) || !behind(self.seen) || in_hole {
+            return None;
+        }
+        Header::read(view.data).filter(|header| header.quality(limit) == Quality::Strict)
+    }
+
+    /// Begins anew, as another link does. What was before comes back where it is gone on with: then the bytes
+    /// only came late.
+    pub fn begin_anew(&mut self) {
+        let before = Self { before: None, ..std::mem::take(self) };
+        self.before = Some(Box::new(before));
     }
 
     /// Whether the lane waits for the rest of a frame.
@@ -168,6 +188,13 @@ impl Lane {
     /// Says what is at the start of `view`, and moves on. `abandoned` is told the position of a
     /// frame that will never be whole.
     pub fn decide(&mut self, view: View<'_>, limit: u32, abandoned: impl FnOnce(u32)) -> Verdict {
+        if self.trust != Trust::Fresh
+            && self.next != view.position
+            && let Some(before) = self.before.take_if(|before| before.next == view.position)
+        {
+            let late = std::mem::replace(self, *before);
+            self.before = Some(Box::new(late));
+        }
         let mut verdict = self.locate(view, limit, abandoned);
         let end = view.position.wrapping_add(clamp(view.reported));
         if let Verdict::Need(more) = verdict {
@@ -193,6 +220,9 @@ impl Lane {
             self.next = view.position;
             self.start = view.position;
             self.seen = view.position;
+            if let Some(Proxy { length, .. }) = proxy::header(view.data) {
+                return self.skip(view, length, Why::Proxy);
+            }
             return self.at_header(view, limit);
         }
         let ahead = distance(self.next, view.position);
@@ -732,6 +762,66 @@ mod tests {
         carrier.position = 1016;
         carrier.segment(&frame(121, &body(50)));
         assert_eq!(carrier.skipped(), [(66, Why::SeenBefore)]);
+    }
+
+    #[test]
+    fn a_header_where_the_stream_has_been_is_told_from_what_is_no_header() {
+        let mut carrier = Carrier::new();
+        carrier.segment(&[frame(6, &[]), frame(237, &body(50)), frame(121, &body(9))].concat());
+        let behind = |data: &[u8], position| {
+            let view = View { data, reported: data.len(), position, more: true };
+            carrier.lane.header_behind(&view, DEFAULT_LIMIT).map(|header| header.op)
+        };
+        let again = frame(24, &body(4));
+        for position in [1_u32.wrapping_neg(), 500, 1000, 1040, 1106] {
+            assert_eq!(behind(&again, position), Some(24), "{position}");
+            // A keep-alive has one old byte; other pieces have no header at their beginning.
+            for piece in [&again[..1], &again[..15], &again[1..], &body(40)] {
+                assert_eq!(behind(piece, position), None, "{position}");
+            }
+        }
+        for position in [1107, 1108, 1 << 31] {
+            assert_eq!(behind(&again, position), None, "{position}");
+        }
+    }
+
+    #[test]
+    fn another_link_goes_on_where_it_began() {
+        let mut carrier = Carrier::new();
+        carrier.segment(&[frame(6, &[]), frame(237, &body(50))].concat());
+        carrier.lane.begin_anew();
+        carrier.position = 500;
+        let long = frame(121, &body(1000));
+        carrier.segment(&long[..400]);
+        carrier.segment(&[&long[400..], &frame(6, &[])].concat());
+        assert_eq!(carrier.frames(), [16, 66, 1016, 16]);
+        assert_eq!(carrier.skipped(), []);
+    }
+
+    #[test]
+    fn what_comes_late_is_no_other_link() {
+        let long = frame(121, &body(1000));
+        let mut carrier = Carrier::new();
+        carrier.segment(&[&frame(6, &[]), &long[..400]].concat());
+        let (waiting, held) = (carrier.position, std::mem::take(&mut carrier.held));
+        carrier.wanted = 0;
+        carrier.lane.begin_anew();
+        carrier.position = 900;
+        carrier.segment(&frame(237, &body(50)));
+        (carrier.position, carrier.held) = (waiting, held);
+        carrier.segment(&[&long[400..], &frame(6, &[])].concat());
+        assert_eq!((carrier.frames(), carrier.skipped()), (vec![16, 66, 1016, 16], vec![]));
+    }
+
+    #[test]
+    fn a_proxys_header_is_skipped_once_the_stream_begins() {
+        const LINE: &[u8] = b"PROXY TCP4 10.0.0.1 10.0.0.2 40000 8080\r\n";
+        let mut carrier = Carrier::new();
+        carrier.segment(&[LINE, &frame(6, &[])].concat());
+        carrier.segment(&[LINE, &frame(6, &[])].concat());
+        let proxy = (LINE.len(), Why::Proxy);
+        assert_eq!(carrier.skipped(), [proxy, (LINE.len(), Why::Resynchronised)]);
+        assert_eq!(carrier.frames(), [16, 16]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ use std::rc::Rc;
 use foldhash::{HashMap, HashSet};
 
 use crate::kernel::place::{LaneId, Place};
-use crate::kernel::protocol::{Begun, Carrier, OfferTable, Packet, Protocol, State};
+use crate::kernel::protocol::{Carrier, OfferTable, Packet, Protocol, State};
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Sender};
@@ -63,13 +63,70 @@ pub static LONG_LINK: Protocol = Protocol {
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
 
+/// One direction of a stream.
+#[derive(Debug, Default)]
+struct Way {
+    lane: Lane,
+    /// The place where the first pass waits for more.
+    waiting: Option<u32>,
+    /// Whether a frame came this way.
+    heard: bool,
+    /// Whether one came that only a client sends, and one that only a server does.
+    shown: [bool; 2],
+}
+
 /// One end-to-end stream.
 #[derive(Debug, Default)]
 struct Stream {
-    /// For each direction its lane, and the place where the first pass waits for more.
-    lanes: [(Lane, Option<u32>); 2],
+    ways: [Way; 2],
     /// The end that an operation showed to be the server.
     server: Option<bool>,
+}
+
+impl Stream {
+    fn way(&mut self, side: bool) -> &mut Way {
+        let [first, second] = &mut self.ways;
+        if side { second } else { first }
+    }
+
+    /// What is known of the way that `side` sends, and of the other.
+    fn both(&self, side: bool) -> (&Way, &Way) {
+        let [first, second] = &self.ways;
+        if side { (second, first) } else { (first, second) }
+    }
+
+    /// Learns what a frame's operation says of who sent it.
+    fn heard(&mut self, side: bool, op: u32) {
+        let way = self.way(side);
+        way.heard = true;
+        if let Some(sender) = operation::sender_of(op) {
+            let [client, server] = &mut way.shown;
+            *(if sender == Sender::Server { server } else { client }) = true;
+            self.server = Some(side == (sender == Sender::Server));
+        }
+    }
+
+    /// Whether only this side has been heard: then nobody knows whether it is only one end.
+    fn is_alone(&self, side: bool) -> bool {
+        !self.both(side).1.heard
+    }
+
+    /// Who sends from this side, by what operations have shown and by what the ports say.
+    fn sender(&self, side: bool, by_ports: Option<Sender>) -> Option<Sender> {
+        let by_operation = self.server.map(|server| match server == side {
+            true => Sender::Server,
+            false => Sender::Client,
+        });
+        match (by_operation, self.both(side).0.shown == [true, true]) {
+            (None, _) => by_ports,
+            // Packets of both ends have this side, or whoever made them gave all of them the same.
+            (Some(shown), both) if self.is_alone(side) => {
+                by_ports.filter(|by_ports| *by_ports == shown && !both)
+            }
+            (_, true) => by_ports,
+            (shown, false) => shown,
+        }
+    }
 }
 
 /// The state of one capture.
@@ -108,14 +165,6 @@ impl State for LongLink {
         annotate::internal_error(report, length);
     }
 
-    fn pick_up(&mut self, lane: LaneId, begun: Begun<'_>) {
-        let lanes = &mut self.streams.entry(lane.stream).or_default().lanes;
-        let header = Header::read(begun.bytes);
-        if let (Some(slot), Some(header)) = (lanes.get_mut(usize::from(lane.side)), header) {
-            slot.0 = Lane::behind_header(begun.start, &header, begun.position);
-        }
-    }
-
     fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String> {
         navigation::packet_filter(&self.session, filter, packet)
     }
@@ -131,18 +180,24 @@ impl LongLink {
         self.session.saw(segment.time);
         let more = segment.more && self.settings.desegment;
         let (limit, unfinished) = (self.settings.limit, &mut self.unfinished);
-        let stream = self.streams.entry(place.lane.stream).or_default();
-        let [first, second] = &mut stream.lanes;
-        let (lane, waiting) = if place.lane.side { second } else { first };
-        *waiting = None;
-        let position = if segment.counted { segment.position } else { lane.next() };
+        let way = self.streams.entry(place.lane.stream).or_default().way(place.lane.side);
+        way.waiting = None;
+        let position = if segment.counted { segment.position } else { way.lane.next() };
         let view = View { data: segment.data, reported: segment.reported, position, more };
-        let verdict = lane.decide(view, limit, |position| {
+        if let Some(header) = way.lane.header_behind(&view, limit)
+            && !self.session.began_frame(place.lane, position, header.op)
+        {
+            if way.lane.awaits_frame() {
+                unfinished.insert((place.lane, way.lane.next()));
+            }
+            way.lane.begin_anew();
+        }
+        let verdict = way.lane.decide(view, limit, |position| {
             unfinished.insert((place.lane, position));
         });
         match verdict {
             Verdict::Need(more) => {
-                *waiting = Some(segment.position);
+                way.waiting = Some(segment.position);
                 Step::Need(more)
             }
             Verdict::Skip(length, why) => {
@@ -150,17 +205,10 @@ impl LongLink {
                 annotate::skipped(report, segment.data, length, why);
                 Step::Consumed(length)
             }
-            Verdict::Frame(cut) => {
-                let Some(header) = Header::read(segment.data) else {
-                    return Step::Consumed(cut.extent);
-                };
-                // An operation may show which end is the server.
-                if let Some(sender) = operation::sender_of(header.op) {
-                    stream.server = Some(place.lane.side == (sender == Sender::Server));
-                }
-                let server = stream.server;
-                self.first_frame(segment, place, cut, header, server, report)
-            }
+            Verdict::Frame(cut) => match Header::read(segment.data) {
+                Some(header) => self.first_frame(segment, place, cut, header, report),
+                None => Step::Consumed(cut.extent),
+            },
         }
     }
 
@@ -170,14 +218,16 @@ impl LongLink {
         place: Place,
         cut: Cut,
         header: Header,
-        server: Option<bool>,
         report: &mut Report,
     ) -> Step {
+        let stream = self.streams.entry(place.lane.stream).or_default();
+        stream.heard(place.lane.side, header.op);
+        let alone = stream.is_alone(place.lane.side);
         let data = segment.data.get(..cut.extent).unwrap_or(segment.data);
         let own_extent = cut.extent != header.packet_len as usize;
         let end = if cut.wrong_length { cut.extent } else { header.packet_len as usize };
         let body = header.body(end);
-        let meaning = self.meaning(segment, &header, body.len(), server);
+        let meaning = self.meaning(segment, &header, body.len());
         let layout = operation::layout(meaning);
         self.keys.clear();
         let gist = body::read(data, body, layout, &mut self.keys);
@@ -205,6 +255,7 @@ impl LongLink {
             keys: &self.keys,
             client: client.filter(|address| !address.is_empty()),
             began: segment.began,
+            alone,
             wrong_length: cut.wrong_length,
             extent: own_extent.then_some(u32::try_from(cut.extent).unwrap_or(u32::MAX)),
         };
@@ -219,20 +270,11 @@ impl LongLink {
     }
 
     /// What a frame is: by its operation, else by what the stream has shown, else by its ports.
-    fn meaning(
-        &self,
-        segment: &Segment<'_>,
-        header: &Header,
-        body_len: usize,
-        server: Option<bool>,
-    ) -> Meaning {
-        let shown = server.map(|server| match server == segment.lane.side {
-            true => Sender::Server,
-            false => Sender::Client,
-        });
-        let by_ports =
-            || self.settings.shared.sender(segment.src_port, segment.dst_port, segment.server_port);
-        let hint = shown.or_else(by_ports);
+    fn meaning(&self, segment: &Segment<'_>, header: &Header, body_len: usize) -> Meaning {
+        let Segment { lane, src_port, dst_port, server_port, .. } = *segment;
+        let by_ports = self.settings.shared.sender(src_port, dst_port, server_port);
+        let stream = self.streams.get(&lane.stream);
+        let hint = stream.map_or(by_ports, |stream| stream.sender(lane.side, by_ports));
         let meaning = operation::classify(header.op, header.seq, body_len, hint);
         Meaning { kind: self.settings.kind(meaning, header.op), ..meaning }
     }
@@ -262,11 +304,8 @@ impl LongLink {
 
     /// The first pass waited here. What never became whole is shown as far as it came.
     fn nothing_known(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
-        let stream = self.streams.get(&place.lane.stream);
-        let waits = stream
-            .map(|stream| &stream.lanes)
-            .and_then(|lanes| lanes.get(usize::from(place.lane.side)))
-            .is_some_and(|(lane, place)| lane.awaits_frame() && *place == Some(segment.position));
+        let way = self.streams.get(&place.lane.stream).map(|stream| stream.both(place.lane.side).0);
+        let waits = way.is_some_and(|way| way.lane.awaits_frame() && way.waiting == Some(segment.position));
         if !waits && !self.unfinished.contains(&(place.lane, segment.position)) {
             return Step::Need(More::Segment);
         }
@@ -276,7 +315,7 @@ impl LongLink {
             return Step::Consumed(extent);
         };
         let body_len = header.body(header.packet_len as usize).len();
-        let meaning = self.meaning(segment, &header, body_len, stream.and_then(|stream| stream.server));
+        let meaning = self.meaning(segment, &header, body_len);
         let decided = Decided { header, extent, meaning, wrong_length: false };
         // What never became whole is no frame that statistics could count.
         let known = known(segment, decided, operation::layout(meaning), Facts::default());

@@ -260,10 +260,12 @@ impl Model {
         self.earlier(at).filter(move |(_, row)| row.frame.side == side)
     }
 
-    /// As [`earlier`](Self::earlier), from the other end.
+    /// As [`earlier`](Self::earlier), from the end that is answered: the other one, or where nothing has come from
+    /// that, the only one.
     fn earlier_other_way(&self, at: usize) -> impl Iterator<Item = (usize, &Row)> {
         let side = self.rows[at].frame.side;
-        self.earlier(at).filter(move |(_, row)| row.frame.side != side)
+        let alone = self.earlier(at).all(|(_, row)| row.frame.side == side);
+        self.earlier(at).filter(move |(_, row)| alone || row.frame.side != side)
     }
 
     fn response(&self, request: usize) -> Option<usize> {
@@ -337,7 +339,7 @@ impl Model {
 
     fn continue_sequence(&mut self, at: usize) {
         let Frame { kind, seq, from_server, .. } = self.rows[at].frame;
-        let counts = kind.asks() || matches!(kind, Kind::OneWay | Kind::PushAck);
+        let counts = kind.may_ask() || matches!(kind, Kind::OneWay | Kind::PushAck);
         if !counts || !ordinary(seq) || from_server || self.rows[at].repeats.is_some() {
             return;
         }

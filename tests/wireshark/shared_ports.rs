@@ -247,15 +247,28 @@ fn wechat_is_found_on_every_port_whoever_speaks_first() {
     assert_eq!(longlink::shown(&stage.with, &capture, &["-d", "tcp.port==80,wechat"]), sessions.frames);
 }
 
+/// The owner of the port sees it, and the frame is whole all the same; so on a port that nobody owns.
 #[test]
-fn a_short_first_segment_costs_at_most_its_own_frame() {
+fn a_short_first_segment_costs_nothing() {
     let stage = Stage::new();
-    let sessions = longlink::short_beginnings();
+    let sessions = longlink::short_beginnings(&[80, 8080, 443, 14_000]);
     let capture = stage.write("short", &sessions.capture);
-    let shown = longlink::shown(&stage.with, &capture, &[]);
-    for (port, frames) in &sessions.frames {
-        let mut missing = frames.difference(&shown[port]);
-        assert_eq!(missing.find(|frame| !sessions.first.contains(frame)), None, "on port {port}");
+    let ports = "wechat.tcp.port:80,8080,443,14000";
+    for (passes, any_port) in
+        [(&[][..], &[][..]), (&["-2"], &[]), (&["-2"], &["-o", "wechat.try_any_port:TRUE"])]
+    {
+        let listed = if any_port.is_empty() { ports } else { "wechat.tcp.port:80,8080,443" };
+        let shown = longlink::shown(&stage.with, &capture, &[passes, any_port, &["-o", listed]].concat());
+        for (port, frames) in &sessions.frames {
+            // On any port a whole frame must come in one segment to be believed.
+            if *port != 14_000 || any_port.is_empty() {
+                assert_eq!(&shown[port], frames, "port {port}, {passes:?}");
+            }
+        }
+        let notes = ["-Y", "wechat.no_request || wechat.continuation || wechat.skipped"];
+        let mut tshark = stage.with.tshark([passes, &["-o", listed], &notes].concat());
+        let noted = process::stdout(tshark.arg("-r").arg(&capture)).expect("tshark");
+        assert_eq!(noted, "", "{passes:?}");
     }
 }
 

@@ -37,8 +37,12 @@ static LISTENER: LazyLock<PathBuf> = LazyLock::new(|| {
         for row in row.protocol.values {
             // Named as in the header.
             let kind = format!("{:?}", row.kind).to_uppercase();
-            writeln!(text, "        {{ {:?}, WECHAT_VALUE_KIND_{kind} }},", row.name.to_str().expect("a name"))
-                .expect("written");
+            writeln!(
+                text,
+                "        {{ {:?}, WECHAT_VALUE_KIND_{kind} }},",
+                row.name.to_str().expect("a name")
+            )
+            .expect("written");
         }
         text.push_str("    },\n");
     }
@@ -97,7 +101,8 @@ fn another_plugin_gets_no_secret_of_the_web_client() {
     let mut tshark = sandbox.tshark(["-q", "-2", "-z", "wechat_web,tree", "-r"]);
     let text = process::stdout(tshark.arg(&capture)).expect("tshark");
     let values: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
-    let of = |name: &str| values.iter().filter(|value| value.first() == Some(&"web") && value[2] == name).count();
+    let of =
+        |name: &str| values.iter().filter(|value| value.first() == Some(&"web") && value[2] == name).count();
     // One of each message, and the packet of the request with each response.
     let calls = dialogue.calls.len();
     assert!(calls > 10 && of("call") == 2 * calls, "{} of {calls} calls\n{text}", of("call"));

@@ -18,7 +18,7 @@ use wechat_dissector::kernel::protocol::Protocol;
 use wechat_dissector::kernel::rows::{Base, Field, PrefType, Preference, Type};
 use wechat_dissector::protocols::{PROTOCOLS, protocol};
 use wechat_traffic::account::Account;
-use wechat_traffic::capture::{BASE_TIME, Capture};
+use wechat_traffic::capture::{BASE_TIME, Capture, Wrapping};
 use wechat_traffic::flow::Chunk;
 use wechat_traffic::packet::{Control, Direction, Endpoints, Packet};
 use wechat_traffic::pdu::{HEADER_LEN, MAX_PACKET_LEN, Pdu, RESPONSE_OFFSET, op, seq};
@@ -744,18 +744,115 @@ fn header_bytes_beyond_sixteen_are_shown_and_not_taken_for_the_body() {
     assert_eq!(opened.packets("wechat.head_extra && wechat.body[0:2] == 81:5f"), [20]);
 }
 
-/// A first segment of fewer than 8 bytes is the port owner's: that frame is lost, and only that one.
+/// A first segment of fewer than 8 bytes is the port owner's. The frame is whole in the packet of the next one, from
+/// bytes that are put together for it.
 #[test]
-fn a_first_header_may_be_cut_and_costs_at_most_its_own_frame() {
-    let capture = case("split-first-header");
-    let rest = open(&capture).values("wechat.continuation", &["frame.number", "tcp.len"]);
-    let short: Vec<String> = (1..8).map(|cut| format!("{} {}", 60 + cut, 100 - cut)).collect();
-    assert_eq!(rest, short, "of the frames that began with 1 to 7 bytes");
+fn a_first_header_may_be_cut() {
+    assert_case("split-first-header");
+    let opened = open(&case("split-first-header"));
+    for passes in [&[][..], TWO_PASSES] {
+        assert_eq!(opened.with(passes).packets("wechat.continuation || wechat.no_request"), NONE);
+        let bytes =
+            opened.text(&[passes, &["-Y", "frame.number == 61 || frame.number == 68", "-x"]].concat());
+        let sources: Vec<&str> = bytes.lines().filter(|line| line.ends_with("bytes):")).collect();
+        // The first was cut behind one byte, the last behind eight, so that it is TCP's to put together.
+        assert_eq!(
+            sources,
+            [
+                "Frame (153 bytes):",
+                "Reassembled WeChat (100 bytes):",
+                "Frame (146 bytes):",
+                "Reassembled TCP (100 bytes):"
+            ]
+        );
+    }
+}
 
-    let mut expected = whole(&capture);
-    expected.retain(|frame| !(61..68).contains(&frame.packet));
-    assert_frames(&open(&capture).frames(), &expected);
-    assert_frames(&open(&capture).with(TWO_PASSES).frames(), &expected);
+/// No conversation exists when the first packet is offered.
+#[test]
+fn exported_packets_are_decided_on_the_first_visit() {
+    let capture = case("byte-by-byte");
+    for name in ["ipv6", "second-client", "same-ends-lower"] {
+        let capture = case(name);
+        let payloads = || capture.packets().iter().zip(1..).filter(|(packet, _)| !packet.payload.is_empty());
+        let number = |packet| payloads().take_while(|(_, number)| *number < packet).count() + 1;
+        let mut expected = with_whole_header(&capture);
+        expected.iter_mut().for_each(|frame| frame.packet = number(frame.packet));
+        let opened = open_file(|file| capture.write_payloads(file, Wrapping::ExportedPdu));
+        assert_shows(&opened, &expected);
+    }
+    // What is HTTP's stays HTTP's.
+    let foreign = open_file(|file| case("foreign").write_payloads(file, Wrapping::ExportedPdu));
+    for passes in [&[][..], TWO_PASSES] {
+        assert_eq!(foreign.with(passes).packets("wechat"), NONE);
+        assert_ne!(foreign.with(passes).packets("http"), NONE);
+    }
+    let short = open_file(|file| capture.write_payloads(file, Wrapping::ExportedPdu));
+    assert_eq!(short.frames(), short.with(TWO_PASSES).frames());
+}
+
+#[test]
+fn tunnels_carry_whole_sessions() {
+    assert_case("through-http");
+    assert_case("through-socks");
+}
+
+#[test]
+fn what_a_proxy_puts_in_front_is_shown_as_that() {
+    assert_case("behind-proxy");
+    let opened = open(&case("behind-proxy"));
+    for passes in [&[][..], TWO_PASSES] {
+        let opened = opened.with(passes);
+        // Where the header has a segment of its own, or one without a whole signature, its port's owner shows it.
+        let shown = opened.values("wechat.proxy", &["tcp.stream", "wechat.proxy", "_ws.expert"]);
+        let line = "50524f585920544350342031";
+        let binary = "0d0a0d0a000d0a515549540a2111";
+        let begins = [("1 ", line), ("3 ", line), ("5 ", binary), ("7 ", binary)];
+        assert_eq!(shown.len(), begins.len(), "{shown:?}");
+        for (shown, (stream, header)) in shown.iter().zip(begins) {
+            assert!(shown.starts_with(&format!("{stream}{header}")), "{shown}");
+        }
+        assert_eq!(opened.packets("wechat.skipped || wechat.resynchronised || wechat.out_of_step"), NONE);
+    }
+}
+
+/// Without TCP's analysis nobody else tells them from retransmissions, and with it TCP keeps them.
+#[test]
+fn the_same_ends_may_have_another_link_with_lower_sequence_numbers() {
+    const UNANALYSED: [&str; 2] = ["-o", "tcp.analyze_sequence_numbers:FALSE"];
+    for name in ["same-ends-lower", "same-ends-within", "same-ends-wrapped", "same-ends-one-way"] {
+        let capture = case(name);
+        let opened = open(&capture).with(&UNANALYSED);
+        assert_shows_what_was_sent(&opened, &capture);
+        assert_eq!(opened.packets("wechat.seen_before || wechat.duplicate_request"), NONE, "{name}");
+        let answered = opened.packets("wechat.response_to");
+        assert_eq!(answered.len(), 6, "{name}");
+    }
+    // What is one stays one.
+    let capture = case("retransmission");
+    let opened = open(&capture).with(&UNANALYSED);
+    assert_shows_what_was_sent(&opened, &capture);
+    assert_eq!(opened.packets("wechat.seen_before").len(), 1);
+}
+
+/// All packets have one side: nothing tells the two ends apart.
+#[test]
+fn a_request_of_a_hex_dump_is_no_response() {
+    let capture = case("one-side");
+    let user = "uat:user_dlts:\"User 0 (DLT=147)\",\"wechat\",\"0\",\"\",\"0\",\"\"";
+    let bare = open_file(|file| capture.write_payloads(file, Wrapping::None)).with(&["-o", user]);
+    let dump = open(&capture).with(&[]);
+    for (opened, first, answered) in [(&bare, "unknown", [1, 3, 5]), (&dump, "request", [1, 5, 9])] {
+        for passes in [&[][..], TWO_PASSES] {
+            let opened = opened.with(passes);
+            let kinds = opened.values("wechat", &["wechat.kind", "wechat.response_to"]);
+            let pairs = [first, "unknown", "unknown"].into_iter().zip(answered);
+            let expected = pairs.flat_map(|(asks, to)| [format!("{asks} "), format!("response {to}")]);
+            assert_eq!(kinds, expected.collect::<Vec<_>>());
+            let notes = "wechat.no_request || wechat.late_start || wechat.seq_gap";
+            assert_eq!(opened.packets(notes).len(), 0);
+        }
+    }
 }
 
 #[test]

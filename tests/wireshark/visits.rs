@@ -14,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use wechat_traffic::bench::{self, Bench, Dress};
+use wechat_traffic::capture::Wrapping;
 use wechat_traffic::{exchanges, web};
 use xtask::process;
 use xtask::sandbox::Sandbox;
@@ -217,6 +218,14 @@ fn the_exchanges_look_the_same_at_every_visit() {
     let capture = exchanges::capture(1);
     Opened::new(|file| capture.write_pcap(file).expect("the capture is written"))
         .visit_at_random(VISITS, &FILTERS);
+}
+
+/// Their first packets were offered before any conversation existed.
+#[test]
+fn exported_packets_look_the_same_at_every_visit() {
+    let capture = exchanges::capture(1);
+    let write = |file| capture.write_payloads(file, Wrapping::ExportedPdu).expect("the capture is written");
+    Opened::new(write).visit_at_random(1500, &FILTERS);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! Packets of several flows, ready to be damaged and written.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
-use pcap_file::{Endianness, PcapError};
+use pcap_file::{DataLink, Endianness, PcapError};
 
 use crate::flow::{Flow, Placed};
 use crate::packet::{Direction, Endpoints, Packet};
@@ -51,6 +52,61 @@ fn into_io(error: PcapError) -> io::Error {
         PcapError::IoError(error) => error,
         other => io::Error::other(other),
     }
+}
+
+/// What stands before a payload that has no headers of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrapping {
+    /// Nothing; the packets are of the first link type that users may define.
+    None,
+    /// What Wireshark puts before an exported PDU: whose table of dissectors it goes to, and its ends.
+    ExportedPdu,
+}
+
+/// What an exported PDU says of itself.
+mod tag {
+    pub const END: u16 = 0;
+    pub const DISSECTOR_TABLE: u16 = 14;
+    pub const SOURCE_V4: u16 = 20;
+    pub const DESTINATION_V4: u16 = 21;
+    pub const SOURCE_V6: u16 = 22;
+    pub const DESTINATION_V6: u16 = 23;
+    pub const PORT_TYPE: u16 = 24;
+    pub const SOURCE_PORT: u16 = 25;
+    pub const DESTINATION_PORT: u16 = 26;
+    pub const TABLE_VALUE: u16 = 32;
+}
+
+fn exported(packet: &Packet, endpoints: &Endpoints) -> Vec<u8> {
+    const TCP: u32 = 2;
+    let Endpoints { client, server } = *endpoints;
+    let (source, destination) = match packet.direction {
+        Direction::ClientToServer => (client, server),
+        Direction::ServerToClient => (server, client),
+    };
+    let number = |number: u32| number.to_be_bytes().to_vec();
+    let end = |end: SocketAddr, v4, v6| match end {
+        SocketAddr::V4(end) => (v4, end.ip().octets().to_vec()),
+        SocketAddr::V6(end) => (v6, end.ip().octets().to_vec()),
+    };
+    let tags = [
+        (tag::DISSECTOR_TABLE, b"tcp.port".to_vec()),
+        end(source, tag::SOURCE_V4, tag::SOURCE_V6),
+        end(destination, tag::DESTINATION_V4, tag::DESTINATION_V6),
+        (tag::PORT_TYPE, number(TCP)),
+        (tag::SOURCE_PORT, number(source.port().into())),
+        (tag::DESTINATION_PORT, number(destination.port().into())),
+        (tag::TABLE_VALUE, number(server.port().into())),
+        (tag::END, Vec::new()),
+    ];
+    let mut bytes = Vec::new();
+    for (tag, value) in tags {
+        bytes.extend(tag.to_be_bytes());
+        bytes.extend((value.len() as u16).to_be_bytes());
+        bytes.extend(value);
+    }
+    bytes.extend_from_slice(&packet.payload);
+    bytes
 }
 
 /// A whole capture in memory.
@@ -188,6 +244,26 @@ impl Capture {
             block(6, &body)?;
         }
         Ok(())
+    }
+
+    /// Writes the payloads that are not empty in pcap format, each as a packet.
+    pub fn write_payloads(&self, out: impl Write, wrapping: Wrapping) -> io::Result<()> {
+        let datalink = match wrapping {
+            Wrapping::None => DataLink::USER0,
+            Wrapping::ExportedPdu => DataLink::WIRESHARK_UPPER_PDU,
+        };
+        let header =
+            PcapHeader { snaplen: UNLIMITED, endianness: Endianness::Little, datalink, ..Default::default() };
+        let mut pcap = PcapWriter::with_header(out, header).map_err(into_io)?;
+        for packet in self.packets.iter().filter(|packet| !packet.payload.is_empty()) {
+            let bytes = match wrapping {
+                Wrapping::None => packet.payload.clone(),
+                Wrapping::ExportedPdu => exported(packet, &self.endpoints[packet.flow]),
+            };
+            let record = PcapPacket::new(BASE_TIME + packet.time, bytes.len() as u32, &bytes);
+            pcap.write_packet(&record).map_err(into_io)?;
+        }
+        pcap.into_writer().flush()
     }
 
     /// Appends the packets to a file that others are in, too.

@@ -11,6 +11,7 @@ use crate::account::Account;
 use crate::body;
 use crate::body::identify::Trailer;
 use crate::capture::Capture;
+use crate::carried;
 use crate::flow::{Chunk, Segmentation};
 use crate::packet::{Control, Direction, Endpoints, Packet};
 use crate::pdu::{HEADER_LEN, MAX_PACKET_LEN, Pdu, op, seq};
@@ -23,7 +24,7 @@ pub struct Case {
     pub name: &'static str,
     /// What it holds.
     pub about: &'static str,
-    build: fn(&mut ChaCha8Rng) -> Capture,
+    pub(crate) build: fn(&mut ChaCha8Rng) -> Capture,
 }
 
 impl Case {
@@ -35,10 +36,10 @@ impl Case {
 
 /// The case of this name.
 pub fn find(name: &str) -> Option<&'static Case> {
-    CASES.iter().find(|case| case.name == name)
+    CASES.iter().chain(carried::CASES).find(|case| case.name == name)
 }
 
-/// All cases.
+/// The cases of whole connections.
 pub const CASES: &[Case] = &[
     Case {
         name: "ipv6",

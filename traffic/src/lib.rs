@@ -20,6 +20,7 @@ pub mod adversarial;
 pub mod bench;
 pub mod body;
 pub mod capture;
+pub mod carried;
 pub mod case;
 pub mod exchanges;
 pub mod fault;

@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
 use wechat_traffic::web::tls::{Tls, Version};
-use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth, web};
+use wechat_traffic::{adversarial, carried, case, exchanges, fault, loopback, sample, truth, web};
 
 const USAGE: &str = "\
 wechat-traffic: seeded WeChat traffic
@@ -173,7 +173,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
             let fault = fault::find(&name).ok_or_else(|| format!("no fault is called {name}"))?;
             save(&fault::robust(fault, seed), out, Some(truth))
         }
-        "cases" => list(case::CASES.iter().map(|case| (case.name, case.about))),
+        "cases" => list(case::CASES.iter().chain(carried::CASES).map(|case| (case.name, case.about))),
         "faults" => list(fault::FAULTS.iter().map(|fault| (fault.name, fault.about))),
         "attacks" => list(adversarial::ATTACKS.iter().map(|attack| (attack.name, attack.about))),
         "attack" => {

@@ -4,19 +4,20 @@
 mod common;
 
 use common::{parse, streams, to_bytes};
+use pcap_file::pcap::PcapReader;
 use wechat_traffic::bench::{self, Bench, Dress, Totals};
-use wechat_traffic::capture::Capture;
+use wechat_traffic::capture::{Capture, Wrapping};
 use wechat_traffic::packet::Direction;
 use wechat_traffic::pdu::Pdu;
 use wechat_traffic::truth::{self, Row};
-use wechat_traffic::{case, exchanges, fault, sample};
+use wechat_traffic::{carried, case, exchanges, fault, sample};
 
 #[test]
 fn same_seed_same_bytes() {
     type Make = Box<dyn Fn(u64) -> Capture>;
     let mut makers: Vec<(&str, Make)> =
         vec![("sample", Box::new(sample::capture)), ("exchanges", Box::new(exchanges::capture))];
-    for case in case::CASES {
+    for case in case::CASES.iter().chain(carried::CASES) {
         makers.push((case.name, Box::new(|seed| case.capture(seed))));
     }
     for fault in fault::FAULTS {
@@ -31,10 +32,11 @@ fn same_seed_same_bytes() {
 
 #[test]
 fn names_are_unique() {
-    let mut names: Vec<_> = case::CASES.iter().map(|case| case.name).collect();
+    let mut names: Vec<_> = case::CASES.iter().chain(carried::CASES).map(|case| case.name).collect();
+    let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), case::CASES.len());
+    assert_eq!(names.len(), all);
     assert!(case::find("merged").is_some());
     assert!(fault::find("garbage").is_some());
 }
@@ -68,6 +70,33 @@ fn compare(name: &str, mut stream: &[u8], rows: &[Row]) -> usize {
         found += 1;
     }
     found
+}
+
+#[test]
+fn what_is_carried_otherwise_is_whole() {
+    for case in carried::CASES {
+        let rows = truth::rows(&case.capture(7)).unwrap();
+        assert!(rows.len() >= 6 && rows.iter().all(|row| row.intact), "{}", case.name);
+    }
+}
+
+#[test]
+fn payloads_may_be_written_alone() {
+    let capture = case::find("other-port").unwrap().capture(1);
+    let payloads: Vec<_> = capture.packets().iter().map(|packet| &packet.payload).collect();
+    let payloads: Vec<_> = payloads.into_iter().filter(|payload| !payload.is_empty()).collect();
+    for wrapping in [Wrapping::None, Wrapping::ExportedPdu] {
+        let mut file = Vec::new();
+        capture.write_payloads(&mut file, wrapping).unwrap();
+        let mut reader = PcapReader::new(file.as_slice()).unwrap();
+        let mut written = Vec::new();
+        while let Some(record) = reader.next_packet() {
+            written.push(record.unwrap().data.into_owned());
+        }
+        assert_eq!(written.len(), payloads.len());
+        let ends = |(written, payload): (&Vec<u8>, &&Vec<u8>)| written.ends_with(payload);
+        assert!(written.iter().zip(&payloads).all(ends), "{wrapping:?}");
+    }
 }
 
 #[test]

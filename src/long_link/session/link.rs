@@ -29,6 +29,9 @@ const ECHO: i64 = 10 * SECOND;
 /// Notices that wait for their fetch; older ones are not linked.
 const MOST_NOTICES: usize = 512;
 
+/// A retransmission is looked for among so many of the newest frames: more than a window holds of the smallest.
+const RETRANSMITTED: usize = 8192;
+
 /// Sends that wait for their echo; older ones are not linked.
 const MOST_SENDS: usize = 64;
 
@@ -123,7 +126,10 @@ impl Link {
             Kind::Request | Kind::HeartbeatRequest | Kind::Unknown => {
                 again = self.request(event, frame, side)
             }
-            Kind::Response | Kind::HeartbeatResponse => self.response(event, frame, side ^ 1),
+            // Where all has one side, whom it answers has it too.
+            Kind::Response | Kind::HeartbeatResponse => {
+                self.response(event, frame, if frame.alone { side } else { side ^ 1 })
+            }
             Kind::Push if frame.expects => {
                 self.push_seen = true;
                 self.push(event, frame.time);
@@ -133,7 +139,7 @@ impl Link {
         }
         let counts = matches!(
             frame.meaning.kind,
-            Kind::Request | Kind::HeartbeatRequest | Kind::OneWay | Kind::PushAck
+            Kind::Unknown | Kind::Request | Kind::HeartbeatRequest | Kind::OneWay | Kind::PushAck
         );
         if counts && is_ordinary(frame.seq) && frame.meaning.sender != Some(Sender::Server) && !again {
             self.count(event, frame.seq, side);
@@ -150,6 +156,13 @@ impl Link {
     pub fn skip(&mut self, place: Place, length: usize, why: Why) {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         self.record(Event::new(place, Time::default(), length, Tags::of_skip(why)));
+    }
+
+    /// Whether a frame of this operation began at a position, among the newest.
+    pub fn began_frame(&self, side: bool, position: u32, op: u32) -> bool {
+        let here = |event: &Event| event.position == position && event.op == op;
+        let frame = |event: &Event| event.tags.has(Tags::SIDE) == side && !event.tags.has(Tags::SKIP);
+        self.events.iter().rev().take(RETRANSMITTED).any(|event| here(event) && frame(event))
     }
 
     /// What the first pass decided at `place`; `None` where it waited for more.

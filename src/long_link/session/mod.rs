@@ -19,7 +19,7 @@ mod newest;
 
 use foldhash::HashMap;
 
-use crate::kernel::place::{Missing, Place};
+use crate::kernel::place::{LaneId, Missing, Place};
 use crate::kernel::time::Time;
 use crate::long_link::framing::Why;
 use crate::wechat::keys::{Growth, Keys};
@@ -74,6 +74,8 @@ pub struct Observed<'a> {
     pub client: Option<&'a [u8]>,
     /// Whether the capture holds the stream's beginning.
     pub began: bool,
+    /// Whether all frames of the stream so far came from this side.
+    pub alone: bool,
     /// The packet length is not to be believed.
     pub wrong_length: bool,
     /// Bytes of the frame in the packet, where they are not what its header says.
@@ -215,6 +217,11 @@ impl Session {
         self.links.entry(place.lane.stream).or_default().skip(place, length, why);
     }
 
+    /// Whether a frame of this operation began at a position not long ago.
+    pub fn began_frame(&self, lane: LaneId, position: u32, op: u32) -> bool {
+        self.links.get(&lane.stream).is_some_and(|link| link.began_frame(lane.side, position, op))
+    }
+
     /// What the first pass decided at `place`; `None` where it waited for more.
     pub fn find(&mut self, place: Place) -> Option<(EventId, Decision)> {
         let stream = place.lane.stream;
@@ -316,7 +323,6 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::place::LaneId;
     use crate::wechat::operation::{self, Sender, classify};
 
     const MS: i64 = 1_000_000;
@@ -351,6 +357,7 @@ mod tests {
                 account: None,
                 client: None,
                 began: true,
+                alone: false,
                 wrong_length: false,
                 extent: None,
             };

@@ -230,9 +230,16 @@ fn openings() -> Vec<Dialogue> {
         websocket(),
         tunnel(tls()),
         tunnel(keep_alive()),
+        behind_proxy(PROXY_LINE, keep_alive(), true),
+        behind_proxy(PROXY_BINARY, keep_alive(), false),
     ];
     let http2 = [http2(), http2_upgrade()];
-    let tls = [tls(), long_handshake()];
+    let tls = [
+        tls(),
+        long_handshake(),
+        behind_proxy(PROXY_LINE, tls(), false),
+        behind_proxy(PROXY_BINARY, tls(), true),
+    ];
     http.into_iter().chain(http2).chain(tls).chain(strangers()).collect()
 }
 
@@ -401,6 +408,20 @@ fn websocket() -> Dialogue {
 fn tunnel(inside: Dialogue) -> Dialogue {
     let connect = "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n";
     begin().client(connect).server("HTTP/1.1 200 Connection established\r\n\r\n").then(inside)
+}
+
+const PROXY_LINE: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 443\r\n";
+const PROXY_BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\x9c\x40\x01\xbb";
+
+/// The header in a segment of its own, or in one with the first write.
+fn behind_proxy(header: &[u8], mut dialogue: Dialogue, together: bool) -> Dialogue {
+    if !together {
+        return begin().client(header).then(dialogue);
+    }
+    if let Some((_, first)) = dialogue.0.first_mut() {
+        first.splice(..0, header.iter().copied());
+    }
+    dialogue
 }
 
 // ---- HTTP/2 ----

@@ -38,8 +38,6 @@ pub type Frames = BTreeMap<u16, BTreeSet<Frame>>;
 pub struct Sessions {
     pub capture: Capture,
     pub frames: Frames,
-    /// Of each connection, the frame that was sent first.
-    pub first: BTreeSet<Frame>,
 }
 
 /// How a session begins.
@@ -89,16 +87,14 @@ fn sessions(ports: &[u16], beginnings: &[Beginning]) -> Sessions {
     let ends: Vec<Endpoints> = flows.iter().map(|flow| *flow.endpoints()).collect();
     let capture = Capture::new(flows);
     let mut frames = Frames::new();
-    let mut first = BTreeMap::new();
     for placed in capture.placed() {
         let Endpoints { client, server } = ends[placed.flow];
         let from_server = placed.direction == Direction::ServerToClient;
         let frame =
             (client.port(), from_server, placed.intent.op, placed.intent.seq, placed.intent.packet_len);
         assert!(frames.entry(server.port()).or_default().insert(frame), "no two frames are alike");
-        first.entry(client.port()).or_insert(frame);
     }
-    Sessions { capture, frames, first: first.into_values().collect() }
+    Sessions { capture, frames }
 }
 
 fn all_ways() -> [Beginning; 4] {
@@ -120,16 +116,16 @@ pub fn all_beginnings_on(port: u16) -> Sessions {
 }
 
 /// The first segments hold a few bytes each, either side's.
-pub fn short_beginnings() -> Sessions {
+pub fn short_beginnings(ports: &[u16]) -> Sessions {
     let once = (1..16).map(|size| vec![size]);
-    let often = [1, 2, 3, 5, 7].map(|size| vec![size; 16]);
+    let often = [1, 2, 3, 5, 7].map(|size| vec![size; 20]);
     let mut beginnings = Vec::new();
     for sizes in once.chain(often) {
         for (server_first, at_once) in [(false, false), (false, true), (true, false), (true, true)] {
             beginnings.push(Beginning { server_first, at_once, sizes: sizes.clone(), missed: false });
         }
     }
-    sessions(&PORTS, &beginnings)
+    sessions(ports, &beginnings)
 }
 
 /// WeChat's connections and others' at the same time.
