@@ -663,6 +663,15 @@ pub fn abi(data: &[u8]) {
                 // SAFETY: the bytes are there.
                 let owner = unsafe { ffi::wechat_claim(handle.as_deref_mut(), Some(&segment)) };
                 assert!(usize::from(owner) < PROTOCOLS.len());
+                let mut begun = ptr::null();
+                // SAFETY: as above.
+                let length =
+                    unsafe { ffi::wechat_begun(handle.as_deref_mut(), Some(&segment), Some(&mut begun)) };
+                assert!(length == 0 || !begun.is_null());
+                if length > 0 {
+                    // SAFETY: as many as it says, until the next call with the handle.
+                    std::hint::black_box(unsafe { slice::from_raw_parts(begun, length) }.to_vec());
+                }
             }
             7 => {
                 let segment = segment(&mut input);
@@ -948,7 +957,7 @@ fn segment(input: &mut Input<'_>) -> ffi::wechat_segment {
         dst_port: if flags & ffi::WECHAT_SIDE != 0 { 50_000 } else { 8080 },
         flags,
         wanted,
-        fields: if flags & 0x80 != 0 { SOME_FIELDS.as_ptr() } else { ptr::null() },
+        fields: if (flags ^ wanted) & 0x80 != 0 { SOME_FIELDS.as_ptr() } else { ptr::null() },
         protocol: protocol_of(choice),
     }
 }

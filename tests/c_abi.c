@@ -123,6 +123,7 @@ static wechat_segment segment_of(const uint8_t *data, size_t length)
     segment.captured = length;
     segment.reported = length;
     segment.packet = 1;
+    segment.shown_stream = 7;
     segment.src_port = 50000;
     segment.dst_port = 8080;
     segment.flags = WECHAT_FIRST_VISIT | WECHAT_MORE | WECHAT_COUNTED | WECHAT_STREAM;
@@ -885,7 +886,7 @@ static uint32_t wire_u32(const wechat_report *report, const wechat_segment *segm
 }
 
 /* The filters for the packet of a response: with its request, and all of the stream. */
-static void check_exchange(const wechat_dissector *dissector, const wechat_segment *segment, uint32_t request)
+static void check_exchange(wechat_dissector *dissector, const wechat_segment *segment, uint32_t request)
 {
     char filter[4096], part[40];
 
@@ -896,7 +897,7 @@ static void check_exchange(const wechat_dissector *dissector, const wechat_segme
     snprintf(part, sizeof part, " || frame.number == %" PRIu32, segment->packet);
     CHECK(strstr(filter, part) != NULL);
     CHECK(wechat_packet_filter(dissector, 1, segment, filter, sizeof filter) == strlen(filter));
-    CHECK(strcmp(filter, "wechat.stream == 0") == 0);
+    CHECK(strcmp(filter, "wechat.stream == 7") == 0);
 }
 
 /* Records of packet, side, position, length and bytes, the numbers big-endian. Each lane's bytes

@@ -381,11 +381,11 @@ fn filters_lead_from_a_request_to_its_answer() {
     }
     let here = segment(&answer, 2, true);
     let mut room = [0u8; 400];
-    let filter = |number, room: &mut [u8; 400]| {
+    let mut filter = |number, room: &mut [u8; 400]| {
         // SAFETY: room for as many bytes.
         let length = unsafe {
             ffi::wechat_packet_filter(
-                Some(&dissector),
+                Some(&mut dissector),
                 number,
                 Some(&here),
                 room.as_mut_ptr().cast(),
