@@ -80,6 +80,9 @@ static void check_record(const wechat_record *record, const wechat_segment *segm
     size_t count = wechat_tree_ticks(record, ticks, WECHAT_MOST_TICKS);
 
     CHECK(record->size == sizeof *record && record->version == WECHAT_RECORD_VERSION && record->next == NULL);
+    if (segment->nanoseconds >= 0 && segment->nanoseconds < 1000000000)
+        CHECK(record->seconds == segment->seconds && record->nanoseconds == (uint32_t)segment->nanoseconds);
+    CHECK(record->nanoseconds < 1000000000);
     CHECK(record->packet == segment->packet && record->stream == segment->shown_stream);
     CHECK(record->row < wechat_tables_get(registry)->operation_rows && record->kind < 8);
     CHECK(record->texts[0] == '\0' && record->texts[record->text_length - 1] == '\0');
@@ -130,7 +133,7 @@ static void print_layout(void)
     OFFSET(wechat_record, version);
     OFFSET(wechat_record, next);
     OFFSET(wechat_record, texts);
-    OFFSET(wechat_record, time);
+    OFFSET(wechat_record, nanoseconds);
     OFFSET(wechat_record, news_time);
     OFFSET(wechat_record, text_length);
     OFFSET(wechat_record, partner);

@@ -85,7 +85,7 @@ fn the_header_describes_the_rust_layout() {
         wechat_item Item value, wechat_report wechat_report items, wechat_report wechat_report body_length,
         wechat_report wechat_report record, wechat_tables wechat_tables sync_columns,
         wechat_tables wechat_tables flow_title, wechat_record Record version, wechat_record Record next,
-        wechat_record Record texts, wechat_record Record time, wechat_record Record news_time,
+        wechat_record Record texts, wechat_record Record nanoseconds, wechat_record Record news_time,
         wechat_record Record text_length, wechat_record Record partner, wechat_record Record flags,
         wechat_record Record notes, wechat_record Record head_len, wechat_record Record delivery,
         wechat_tick Tick named, wechat_sample Sample row, wechat_tables wechat_tables web_protocol,
