@@ -261,6 +261,9 @@ static counted check_head(const wechat_record *record, const wechat_segment *seg
     CHECK(record->version == WECHAT_RECORD_VERSION && record->next == NULL && record->protocol == of);
     CHECK(record->value_count == protocol->value_count && record->value_count <= WECHAT_MOST_VALUES);
     CHECK(record->size == offsetof(wechat_record, values) + record->value_count * sizeof record->values[0]);
+    if (segment->nanoseconds >= 0 && segment->nanoseconds < 1000000000)
+        CHECK(record->seconds == segment->seconds && record->nanoseconds == (uint32_t)segment->nanoseconds);
+    CHECK(record->nanoseconds < 1000000000);
     CHECK(record->packet == segment->packet && record->stream == segment->shown_stream);
     CHECK(record->seconds == segment->seconds && record->nanoseconds == (uint32_t)segment->nanoseconds);
     CHECK(record->present >> record->value_count == 0);

@@ -503,15 +503,20 @@ fn response_times_are_those_of_the_packet_tree() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_spoils_no_response_times() {
+fn a_clock_that_was_set_back_spoils_no_times() {
     let ends = Endpoints::v4(40_700, 8080);
     let request = |seq| Pdu::new(op::NEW_SEND_MSG, seq, vec![7; 20]);
     let frames = [(5, request(1)), (2, request(1).response(Vec::new()))];
     let frames = frames.into_iter().chain([(8, request(2)), (9, request(2).response(Vec::new()))]);
+    // A heartbeat, news of which the message comes before its notice, and a heartbeat before the first.
+    let beat = Pdu::empty(op::NOOP, seq::NOOP);
+    let (notice, sync) = (Pdu::empty(op::NOTIFY_OLD, seq::PUSH), Pdu::new(op::NEW_SYNC, 3, vec![7; 20]));
+    let synced = sync.response(Vec::new());
+    let frames = frames.chain([(30, beat.clone()), (31, notice), (32, sync), (21, synced), (22, beat)]);
     let mut next = [1u32; 2];
     let packets = frames.map(|(second, pdu)| {
         let direction = match pdu.op {
-            op::NEW_SEND_MSG => Direction::ClientToServer,
+            op::NEW_SEND_MSG | op::NEW_SYNC | op::NOOP => Direction::ClientToServer,
             _ => Direction::ServerToClient,
         };
         let payload = pdu.encode();
@@ -536,7 +541,11 @@ fn a_clock_that_was_set_back_spoils_no_response_times() {
         assert_eq!(rows, BTreeMap::from([("newsendmsg (237)".to_owned(), [1, second, second, second])]));
         let lines = frames_json(&opened, passes, "");
         let times: Vec<f64> = lines.iter().filter_map(|line| line["response_time"].as_f64()).collect();
-        assert_eq!(times, [-3.0, 1.0]);
+        assert_eq!(times, [-3.0, 1.0, -11.0]);
+        let tree = tree_counts(&statistic(&opened, passes, "wechat,tree"));
+        assert_eq!(tree[&path(&["Heartbeat interval (s)"])], 0);
+        let sync = sync_rows(&statistic(&opened, passes, "wechat,sync"));
+        assert_eq!(sync["Notice and sync"], [1.0], "how many, and no times");
     }
 }
 
