@@ -330,6 +330,7 @@ fn the_web_clients_packets_keep_the_trees_of_http_and_of_the_bodies() {
         ("session-mixed", None, 8080),
         ("session-mixed", Some(Version::Tls12), 443),
         ("article-until-close", None, 80),
+        ("upload", None, 80),
         ("bad-no-json", None, 80),
         ("bad-synccheck", Some(Version::Tls13), 443),
     ] {

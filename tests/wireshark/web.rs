@@ -833,14 +833,24 @@ const AHEAD: [&str; 9] = [
     "no_fetch_yet",
 ];
 
+/// A text with `#` for each word that stands for a secret.
+fn without_hashes(text: &str) -> String {
+    const DIGITS: usize = 16;
+    let mut parts = text.split('#');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| {
+        let hash = part.get(..DIGITS).filter(|word| word.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        format!("{all}#{}", hash.map_or(part, |_| &part[DIGITS..]))
+    })
+}
+
 /// All fields of a layer and their values, without words that stand for secrets: those differ between runs.
 fn all_values(part: &Value, found: &mut Vec<(String, String)>) {
     let Value::Object(members) = part else { return };
     for (name, value) in members {
         for value in value.as_array().unwrap_or(&vec![value.clone()]) {
             match value {
-                Value::String(text) if text.starts_with('#') => found.push((name.clone(), "#".to_owned())),
-                Value::String(text) => found.push((name.clone(), text.clone())),
+                Value::String(text) => found.push((name.clone(), without_hashes(text))),
                 part => all_values(part, found),
             }
         }
@@ -1021,7 +1031,10 @@ fn secrets_are_in_no_word_of_ours_unless_asked_for() {
         ("article-gzip-chunked", PLAIN, 3),
     ] {
         let shown = show(name, way);
-        let hidden = own_words(&shown.opened) + &other_words(&shown.opened);
+        let mut hidden = own_words(&shown.opened);
+        if name == "secrets" {
+            hidden += &other_words(&shown.opened);
+        }
         assert!(hidden.contains("WeChat web client"));
         let open = own_words(&shown.opened.with(&["-o", "wechat.show_account:TRUE"]));
         let mut seen = 0;
@@ -1142,14 +1155,7 @@ fn answer(status: &str, body: &str) -> String {
 /// Protocol and Info of each packet with HTTP in it, hashes as `#`.
 fn columns(opened: &Opened) -> Vec<String> {
     let lines = opened.values("http", &["_ws.col.Protocol", "_ws.col.Info"]);
-    lines
-        .iter()
-        .map(|line| {
-            let mut parts = line.split('#');
-            let first = parts.next().unwrap_or_default().to_owned();
-            parts.fold(first, |all, part| format!("{all}#{}", &part[16..]))
-        })
-        .collect()
+    lines.iter().map(|line| without_hashes(line)).collect()
 }
 
 #[test]
