@@ -588,8 +588,13 @@ pub fn abi(data: &[u8]) {
             }
             6 => {
                 let segment = segment(&mut input);
-                // SAFETY: the bytes are there.
-                unsafe { ffi::wechat_claim(handle.as_deref_mut(), Some(&segment)) };
+                let mut begun = ptr::null();
+                // SAFETY: the bytes and the addresses are there.
+                let length = unsafe {
+                    ffi::wechat_claim(handle.as_deref_mut(), Some(&segment));
+                    ffi::wechat_begun(handle.as_deref_mut(), Some(&segment), Some(&mut begun))
+                };
+                assert!(length < 8 && (length == 0 || !begun.is_null()), "{length} bytes from before");
             }
             7 => {
                 let segment = segment(&mut input);
