@@ -667,7 +667,7 @@ pub fn abi(data: &[u8]) {
                 // SAFETY: as above.
                 let length =
                     unsafe { ffi::wechat_begun(handle.as_deref_mut(), Some(&segment), Some(&mut begun)) };
-                assert!(length == 0 || !begun.is_null());
+                assert!(length < 8 && (length == 0 || !begun.is_null()), "{length} bytes from before");
                 if length > 0 {
                     // SAFETY: as many as it says, until the next call with the handle.
                     std::hint::black_box(unsafe { slice::from_raw_parts(begun, length) }.to_vec());
