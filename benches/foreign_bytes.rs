@@ -10,6 +10,7 @@ use std::{env, error::Error, fs};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use wechat_dissector::claim::{Claims, Offer};
+use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::long_link::framing::{Lane, Verdict, View};
 use wechat_dissector::long_link::settings::Settings;
 
@@ -59,8 +60,7 @@ fn search(chunk: &[u8], lane: &mut Lane, position: &mut u32, found: &mut Found) 
     for segment in chunk.chunks(SEGMENT) {
         let offer = Offer {
             data: segment,
-            stream: 0,
-            side: false,
+            lane: LaneId::new(0, false),
             position: 0,
             counted: false,
             packet: 1,

@@ -348,7 +348,8 @@ mod tests {
     #[test]
     fn both_sides_may_begin_with_a_short_segment() {
         let mut claims = Claims::default();
-        let server = |data, packet, position| Offer { lane: LaneId::new(1, true), position, ..offer(data, packet) };
+        let server =
+            |data, packet, position| Offer { lane: LaneId::new(1, true), position, ..offer(data, packet) };
         assert!(!decide(&mut claims, offer(&HEARTBEAT[..4], 1)));
         assert!(!decide(&mut claims, server(&HEARTBEAT[..2], 2, 900)));
         let rest = Offer { position: 5, ..offer(&HEARTBEAT[4..], 3) };
@@ -434,7 +435,10 @@ mod tests {
         let mut claims = Claims::default();
         assert!(!claims.decide(any(&HEARTBEAT[..3]), &Settings::of(&config)).ours);
         let rest = Offer { position: 4, packet: 2, ..any(&HEARTBEAT[3..]) };
-        assert!(claims.decide(rest, &Settings::of(&config)).begun[0].is_some_and(|begun| begun.bytes().len() == 3));
+        assert!(
+            claims.decide(rest, &Settings::of(&config)).begun[0]
+                .is_some_and(|begun| begun.bytes().len() == 3)
+        );
     }
 
     #[test]
