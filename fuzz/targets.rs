@@ -393,7 +393,7 @@ fn step_over(dissector: &mut Dissector, segment: &Segment<'_>) {
 /// What HTTP's dissector is given at once: bytes, and of each body its place and its media type.
 struct Given {
     data: Vec<u8>,
-    bodies: Vec<(Vec<u8>, &'static str)>,
+    bodies: Vec<(Option<usize>, Vec<u8>, &'static str)>,
     stream: u32,
     side: bool,
     position: u32,
@@ -479,11 +479,12 @@ fn put_message(given: &mut Given, input: &mut Input<'_>) {
         format!("Content-Type: {media}\r\nContent-Length: {length}\r\n\r\n")
     };
     given.data.extend(head.bytes().chain(headers.bytes()));
+    let at = (kind & 0x80 == 0).then_some(given.data.len());
     given.data.extend(body);
     if kind & 0x80 != 0 {
         given.data.extend(b"\r\n0\r\n\r\n");
     }
-    given.bodies.push((body.to_vec(), media));
+    given.bodies.push((at, body.to_vec(), media));
 }
 
 /// What is shown of the messages of a packet.
@@ -502,8 +503,8 @@ fn message(web: &mut Web, packets: &[Given], index: usize, first_visit: bool, co
     };
     let count = web.begin(&bytes);
     let mut kept = vec![&[][..]; count];
-    for (body, media) in bodies.iter().filter(|(body, _)| !body.is_empty()) {
-        if let Some(place) = web.place(&bytes, media) {
+    for (at, body, media) in bodies.iter().filter(|(_, body, _)| !body.is_empty()) {
+        if let Some(place) = web.place(&bytes, *at, body.len(), Some(media)) {
             kept[place] = body;
         }
     }

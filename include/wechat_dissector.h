@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 5
+#define WECHAT_ABI_VERSION 6
 
 // Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 #define WECHAT_FIRST_VISIT 1
@@ -808,13 +808,16 @@ int wechat_web_claim(const struct wechat_segment *segment);
 // As for `wechat_dissect`.
 size_t wechat_web_begin(struct wechat_dissector *dissector, const struct wechat_segment *segment);
 
-// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
-// when it has none. Returns the index of the message to which the body belongs, or -1.
+// HTTP's dissector, which was given the bytes of `segment`, passes on a body of `length` bytes: as it lies at
+// `offset` of them or, where it was in chunks or compressed, with `SIZE_MAX` in place of that. Its media type is
+// `media`, NULL when nobody knows. Returns the index of the message to which the body belongs, or -1.
 //
 // # Safety
 // As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
 int32_t wechat_web_place(struct wechat_dissector *dissector,
                          const struct wechat_segment *segment,
+                         size_t offset,
+                         size_t length,
                          const char *media);
 
 // HTTP's dissector has returned, and has dealt with the first `taken` bytes of `segment`; the rest it wants

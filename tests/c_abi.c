@@ -361,9 +361,9 @@ static void check_web_misuse(wechat_dissector *dissector)
     CHECK(wechat_web_claim(NULL) == 0 && wechat_web_claim(&nothing) == 0);
     CHECK(wechat_web_begin(NULL, &segment) == 0 && wechat_web_begin(dissector, NULL) == 0);
     CHECK(wechat_web_begin(dissector, &nothing) == 0);
-    CHECK(wechat_web_place(NULL, &segment, NULL) == -1 && wechat_web_place(dissector, NULL, NULL) == -1);
-    CHECK(wechat_web_place(dissector, &segment, "text/plain") == -1);
-    CHECK(wechat_web_place(dissector, &segment, "\xff") == -1);
+    CHECK(wechat_web_place(NULL, &segment, 0, 1, NULL) == -1 && wechat_web_place(dissector, NULL, 0, 1, NULL) == -1);
+    CHECK(wechat_web_place(dissector, &segment, 0, 1, "text/plain") == -1);
+    CHECK(wechat_web_place(dissector, &segment, SIZE_MAX, SIZE_MAX, "\xff") == -1);
     CHECK(wechat_web_take(NULL, &segment, 9) == 0 && wechat_web_take(dissector, NULL, 9) == 0);
     CHECK(wechat_web_take(dissector, &nothing, 9) == 0 && wechat_web_take(dissector, &segment, SIZE_MAX) == 0);
     CHECK(wechat_web_message(NULL, &segment, 0, NULL, 0, &report) == WECHAT_RESULT_NULL);
@@ -410,8 +410,9 @@ static void check_web(void)
     CHECK(report.texts[item->text] == '#' && strstr(report.texts + item->text, "secret") == NULL);
 
     CHECK(wechat_web_begin(dissector, &answered) == 1);
-    CHECK(wechat_web_place(dissector, &answered, "text/javascript") == 0);
-    CHECK(wechat_web_place(dissector, &answered, "text/javascript") == -1);
+    CHECK(wechat_web_place(dissector, &answered, 0, length, "text/javascript") == -1);
+    CHECK(wechat_web_place(dissector, &answered, sizeof answer_head - 1, length, "text/javascript") == 0);
+    CHECK(wechat_web_place(dissector, &answered, sizeof answer_head - 1, length, "text/javascript") == -1);
     CHECK(wechat_web_take(dissector, &answered, answered.captured) == 1);
     CHECK(wechat_web_message(dissector, &answered, 1, NULL, 0, &report) == WECHAT_RESULT_OK && report.length == 0);
     CHECK(wechat_web_message(dissector, &answered, 0, body, length, &report) == WECHAT_RESULT_OK);

@@ -32,7 +32,7 @@ use crate::web::statistics::{self as web_statistics, WEB_NODES, WebRecord};
 use crate::web::{self, Bytes, Web};
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 5;
+pub const WECHAT_ABI_VERSION: u32 = 6;
 
 /// Bit of `wechat_segment.flags`: the packet has never been dissected before. State changes only then.
 pub const WECHAT_FIRST_VISIT: u32 = 1;
@@ -862,8 +862,9 @@ pub unsafe extern "C" fn wechat_web_begin(
     guard(0, || handle.web.begin(&segment.of_http(data, Wanted::default())))
 }
 
-/// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
-/// when it has none. Returns the index of the message to which the body belongs, or -1.
+/// HTTP's dissector, which was given the bytes of `segment`, passes on a body of `length` bytes: as it lies at
+/// `offset` of them or, where it was in chunks or compressed, with `SIZE_MAX` in place of that. Its media type is
+/// `media`, NULL when nobody knows. Returns the index of the message to which the body belongs, or -1.
 ///
 /// # Safety
 /// As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
@@ -871,6 +872,8 @@ pub unsafe extern "C" fn wechat_web_begin(
 pub unsafe extern "C" fn wechat_web_place(
     dissector: Option<&mut wechat_dissector>,
     segment: Option<&wechat_segment>,
+    offset: size_t,
+    length: size_t,
     media: *const c_char,
 ) -> i32 {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return -1 };
@@ -878,9 +881,9 @@ pub unsafe extern "C" fn wechat_web_place(
     let (Ok(data), media) = (unsafe { (bytes(segment.data, segment.captured), text(media)) }) else {
         return -1;
     };
-    let place = guard(None, || {
-        handle.web.place(&segment.of_http(data, Wanted::default()), media.unwrap_or_default())
-    });
+    let at = Some(offset).filter(|offset| *offset != size_t::MAX);
+    let place =
+        guard(None, || handle.web.place(&segment.of_http(data, Wanted::default()), at, length, media.ok()));
     place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
 }
 

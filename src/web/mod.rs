@@ -14,7 +14,7 @@
 //!
 //! | module | is the only place that knows |
 //! | --- | --- |
-//! | [`crate::http`] | where messages lie |
+//! | [`crate::http`] | where messages lie, and which of them answers which |
 //! | [`call`] | which calls there are |
 //! | [`query`] | the query, and a SyncKey in it |
 //! | [`json`] | JSON as tokens |
@@ -39,7 +39,8 @@ pub mod walk;
 use std::ops::Range;
 
 use crate::config::Config;
-use crate::http::{self, Head, Kind};
+use crate::http::exchanges::Origin;
+use crate::http::{self, Bodies, Exchanges, Head, Kind};
 use crate::kernel::report::{Report, Wanted};
 use annotate::Known;
 use session::{Event, Gist, Place, Sessions};
@@ -57,6 +58,7 @@ pub struct Bytes<'a> {
     /// Position of the first byte: what tells these bytes from others of the packet.
     pub position: u32,
     /// Whether `position` counts the bytes of the stream, so that bytes that are offered again have it again.
+    /// Elsewhere it grows from one part of the packet to the next, and may be another on each visit.
     pub counted: bool,
     /// The packet's number.
     pub packet: u32,
@@ -66,6 +68,18 @@ pub struct Bytes<'a> {
     pub first_visit: bool,
     /// What of a report is asked for.
     pub wanted: Wanted,
+}
+
+impl Bytes<'_> {
+    /// Where the byte at an offset is from.
+    fn origin(&self, offset: usize) -> Origin {
+        let position = self.counted.then(|| self.position_of(offset));
+        Origin { stream: self.stream, side: self.side, position, time: self.time }
+    }
+
+    fn position_of(&self, offset: usize) -> u32 {
+        self.position.wrapping_add(u32::try_from(offset).unwrap_or(u32::MAX))
+    }
 }
 
 /// A call's request line, found in a message.
@@ -84,6 +98,8 @@ struct Message {
     line: Option<Line>,
     event: Option<Event>,
     call: Option<u8>,
+    /// Known once the message is taken.
+    place: Option<Place>,
 }
 
 /// The messages in bytes that HTTP's dissector has been given and has not returned from.
@@ -92,8 +108,7 @@ struct Pass {
     stream: u32,
     side: bool,
     messages: Vec<Message>,
-    /// The first message that has not got a body yet.
-    next_body: usize,
+    bodies: Bodies,
 }
 
 impl Pass {
@@ -104,11 +119,38 @@ impl Pass {
 
 /// Passes at a time: one for HTTP, one more for each tunnel in it.
 const MOST_PASSES: usize = 8;
+/// Messages in one pass; the smallest has three bytes.
+const MOST_MESSAGES: usize = 65_536;
+
+/// Messages that one visit of a packet has seen where positions count nothing: the number of each is the same
+/// on every visit.
+#[derive(Debug, Default)]
+struct Turn {
+    packet: u32,
+    /// That of the last bytes: in a visit it only grows.
+    position: u32,
+    count: u32,
+}
+
+impl Turn {
+    /// Number of the first of the next `count` messages.
+    fn take(&mut self, bytes: &Bytes<'_>, count: usize) -> u32 {
+        if self.packet != bytes.packet || bytes.position <= self.position {
+            self.count = 0;
+        }
+        let first = self.count;
+        let count = first.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        *self = Self { packet: bytes.packet, position: bytes.position, count };
+        first
+    }
+}
 
 /// The state of one capture.
 #[derive(Debug, Default)]
 pub struct Web {
     sessions: Sessions,
+    exchanges: Exchanges,
+    turn: Turn,
     passes: Vec<Pass>,
     gist: Gist,
     report: Report,
@@ -134,63 +176,68 @@ impl Web {
             return 0;
         }
         let messages: Vec<Message> = http::heads(bytes.data)
+            .take(MOST_MESSAGES)
             .map(|head| {
                 let line = match head.kind {
                     Kind::Request => line(bytes.data, &head),
-                    Kind::Response(_) => None,
+                    Kind::Response(_) | Kind::Other => None,
                 };
-                Message { head, line, event: None, call: None }
+                Message { head, line, event: None, call: None, place: None }
             })
             .collect();
-        let count = messages.len();
-        if count > 0 {
-            // One that is left over is of a packet whose dissection ended in an error.
-            if self.passes.len() >= MOST_PASSES {
-                self.passes.remove(0);
-            }
-            self.passes.push(Pass { stream: bytes.stream, side: bytes.side, messages, next_body: 0 });
+        if messages.iter().all(|message| message.head.kind == Kind::Other) {
+            self.says_nothing(bytes);
+            return 0;
         }
+        let count = messages.len();
+        // One that is left over is of a packet whose dissection ended in an error.
+        if self.passes.len() >= MOST_PASSES {
+            self.passes.remove(0);
+        }
+        let (stream, side) = (bytes.stream, bytes.side);
+        self.passes.push(Pass { stream, side, messages, bodies: Bodies::default() });
         count
     }
 
     /// Whether bytes are other people's: most are, and they are not to wait for heads to be read.
     fn is_foreign(&mut self, bytes: &Bytes<'_>) -> bool {
-        let data = bytes.data.trim_ascii_start();
-        // Methods and versions begin so; most bytes that come here begin otherwise.
-        if !data.first().is_some_and(u8::is_ascii_uppercase) {
-            return true;
-        }
-        if !bytes.counted || self.sessions.knows(bytes.stream) {
+        if !bytes.counted || self.exchanges.knows(bytes.stream) {
             return false;
         }
-        let response = data.strip_prefix(b"HTTP/1.");
-        if response.is_none() && call::may_be_in(data) {
+        let kind = http::head::first_line(bytes.data);
+        if !matches!(kind, Some(Kind::Response(_))) && call::may_be_in(bytes.data) {
             return false;
         }
-        match response {
+        match kind {
             _ if !bytes.first_visit => {}
-            // Another response follows.
-            Some([_, b' ', b'1', ..]) => {}
-            Some(_) => self.sessions.foreign_answers(bytes.stream, bytes.position),
-            None => self.sessions.foreign_asks(bytes.stream, bytes.position),
+            Some(Kind::Request) => self.exchanges.foreign_asks(bytes.origin(0)),
+            Some(kind @ Kind::Response(_)) if !kind.is_interim() => {
+                self.exchanges.foreign_answers(bytes.origin(0));
+            }
+            Some(Kind::Response(_)) | None => {}
+            Some(Kind::Other) => self.says_nothing(bytes),
         }
         true
     }
 
-    /// The message to which the next body belongs that HTTP's dissector passes on, by its media type or,
-    /// where none has that, by its turn.
-    pub fn place(&mut self, bytes: &Bytes<'_>, media: &str) -> Option<usize> {
-        let pass = self.passes.iter_mut().find(|pass| pass.is_of(bytes))?;
-        let rest = pass.messages.iter().enumerate().skip(pass.next_body);
-        let mut with_body = rest.filter(|(_, message)| message.head.has_body);
-        let first = with_body.clone().next();
-        let is = |head: &Head| {
-            bytes.data.get(head.media.clone()).is_some_and(|of| of.eq_ignore_ascii_case(media.as_bytes()))
-        };
-        let found = with_body.find(|(_, message)| is(&message.head)).or(first);
-        let index = found.map(|(index, _)| index)?;
-        pass.next_body = index.checked_add(1)?;
-        Some(index)
+    /// Bytes hold no message. Those that begin with half a line may be offered again with the rest of it.
+    fn says_nothing(&mut self, bytes: &Bytes<'_>) {
+        if bytes.first_visit && http::head::first_line(bytes.data) == Some(Kind::Other) {
+            self.exchanges.says(bytes.origin(0));
+        }
+    }
+
+    /// The message to which a body belongs that HTTP's dissector passes on: it begins at `at` of `bytes`, unless
+    /// it was coded, and has `length` bytes, and the media type `media`, unless nobody knows.
+    pub fn place(
+        &mut self,
+        bytes: &Bytes<'_>,
+        at: Option<usize>,
+        length: usize,
+        media: Option<&str>,
+    ) -> Option<usize> {
+        let Pass { messages, bodies, .. } = self.passes.iter_mut().find(|pass| pass.is_of(bytes))?;
+        bodies.place(bytes.data, messages.iter().map(|message| &message.head), at, length, media)
     }
 
     /// HTTP's dissector has returned, and has dealt with the first `taken` bytes. Returns how many messages
@@ -199,9 +246,10 @@ impl Web {
         let Some(place) = self.passes.iter().position(|pass| pass.is_of(bytes)) else { return 0 };
         let mut pass = self.passes.swap_remove(place);
         pass.messages.retain(|message| message.head.at.start < taken);
+        self.number(bytes, &mut pass.messages);
         match bytes.first_visit {
             true => pass.messages.iter_mut().for_each(|message| self.first_visit(bytes, message)),
-            false => self.later_visit(bytes, &mut pass.messages),
+            false => self.later_visit(&mut pass.messages),
         }
         let ours = pass.messages.iter().any(|message| message.call.is_some());
         let count = if ours { pass.messages.len() } else { 0 };
@@ -211,19 +259,33 @@ impl Web {
         count
     }
 
+    /// Says where each message is: by the position of its first byte, or by its number in the packet.
+    fn number(&mut self, bytes: &Bytes<'_>, messages: &mut [Message]) {
+        let first = if bytes.counted { 0 } else { self.turn.take(bytes, messages.len()) };
+        for (number, message) in (first..).zip(messages) {
+            let position = if bytes.counted { bytes.position_of(message.head.at.start) } else { number };
+            let Bytes { packet, stream, side, .. } = *bytes;
+            message.place = Some(Place { packet, stream, side, position });
+        }
+    }
+
     fn first_visit(&mut self, bytes: &Bytes<'_>, message: &mut Message) {
         self.sessions.saw(bytes.time);
-        let at = place(bytes, &message.head);
+        let Some(at) = message.place else { return };
+        let origin = bytes.origin(message.head.at.start);
         match message.head.kind {
             Kind::Request => {
                 message.call = message.line.as_ref().map(|line| line.call);
                 message.event = message.call.map(|call| self.sessions.observe(at, bytes.time, call, None));
-                self.sessions.asks(bytes.stream, bytes.position, bytes.time, message.event);
+                self.exchanges.asks(bytes.origin(0), message.event);
             }
-            // Another response follows.
-            Kind::Response(..200) => {}
+            kind @ Kind::Response(_) if kind.is_interim() => {}
+            Kind::Other => self.exchanges.says(origin),
             Kind::Response(_) => {
-                let Some(request) = self.sessions.answers(bytes.stream) else { return };
+                let length = Some(message.head.end).filter(|end| *end <= bytes.data.len());
+                let length =
+                    length.and_then(|end| u32::try_from(end.saturating_sub(message.head.at.start)).ok());
+                let Some(request) = self.exchanges.answers(origin, length) else { return };
                 message.call = self.sessions.call(request);
                 message.event =
                     message.call.map(|call| self.sessions.observe(at, bytes.time, call, Some(request)));
@@ -232,15 +294,15 @@ impl Web {
     }
 
     /// Finds the messages that the first visit has seen.
-    fn later_visit(&self, bytes: &Bytes<'_>, messages: &mut [Message]) {
+    fn later_visit(&self, messages: &mut [Message]) {
         let mut found = false;
         for message in &mut *messages {
-            message.event = self.sessions.find(place(bytes, &message.head));
+            message.event = message.place.and_then(|place| self.sessions.find(place));
             found |= message.event.is_some();
         }
-        // Positions inside of TLS may change: there, one message can only be the one that was.
+        // What HTTP is offered inside of TLS may change: there, one message can only be the one that was.
         if let ([message], false) = (&mut *messages, found) {
-            message.event = self.sessions.only(place(bytes, &message.head));
+            message.event = message.place.and_then(|place| self.sessions.only(place));
         }
         for message in messages {
             message.call = message.event.and_then(|event| self.sessions.call(event));
@@ -303,30 +365,32 @@ pub fn is_call(data: &[u8]) -> bool {
     let (method, target) = (words.next(), words.next().unwrap_or_default());
     // What is cut off may belong to the path.
     let cut = words.next().is_none() && !target.contains(&b'?');
-    let target = std::str::from_utf8(target).unwrap_or_default();
+    let target = path(target).unwrap_or_default();
     matches!(method, Some(b"GET" | b"POST")) && !cut && call::find(target).is_some()
 }
 
 fn line(data: &[u8], head: &Head) -> Option<Line> {
-    let target = std::str::from_utf8(data.get(head.target.clone())?).ok()?;
-    let (call, name, query) = call::find(target)?;
+    let (call, name, query) = call::find(path(data.get(head.target.clone())?)?)?;
     Some(Line { call, name, query })
 }
 
-/// Where a message is: by the position of its first byte.
-fn place(bytes: &Bytes<'_>, head: &Head) -> Place {
-    let offset = u32::try_from(head.at.start).unwrap_or(u32::MAX);
-    Place {
-        packet: bytes.packet,
-        stream: bytes.stream,
-        side: bytes.side,
-        position: bytes.position.wrapping_add(offset),
-    }
+/// A target, or as much of it as is text. What is none may stand in the query, behind the path.
+fn path(target: &[u8]) -> Option<&str> {
+    std::str::from_utf8(target).ok().or_else(|| {
+        let text = target.utf8_chunks().next()?.valid();
+        text.contains(['?', '#']).then_some(text)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_may_hold_any_bytes() {
+        assert!(is_call(b"GET /cgi-bin/mmwebwx-bin/webwxsync?x=\xff\xfe HTTP/1.1\r\n"));
+        assert!(!is_call(b"GET /cgi-bin/mmwebwx-bin/webwxsync\xff?x=1 HTTP/1.1\r\n"));
+    }
 
     #[test]
     fn a_call_is_known_by_its_request_line() {

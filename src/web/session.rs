@@ -4,9 +4,7 @@
 //! The rules stand in docs/web.md. The first pass appends one event for each message; later visits
 //! look it up. What lies ahead of a message is given out on later visits only.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-
-use foldhash::fast::RandomState;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::call::Role;
 use super::members::Sort;
@@ -93,15 +91,6 @@ struct Step {
     growth: Growth,
 }
 
-/// Requests of other people that wait on a stream.
-#[derive(Debug, Default)]
-struct Foreign {
-    waiting: u32,
-    /// Positions behind the last request and the last response: what is there once more is offered again.
-    asked: Option<u32>,
-    answered: Option<u32>,
-}
-
 /// Sessions, and who belongs to which.
 #[derive(Debug, Default)]
 pub struct Sessions {
@@ -111,11 +100,6 @@ pub struct Sessions {
     by_sid: HashMap<u64, u32>,
     by_account: HashMap<u64, u32>,
     by_stream: HashMap<u32, u32>,
-    /// For each stream that ever had a call of ours, the requests that wait for their response; `None` for
-    /// those of other people.
-    open: HashMap<u32, VecDeque<(i64, Option<Event>)>, RandomState>,
-    /// For each other stream, how many wait.
-    foreign: HashMap<u32, Foreign, RandomState>,
     steps: HashMap<(Event, Sort), Step>,
     next_keys: HashMap<(Event, Sort), Vec<Event>>,
     fetched: HashMap<Event, Event>,
@@ -125,12 +109,6 @@ pub struct Sessions {
     /// When the last packet was captured that came here.
     end: i64,
 }
-
-/// A message that comes later on the same connection, while another waits for its response, is pipelined
-/// within this time; behind it, the response is missing from the capture.
-const PIPELINED: i64 = 1_000_000_000;
-/// Requests that wait on one connection; more never get a response.
-const MOST_OPEN: usize = 256;
 
 /// The other half of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,51 +151,6 @@ impl Sessions {
     /// Notes that the capture goes on until then at least.
     pub fn saw(&mut self, time: i64) {
         self.end = self.end.max(time);
-    }
-
-    /// Whether a stream ever had a call of ours.
-    pub fn knows(&self, stream: u32) -> bool {
-        self.open.contains_key(&stream)
-    }
-
-    /// A request goes out on a stream that never had a call of ours.
-    pub fn foreign_asks(&mut self, stream: u32, position: u32) {
-        let foreign = self.foreign.entry(stream).or_default();
-        if foreign.asked.replace(position) != Some(position) {
-            foreign.waiting = foreign.waiting.saturating_add(1);
-        }
-    }
-
-    /// A response comes in on such a stream.
-    pub fn foreign_answers(&mut self, stream: u32, position: u32) {
-        let Some(foreign) = self.foreign.get_mut(&stream) else { return };
-        if foreign.answered.replace(position) != Some(position) {
-            foreign.waiting = foreign.waiting.saturating_sub(1);
-        }
-    }
-
-    /// A request goes out on a stream that has a call of ours, now or before; `position` is that of the bytes in
-    /// which it begins.
-    pub fn asks(&mut self, stream: u32, position: u32, time: i64, event: Option<Event>) {
-        let foreign = &mut self.foreign;
-        let open = self.open.entry(stream).or_insert_with(|| {
-            let waiting = foreign.remove(&stream).map_or(0, |foreign| {
-                // The beginning of a request may have been taken for somebody else's.
-                foreign.waiting.saturating_sub(u32::from(foreign.asked == Some(position))) as usize
-            });
-            std::iter::repeat_n((time, None), waiting.min(MOST_OPEN)).collect()
-        });
-        if open.back().is_some_and(|(before, _)| time.saturating_sub(*before) > PIPELINED)
-            || open.len() >= MOST_OPEN
-        {
-            open.clear();
-        }
-        open.push_back((time, event));
-    }
-
-    /// A response comes in on a stream: what it answers, if that is ours.
-    pub fn answers(&mut self, stream: u32) -> Option<Event> {
-        self.open.get_mut(&stream)?.pop_front()?.1
     }
 
     /// The event at a place.

@@ -16,6 +16,7 @@ use wechat_dissector::web::query::decoded;
 use wechat_traffic::capture::BASE_TIME;
 use wechat_traffic::sample;
 use wechat_traffic::web::dialogue::Dialogue;
+use wechat_traffic::web::odd;
 use wechat_traffic::web::truth::Row;
 
 const TWO_PASSES: &[&str] = &["-2"];
@@ -1150,4 +1151,40 @@ fn the_readmes_filters_find_what_it_says() {
             opened.packets(filter.trim_matches('`')).iter().map(ToString::to_string).collect();
         assert_eq!(found.join(", "), packets, "{filter}");
     }
+}
+
+// ---- odd heads ----
+
+/// The numbers that a field has in each packet.
+fn column(opened: &Opened, field: &str) -> BTreeMap<usize, Vec<usize>> {
+    let lines = opened.values(field, &["frame.number", field]);
+    let line = |line: &String| {
+        let (packet, values) = line.split_once(' ').expect("two columns");
+        (number(packet), values.split(',').map(number).collect())
+    };
+    lines.iter().map(line).collect()
+}
+
+/// Whatever HTTP's dissector takes for a response is one, and answers the request that it says. (Of a packet with
+/// two responses it says nothing: it keeps one pair a packet.)
+#[test]
+fn pairs_are_those_of_http_whatever_heads_look_like() {
+    let mut pairs = 0;
+    for seed in 0..3 {
+        let opened = open(&odd::capture(seed, 150)).with(TWO_PASSES);
+        let set = |filter: &str| opened.packets(filter).into_iter().collect::<BTreeSet<usize>>();
+        let requests = set("wechat_web.kind == \"request\"");
+        assert_eq!(set("http.request.uri contains \"/cgi-bin/mmwebwx-bin/webwx\""), requests, "seed {seed}");
+        let several = column(&opened, "http.response.code");
+        let several = |packet: &usize| several.get(packet).is_some_and(|codes| codes.len() > 1);
+        let mut expected = column(&opened, "http.request_in");
+        expected.retain(|packet, to| to.iter().all(|to| requests.contains(to)) && !several(packet));
+        let mut shown = column(&opened, "wechat_web.response_to");
+        shown.retain(|packet, _| !several(packet));
+        let different = shown.iter().filter(|(packet, to)| expected.get(packet) != Some(to));
+        assert_eq!(different.collect::<Vec<_>>(), [], "seed {seed}");
+        assert_eq!(shown.len(), expected.len(), "seed {seed}");
+        pairs += shown.len();
+    }
+    assert!(pairs > 200, "{pairs} pairs");
 }

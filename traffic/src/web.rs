@@ -21,6 +21,7 @@ pub mod dialogue;
 pub mod http;
 pub mod json;
 pub mod news;
+pub mod odd;
 pub mod reader;
 pub mod scene;
 pub mod talk;
