@@ -295,16 +295,8 @@ impl Web {
 
     /// Finds the messages that the first visit has seen.
     fn later_visit(&self, messages: &mut [Message]) {
-        let mut found = false;
-        for message in &mut *messages {
-            message.event = message.place.and_then(|place| self.sessions.find(place));
-            found |= message.event.is_some();
-        }
-        // What HTTP is offered inside of TLS may change: there, one message can only be the one that was.
-        if let ([message], false) = (&mut *messages, found) {
-            message.event = message.place.and_then(|place| self.sessions.only(place));
-        }
         for message in messages {
+            message.event = message.place.and_then(|place| self.sessions.find(place));
             message.call = message.event.and_then(|event| self.sessions.call(event));
         }
     }

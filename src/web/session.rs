@@ -4,7 +4,7 @@
 //! The rules stand in docs/web.md. The first pass appends one event for each message; later visits
 //! look it up. What lies ahead of a message is given out on later visits only.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::call::Role;
 use super::members::Sort;
@@ -16,7 +16,7 @@ pub type Event = u32;
 pub type Keys = Vec<(u64, u64)>;
 
 /// Where a message was seen: enough to tell it from every other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Number of the packet in which it became whole.
     pub packet: u32,
@@ -24,7 +24,7 @@ pub struct Place {
     pub stream: u32,
     /// Which of the stream's two ends sends.
     pub side: bool,
-    /// Position in the stream, or whatever tells it from the others of the packet.
+    /// Position in the stream or, where none counts bytes, the message's number in the packet.
     pub position: u32,
 }
 
@@ -94,7 +94,7 @@ struct Step {
 /// Sessions, and who belongs to which.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    places: BTreeMap<Place, Event>,
+    places: HashMap<Place, Event>,
     seen: Vec<Seen>,
     sessions: Vec<Session>,
     by_sid: HashMap<u64, u32>,
@@ -156,20 +156,6 @@ impl Sessions {
     /// The event at a place.
     pub fn find(&self, place: Place) -> Option<Event> {
         self.places.get(&place).copied()
-    }
-
-    /// The only event in the packet of a place from the same side of its stream.
-    pub fn only(&self, place: Place) -> Option<Event> {
-        let first = Place { packet: place.packet, stream: 0, side: false, position: 0 };
-        let same = |(other, _): &(&Place, &Event)| {
-            other.packet == place.packet && other.stream == place.stream && other.side == place.side
-        };
-        let mut found =
-            self.places.range(first..).take_while(|(other, _)| other.packet == place.packet).filter(same);
-        match (found.next(), found.next()) {
-            (Some((_, event)), None) => Some(*event),
-            _ => None,
-        }
     }
 
     /// The call of an event.

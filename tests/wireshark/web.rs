@@ -7,6 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::opened::{Opened, open};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
 use crate::support::webcalls::{PLAIN, TLS12, TLS13, Way, show};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -15,9 +18,11 @@ use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_dissector::web::query::decoded;
 use wechat_traffic::capture::BASE_TIME;
 use wechat_traffic::sample;
+use wechat_traffic::web::carrier::{HTTP, carry_turns};
 use wechat_traffic::web::dialogue::Dialogue;
-use wechat_traffic::web::odd;
+use wechat_traffic::web::tls::{HTTPS, Tls, Version};
 use wechat_traffic::web::truth::Row;
+use wechat_traffic::web::{odd, together};
 
 const TWO_PASSES: &[&str] = &["-2"];
 /// All ways to carry the same calls.
@@ -1150,6 +1155,49 @@ fn the_readmes_filters_find_what_it_says() {
         let found: Vec<String> =
             opened.packets(filter.trim_matches('`')).iter().map(ToString::to_string).collect();
         assert_eq!(found.join(", "), packets, "{filter}");
+    }
+}
+
+// ---- several messages in a packet ----
+
+/// Each body belongs to its message, whatever is sent along with it.
+#[test]
+fn every_message_of_a_packet_has_its_own_body() {
+    for version in [None, Some(Version::Tls12), Some(Version::Tls13)] {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let tls = version.map(|version| Tls::new(version, &mut rng).expect("TLS"));
+        let (mut connections, mut said) = (Vec::new(), Vec::new());
+        for number in 0..60 {
+            let (turns, says) = together::exchange(1000 + number * 10, &mut rng);
+            connections.push(turns.to_vec());
+            said.extend(says);
+        }
+        let port = if tls.is_some() { HTTPS } else { HTTP };
+        let capture = carry_turns(&connections, port, tls.as_ref(), &mut rng).expect("a capture");
+        let opened = open(&capture);
+        let keys = tls.map(|tls| opened.file("keys", &tls.key_log()));
+        let keys = keys.map(|path| format!("tls.keylog_file:{}", path.display()));
+        let options: Vec<&str> = keys.iter().flat_map(|keys| ["-o", keys]).collect();
+        for pass in [&[][..], TWO_PASSES] {
+            let mut shown: BTreeMap<usize, Vec<(String, Option<u32>)>> = BTreeMap::new();
+            for (packet, layer) in opened.with(&options).with(pass).layers_of("wechat_web") {
+                let field = match value(&layer, "kind").as_deref() {
+                    Some("request") => "device_id",
+                    _ => "message.id",
+                };
+                let id = value(&layer, field).map(|id| number(&id));
+                shown.entry(packet).or_default().push((value(&layer, "call").expect("a call"), id));
+            }
+            let ours = said.iter().map(|says| {
+                let ours = says.iter().filter_map(|said| Some((said.call?.to_owned(), said.number)));
+                ours.collect::<Vec<_>>()
+            });
+            let mut ours: Vec<_> = ours.filter(|says| !says.is_empty()).collect();
+            let mut shown: Vec<_> = shown.into_values().collect();
+            ours.sort();
+            shown.sort();
+            assert_eq!(shown, ours, "{version:?} {pass:?}");
+        }
     }
 }
 

@@ -26,4 +26,5 @@ pub mod reader;
 pub mod scene;
 pub mod talk;
 pub mod tls;
+pub mod together;
 pub mod truth;
