@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use std::ops::Range;
 
 use super::call::{self, Answer, Call, Role};
+use super::escape;
 use super::fields::{W, WN};
 use super::members::{self, PARAMETERS, Sense, Sort, Take};
 use super::query::{self, Parameter, Part};
@@ -245,13 +246,22 @@ fn parameters(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: 
                     true => Secret::of(&words).to_string(),
                     false => words.into_owned(),
                 };
-                report.decoded_text(W::PARAMETER, whole, format_args!("{}: {words}", parameter.name));
+                report.decoded_text(W::PARAMETER, whole.clone(), format_args!("{}: {words}", parameter.name));
                 report.note(WN::NO_NUMBER, at, format_args!("{} is no number that fits", member.name));
             }
-            None => report.decoded_text(W::PARAMETER, whole, format_args!("{}: {words}", parameter.name)),
+            None => {
+                report.decoded_text(W::PARAMETER, whole.clone(), format_args!("{}: {words}", parameter.name))
+            }
+        }
+        let text = known.target().get(parameter.at.clone()).unwrap_or_default();
+        for fault in escape::query_faults(text).into_iter().take(MOST_FAULTS) {
+            report.note(WN::BAD_ESCAPE, walk::shift(&fault.at, whole.start), format_args!("{}", fault.words));
         }
     }
 }
+
+/// Faults that are noted of one parameter.
+const MOST_FAULTS: usize = 16;
 
 /// Whether words are a number, where one is wanted.
 fn fits(take: &Take, words: &str) -> bool {

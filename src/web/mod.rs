@@ -18,6 +18,7 @@
 //! | [`call`] | which calls there are |
 //! | [`query`] | the query, and a SyncKey in it |
 //! | [`json`] | JSON as tokens |
+//! | [`escape`] | the escapes of a text |
 //! | [`members`] | which members there are, and of what type |
 //! | [`walk`] | how a JSON body is read and shown |
 //! | [`session`] | which messages belong together |
@@ -28,6 +29,7 @@
 
 pub mod annotate;
 pub mod call;
+pub mod escape;
 pub mod fields;
 pub mod json;
 pub mod members;
