@@ -33,6 +33,8 @@ typedef struct pass {
     tvbuff_t *tvb;
     tvbuff_t **bodies;
     size_t count;
+    /* Whether HTTP handed all its bytes on to another call of itself, as it does with those of a tunnel. */
+    bool handed_on;
 } pass;
 static pass *current;
 
@@ -113,6 +115,8 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     /* HTTP in a tunnel through HTTP has bodies of its own. */
     if (around.count == 0 && current == NULL)
         return call_dissector_only(http, tvb, pinfo, tree, data);
+    if (current != NULL && current->segment.data == around.segment.data)
+        current->handed_on = true;
     around.outer = current;
     around.tvb = tvb;
     around.bodies = wmem_alloc0_array(pinfo->pool, tvbuff_t *, around.count);
@@ -123,13 +127,13 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     CATCH_ALL {
         /* A message that was cut off has a head all the same. */
         current = around.outer;
-        draw_messages(&around, pinfo, tree, around.segment.captured);
+        draw_messages(&around, pinfo, tree, around.handed_on ? 0 : around.segment.captured);
         RETHROW;
     }
     ENDTRY;
     current = around.outer;
     /* HTTP that takes nothing is disabled. */
-    if (result == 0)
+    if (result == 0 || around.handed_on)
         taken = 0;
     else if (pinfo->desegment_len != 0)
         taken = (size_t)MAX(pinfo->desegment_offset, 0);

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use crate::support::opened::{Opened, open};
+use crate::support::opened::{Opened, open, open_file};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -17,12 +18,13 @@ use wechat_dissector::long_link::fields::Type;
 use wechat_dissector::web::fields::{WEB_FIELDS, WEB_NOTES};
 use wechat_dissector::web::query::decoded;
 use wechat_traffic::capture::BASE_TIME;
+use wechat_traffic::packet::Direction;
 use wechat_traffic::sample;
 use wechat_traffic::web::carrier::{HTTP, carry_turns};
 use wechat_traffic::web::dialogue::Dialogue;
 use wechat_traffic::web::tls::{HTTPS, Tls, Version};
 use wechat_traffic::web::truth::Row;
-use wechat_traffic::web::{odd, together};
+use wechat_traffic::web::{exported, odd, together};
 
 const TWO_PASSES: &[&str] = &["-2"];
 /// All ways to carry the same calls.
@@ -1155,6 +1157,124 @@ fn the_readmes_filters_find_what_it_says() {
         let found: Vec<String> =
             opened.packets(filter.trim_matches('`')).iter().map(ToString::to_string).collect();
         assert_eq!(found.join(", "), packets, "{filter}");
+    }
+}
+
+// ---- without a conversation ----
+
+/// Where no conversation exists at the first offer, the first exchange belongs together all the same.
+#[test]
+fn the_first_exchange_of_exported_pdus_is_shown() {
+    let pdu = |milliseconds, client_port, direction, bytes: String| exported::Pdu {
+        at: Duration::from_millis(milliseconds),
+        client_port,
+        direction,
+        bytes: bytes.into_bytes(),
+    };
+    let asks = |milliseconds, port, call: &str| {
+        let head = format!("GET /cgi-bin/mmwebwx-bin/{call}?r=1 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n");
+        pdu(milliseconds, port, Direction::ClientToServer, head)
+    };
+    let answers = |milliseconds, port| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}";
+        pdu(milliseconds, port, Direction::ServerToClient, head.to_owned())
+    };
+    let pdus = [
+        asks(0, 5001, "webwxsync"),
+        asks(10, 5002, "webwxinit"),
+        asks(20, 5003, "webwxgetcontact"),
+        answers(30, 5003),
+        answers(40, 5001),
+        answers(50, 5002),
+    ];
+    let opened = open_file(|file| exported::write(&pdus, file));
+    let fields = ["frame.number", "wechat_web.call", "wechat_web.response_to", "wechat_web.response_in"];
+    let shown = opened.values("wechat_web", &fields);
+    let one_pass = [
+        "1 webwxsync  ",
+        "2 webwxinit  ",
+        "3 webwxgetcontact  ",
+        "4 webwxgetcontact 3 ",
+        "5 webwxsync 1 ",
+        "6 webwxinit 2 ",
+    ];
+    assert_eq!(shown, one_pass);
+    let shown = opened.with(TWO_PASSES).values("wechat_web", &fields);
+    let two_passes = [
+        "1 webwxsync  5",
+        "2 webwxinit  6",
+        "3 webwxgetcontact  4",
+        "4 webwxgetcontact 3 ",
+        "5 webwxsync 1 ",
+        "6 webwxinit 2 ",
+    ];
+    assert_eq!(shown, two_passes);
+}
+
+/// In a tunnel too, whose conversation HTTP makes when it is first asked.
+#[test]
+fn the_first_exchange_in_a_tunnel_is_shown() {
+    let asks = |text: &str| (Direction::ClientToServer, vec![text.as_bytes().to_vec()]);
+    let answers = |text: &str| (Direction::ServerToClient, vec![text.as_bytes().to_vec()]);
+    let turns = || {
+        vec![
+            asks("CONNECT wx.qq.com:8001 HTTP/1.1\r\n\r\n"),
+            answers("HTTP/1.1 200 OK\r\n\r\n"),
+            asks("GET /cgi-bin/mmwebwx-bin/webwxsync?r=1 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n"),
+            answers("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
+            asks("GET /cgi-bin/mmwebwx-bin/webwxinit?r=1 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n"),
+            answers("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
+        ]
+    };
+    let capture = carry_turns(&[turns(), turns()], 3128, None, &mut ChaCha8Rng::seed_from_u64(2));
+    let opened = open(&capture.expect("a capture"));
+    for options in [&[][..], TWO_PASSES] {
+        let opened = opened.with(options);
+        let kinds = opened.values("wechat_web", &["tcp.stream", "wechat_web.call", "wechat_web.kind"]);
+        let of = |stream: &str| kinds.iter().filter_map(|line| line.strip_prefix(stream)).collect::<Vec<_>>();
+        let expected =
+            [" webwxsync request", " webwxsync response", " webwxinit request", " webwxinit response"];
+        assert_eq!((of("0"), of("1")), (expected.to_vec(), expected.to_vec()), "{options:?}");
+    }
+}
+
+// ---- PDML ----
+
+/// What XML forbids is in no text of ours, wherever that comes from.
+#[test]
+fn pdml_is_well_formed_whatever_texts_hold() {
+    let odd = "\u{fffe}\u{ffff}\u{fdd0}\u{85}\u{1}";
+    let coded: String = odd.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let path = "/cgi-bin/mmwebwx-bin/webwxsync";
+    let head = format!(
+        "POST {path}?lang={coded}&{coded}={coded}&sid={coded}&r={coded} HTTP/1.1\r\nHost: wx.qq.com\r\nContent-Type: text/plain\r\n"
+    );
+    let asked = format!(
+        "{{\"{odd}\":\"{odd}\",\"\\ufffe\":\"\\uffff\\ud800\",\"BaseRequest\":{{\"Skey\":\"{odd}\"}}}}"
+    );
+    let answered =
+        format!("{{\"BaseResponse\":{{\"ErrMsg\":\"{odd}\\ufffe\"}},\"SyncKey\":\"{odd}\",\"x\":[\"{odd}");
+    let request = format!("{head}Content-Length: {}\r\n\r\n{asked}", asked.len());
+    let response = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{answered}",
+        answered.len()
+    );
+    let turns = vec![
+        (Direction::ClientToServer, vec![request.into_bytes()]),
+        (Direction::ServerToClient, vec![response.into_bytes()]),
+    ];
+    let capture = carry_turns(&[turns], HTTP, None, &mut ChaCha8Rng::seed_from_u64(13)).expect("a capture");
+    for opened in [open(&capture), show("bad-utf8", PLAIN).opened] {
+        for options in [&["-2"][..], &["-2", "-o", "wechat.show_account:TRUE"]] {
+            let text = opened.text(&[options, &["-T", "pdml"]].concat());
+            let document = roxmltree::Document::parse(&text).expect("XML that is well-formed");
+            let ours = document.descendants().filter(|node| node.attribute("name") == Some("wechat_web"));
+            assert!(ours.count() >= 2);
+        }
+    }
+    for field in ["wechat_web.lang", "wechat_web.err_msg"] {
+        let [shown] = &open(&capture).values(field, &[field])[..] else { panic!("one packet") };
+        assert!(shown.starts_with("\\xfffe\\xffff\u{fdd0}\\x85\\x01"), "{field} is {shown}");
     }
 }
 

@@ -18,6 +18,7 @@ pub mod carrier;
 pub mod case;
 pub mod client;
 pub mod dialogue;
+pub mod exported;
 pub mod http;
 pub mod json;
 pub mod news;
