@@ -401,7 +401,7 @@ fn step_over(dissector: &mut Capture, segment: &Segment<'_>) {
 /// What HTTP's dissector is given at once: bytes, and of each body its place and its media type.
 struct Given {
     data: Vec<u8>,
-    bodies: Vec<(Vec<u8>, &'static str)>,
+    bodies: Vec<(Option<usize>, Vec<u8>, &'static str)>,
     stream: u32,
     side: bool,
     position: u32,
@@ -485,11 +485,12 @@ fn put_message(given: &mut Given, input: &mut Input<'_>) {
         format!("Content-Type: {media}\r\nContent-Length: {length}\r\n\r\n")
     };
     given.data.extend(head.bytes().chain(headers.bytes()));
+    let at = (kind & 0x80 == 0).then_some(given.data.len());
     given.data.extend(body);
     if kind & 0x80 != 0 {
         given.data.extend(b"\r\n0\r\n\r\n");
     }
-    given.bodies.push((body.to_vec(), media));
+    given.bodies.push((at, body.to_vec(), media));
 }
 
 /// What is shown of the messages of a packet.
@@ -506,10 +507,10 @@ fn message(web: &mut Capture, packets: &[Given], index: usize, first_visit: bool
         ..SEGMENT
     };
     let count = web.begin_http(&segment);
-    web.speaks(&segment, index % 2 == 0);
+    web.speaks(&segment, index & 1 == 0);
     let mut kept = vec![&[][..]; count];
-    for (body, media) in bodies.iter().filter(|(body, _)| !body.is_empty()) {
-        if let Some(place) = web.place_body(&segment, media) {
+    for (at, body, media) in bodies.iter().filter(|(_, body, _)| !body.is_empty()) {
+        if let Some(place) = web.place_body(&segment, *at, body.len(), Some(media)) {
             kept[place] = body;
         }
     }
@@ -744,6 +745,8 @@ fn http(mut handle: Option<&mut ffi::wechat_dissector>, call: u8, input: &mut In
     let media = text(input);
     let length = usize::from(input.u8());
     let body = input.take(length);
+    // The largest stands for a body that was coded.
+    let at = Some(input.u16()).filter(|at| *at < u16::MAX).map_or(usize::MAX, usize::from);
     let taken = usize::from(input.u16());
     let mut report = std::mem::MaybeUninit::uninit();
     // SAFETY: the bytes are there; texts are NULL or ended by a NUL.
@@ -756,7 +759,8 @@ fn http(mut handle: Option<&mut ffi::wechat_dissector>, call: u8, input: &mut In
         if call & 2 != 0 {
             ffi::wechat_http_speaks(handle.as_deref_mut(), Some(&segment), (call & 4).into());
         }
-        (begun, ffi::wechat_http_place(handle.as_deref_mut(), Some(&segment), pointer(&media)))
+        let handle = handle.as_deref_mut();
+        (begun, ffi::wechat_http_place(handle, Some(&segment), at, body.len(), pointer(&media)))
     };
     assert!(place == -1 || (place as usize) < begun);
     // SAFETY: as above.

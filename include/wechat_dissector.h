@@ -804,13 +804,16 @@ int wechat_http_speaks(struct wechat_dissector *dissector,
                        const struct wechat_segment *segment,
                        int spoken);
 
-// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
-// when it has none. Returns the index of the message to which the body belongs, or -1.
+// HTTP's dissector, which was given the bytes of `segment`, passes on a body of `length` bytes: as it lies at
+// `offset` of them or, where it was in chunks or compressed, with `SIZE_MAX` in place of that. Its media type is
+// `media`, NULL when nobody knows. Returns the index of the message to which the body belongs, or -1.
 //
 // # Safety
 // As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
 int32_t wechat_http_place(struct wechat_dissector *dissector,
                           const struct wechat_segment *segment,
+                          size_t offset,
+                          size_t length,
                           const char *media);
 
 // HTTP's dissector has returned, and has dealt with the first `taken` bytes of `segment`; the rest it wants
@@ -1044,13 +1047,16 @@ int wechat_http_speaks(struct wechat_dissector *dissector,
                        const struct wechat_segment *segment,
                        int spoken);
 
-// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
-// when it has none. Returns the index of the message to which the body belongs, or -1.
+// HTTP's dissector, which was given the bytes of `segment`, passes on a body of `length` bytes: as it lies at
+// `offset` of them or, where it was in chunks or compressed, with `SIZE_MAX` in place of that. Its media type is
+// `media`, NULL when nobody knows. Returns the index of the message to which the body belongs, or -1.
 //
 // # Safety
 // As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
 int32_t wechat_http_place(struct wechat_dissector *dissector,
                           const struct wechat_segment *segment,
+                          size_t offset,
+                          size_t length,
                           const char *media);
 
 // HTTP's dissector has returned, and has dealt with the first `taken` bytes of `segment`; the rest it wants

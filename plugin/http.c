@@ -20,7 +20,6 @@
 
 static int proto_helper = -1;
 static int proto_http = -1;
-static int proto_data = -1;
 static dissector_handle_t http_tcp, http_tls, tcp_wrapper, tls_wrapper;
 static shared_ports tcp_ports, tls_ports;
 static dissector_table_t alpn_table, media_table;
@@ -36,6 +35,8 @@ typedef struct pass {
     /* Whether the words in the Info column are ours, and HTTP is kept from writing any. */
     bool speaks;
     bool silent;
+    /* Whether HTTP handed all its bytes on to another call of itself, as it does with those of a tunnel. */
+    bool handed_on;
 } pass;
 static pass *current;
 
@@ -181,11 +182,19 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     if (!installed || pinfo->flags.in_error_pkt)
         return call_dissector_only(http, tvb, pinfo, tree, data);
     around.segment = loop_segment(tvb, pinfo, data);
+    /* A stream without a conversation gets one from HTTP, before it does anything else. Messages belong together by
+     * it from the first on. */
+    if (!(around.segment.flags & WECHAT_STREAM) && proto_is_protocol_enabled(find_protocol_by_id(proto_http))) {
+        find_or_create_conversation(pinfo);
+        around.segment = loop_segment(tvb, pinfo, data);
+    }
     taken = around.segment.captured;
     around.count = wechat_http_begin(shim_dissector(), &around.segment);
     /* HTTP in a tunnel through HTTP has bodies of its own. */
     if (around.count == 0 && current == NULL)
         return call_dissector_only(http, tvb, pinfo, tree, data);
+    if (current != NULL && current->segment.data == around.segment.data)
+        current->handed_on = true;
     around.outer = current;
     around.tvb = tvb;
     around.bodies = wmem_alloc0_array(pinfo->pool, tvbuff_t *, around.count);
@@ -199,14 +208,14 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
         /* A message that was cut off has a head all the same. */
         current = around.outer;
         unsilence(&around, pinfo);
-        draw_messages(&around, pinfo, tree, around.segment.captured);
+        draw_messages(&around, pinfo, tree, around.handed_on ? 0 : around.segment.captured);
         RETHROW;
     }
     ENDTRY;
     current = around.outer;
     unsilence(&around, pinfo);
     /* HTTP that takes nothing is disabled. */
-    if (result == 0)
+    if (result == 0 || around.handed_on)
         taken = 0;
     else if (pinfo->desegment_len != 0)
         taken = (size_t)MAX(pinfo->desegment_offset, 0);
@@ -280,27 +289,33 @@ static ws_bool try_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
 
 /* ---- bodies ---- */
 
-/* Whether HTTP itself passes a body on: others look up media types too, for parts of a body. Older versions
- * leave a layer for each chunk. */
+/* Whether HTTP itself passes a body on: others look up media types too, for parts of a body. The layers do not tell:
+ * those of the body before stay there. */
 static bool is_from_http(packet_info *pinfo)
 {
-    for (wmem_list_frame_t *layer = wmem_list_tail(pinfo->layers); layer != NULL; layer = wmem_list_frame_prev(layer)) {
-        int proto = GPOINTER_TO_INT(wmem_list_frame_data(layer));
-        if (proto == proto_http)
-            return true;
-        if (proto != proto_data && !shim_is_own_layer(proto))
-            return false;
-    }
-    return false;
+    return pinfo->current_proto != NULL &&
+           strcmp(pinfo->current_proto, proto_get_protocol_short_name(find_protocol_by_id(proto_http))) == 0;
 }
 
-static void keep_body(tvbuff_t *tvb, packet_info *pinfo, const char *media)
+/* Where a body lies in HTTP's bytes; one that was in chunks or compressed lies elsewhere. */
+static size_t body_offset(tvbuff_t *tvb)
+{
+    int offset = tvb_raw_offset(tvb) - tvb_raw_offset(current->tvb);
+
+    return tvb_get_ds_tvb(tvb) == tvb_get_ds_tvb(current->tvb) && offset >= 0 ? (size_t)offset : SIZE_MAX;
+}
+
+static void keep_body(tvbuff_t *tvb, const char *media)
 {
     int32_t message;
 
-    if (current == NULL || !is_from_http(pinfo))
+    if (current == NULL)
         return;
-    message = wechat_http_place(shim_dissector(), &current->segment, media);
+    /* What its dissector did not take comes once more. */
+    for (size_t i = 0; i < current->count; i++)
+        if (current->bodies[i] == tvb)
+            return;
+    message = wechat_http_place(shim_dissector(), &current->segment, body_offset(tvb), tvb_captured_length(tvb), media);
     if (message >= 0 && (size_t)message < current->count)
         current->bodies[message] = tvb;
 }
@@ -311,7 +326,8 @@ static dissector_handle_t media_wrappers[MOST_MEDIA_TYPES], media_owners[MOST_ME
 
 static int dissect_media(size_t type, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    keep_body(tvb, pinfo, shim_tables()->media_types[type]);
+    if (is_from_http(pinfo))
+        keep_body(tvb, shim_tables()->media_types[type]);
     pinfo->can_desegment = pinfo->saved_can_desegment;
     return media_owners[type] != NULL ? call_dissector_only(media_owners[type], tvb, pinfo, tree, data) : 0;
 }
@@ -340,10 +356,10 @@ static const dissector_t media_dissectors[MOST_MEDIA_TYPES] = {
 };
 
 /* A body of a type that nobody owns, or of none. HTTP shows it as it would without us. */
-static ws_bool keep_untyped(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree G_GNUC_UNUSED,
+static ws_bool keep_untyped(tvbuff_t *tvb, packet_info *pinfo G_GNUC_UNUSED, proto_tree *tree G_GNUC_UNUSED,
                             void *data G_GNUC_UNUSED)
 {
-    keep_body(tvb, pinfo, NULL);
+    keep_body(tvb, NULL);
     return false;
 }
 
@@ -432,7 +448,6 @@ void http_register(void)
     const shim_protocol *first = NULL;
 
     proto_http = proto_get_id_by_filter_name("http");
-    proto_data = proto_get_id_by_filter_name("data");
     for (size_t i = shim_protocol_count; i-- > 0;) {
         shim_protocol *protocol = &shim_protocols[i];
         if (protocol->row->carrier != WECHAT_CARRIER_HTTP)

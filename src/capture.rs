@@ -7,6 +7,7 @@ use foldhash::HashMap;
 
 use crate::claim::{Beginning, Claims, Offer};
 use crate::config::Config;
+use crate::http::{Carried, Http};
 use crate::kernel::place::Place;
 use crate::kernel::protocol::{Packet, State};
 use crate::kernel::report::Report;
@@ -15,8 +16,7 @@ use crate::kernel::streams::{Ends, Streams};
 use crate::long_link::fields::TABLE as LONG_LINK;
 use crate::long_link::settings::Settings;
 use crate::protocols::PROTOCOLS;
-use crate::web::fields::TABLE as WEB;
-use crate::web::{Bytes, Web};
+use crate::wechat::fields::TABLE as SHARED;
 use crate::wechat::settings::Shared;
 
 /// The state of one capture.
@@ -32,7 +32,7 @@ pub struct Capture {
     pending: HashMap<u32, [Option<Beginning>; 2]>,
     /// The same by the places of the segments in which these PDUs go on.
     begun: HashMap<Place, Beginning>,
-    web: Web,
+    http: Http,
     report: Report,
 }
 
@@ -53,7 +53,7 @@ impl Capture {
             claims: Claims::default(),
             pending: HashMap::default(),
             begun: HashMap::default(),
-            web: Web::default(),
+            http: Http::new(carried(config)),
             report: Report::default(),
         }
     }
@@ -137,56 +137,60 @@ impl Capture {
     /// Reads the heads in bytes that HTTP's dissector is about to get. Returns how many messages there are;
     /// with none, nothing else is to be done.
     pub fn begin_http(&mut self, segment: &Segment<'_>) -> usize {
-        self.web.begin(&bytes(segment))
+        self.http.begin(segment)
     }
 
     /// Whether the words in the Info column are to be the reports', of each message that begins in bytes that HTTP's
     /// dissector is about to get. `spoken` says that it holds words of reports already.
     pub fn speaks(&mut self, segment: &Segment<'_>, spoken: bool) -> bool {
-        self.web.speaks(&bytes(segment), spoken)
+        self.http.speaks(segment, spoken)
     }
 
-    /// The message to which the next body belongs that HTTP's dissector passes on.
-    pub fn place_body(&mut self, segment: &Segment<'_>, media: &str) -> Option<usize> {
-        self.web.place(&bytes(segment), media)
+    /// The message to which a body belongs that HTTP's dissector passes on: it begins at `at` of `segment`, unless
+    /// it was coded, and has `length` bytes, and the media type `media`, unless nobody knows.
+    pub fn place_body(
+        &mut self,
+        segment: &Segment<'_>,
+        at: Option<usize>,
+        length: usize,
+        media: Option<&str>,
+    ) -> Option<usize> {
+        self.http.place(segment, at, length, media)
     }
 
-    /// HTTP's dissector has returned, and has dealt with the first `taken` bytes. Returns how many messages
-    /// of ours are among them at most.
+    /// HTTP's dissector has returned, and has dealt with the first `taken` bytes. Returns how many messages are to be
+    /// shown; none if nothing is to be said of any.
     pub fn end_http(&mut self, segment: &Segment<'_>, taken: usize) -> usize {
-        self.web.take(&bytes(segment), taken)
+        self.http.end(segment, taken)
     }
 
     /// The protocol whose a message is, of those that [`Self::end_http`] took.
     pub fn owner(&self, segment: &Segment<'_>, index: usize) -> Option<u16> {
-        self.web.is_ours(&bytes(segment), index).then_some(WEB)
+        self.http.owner(segment, index)
     }
 
     /// Deals with a message of those that [`Self::end_http`] took, with its body as HTTP's dissector passed it
     /// on. Where its head lies, if it is one of ours: only then there is a report.
     pub fn message(&mut self, segment: &Segment<'_>, index: usize, body: &[u8]) -> Option<Range<usize>> {
-        self.report.begin(WEB, segment.wanted, segment.data.len());
+        self.begin_message(segment, index);
         self.report.passed_on(body.len());
-        self.web.message(&bytes(segment), index, body, &self.shared, &mut self.report)
+        self.http.message(segment, index, body, self.shared.show_account, &mut self.report)
     }
 
     /// Reports that the dissector failed on a message.
-    pub fn failed_message(&mut self, segment: &Segment<'_>) {
-        self.report.begin(WEB, segment.wanted, segment.data.len());
-        self.web.failed(&mut self.report, segment.data.len());
+    pub fn failed_message(&mut self, segment: &Segment<'_>, index: usize) {
+        let protocol = self.begin_message(segment, index);
+        self.http.failed(protocol, &mut self.report, segment.data.len());
+    }
+
+    fn begin_message(&mut self, segment: &Segment<'_>, index: usize) -> u16 {
+        let protocol = self.owner(segment, index).unwrap_or(SHARED);
+        self.report.begin(protocol, segment.wanted, segment.data.len());
+        protocol
     }
 }
 
-fn bytes<'a>(segment: &Segment<'a>) -> Bytes<'a> {
-    Bytes {
-        data: segment.data,
-        stream: segment.lane.stream,
-        side: segment.lane.side,
-        position: segment.position,
-        counted: segment.counted,
-        packet: segment.packet,
-        time: segment.time,
-        first_visit: segment.first_visit,
-        wanted: segment.wanted,
-    }
+/// The states of the protocols in HTTP, by the numbers of their tables.
+fn carried(config: &Config) -> Vec<Option<Box<dyn Carried>>> {
+    PROTOCOLS.iter().map(|row| row.in_http.map(|row| (row.begin)(config))).collect()
 }

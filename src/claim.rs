@@ -19,7 +19,7 @@ use crate::kernel::proxy;
 use crate::long_link::frame::{HEADER_LEN, Header, at, may_start_header};
 use crate::long_link::framing::{begins_chain, find_chain};
 use crate::long_link::settings::{DEFAULT_LIMIT, Settings};
-use crate::web;
+use crate::protocols::PROTOCOLS;
 use crate::wechat::operation;
 
 /// Fewest bytes that make a header plausible: they end with its signature.
@@ -192,7 +192,7 @@ fn continues(front: &Beginning, offer: &Offer<'_>, settings: &Settings) -> bool 
 
 /// Whether bytes begin with a message of HTTP's that is ours.
 pub fn is_http_of_ours(data: &[u8]) -> bool {
-    web::is_call(data)
+    PROTOCOLS.iter().filter_map(|row| row.in_http).any(|row| (row.is_request)(data))
 }
 
 fn begins_ours(front: Option<Beginning>, offer: &Offer<'_>, settings: &Settings) -> bool {

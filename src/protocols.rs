@@ -4,12 +4,14 @@
 use std::rc::Rc;
 
 use crate::config::Config;
+use crate::http::Carried;
 use crate::kernel::protocol::{Protocol, State};
 use crate::kernel::rows::{Field, FieldSet, MOST_TABLES, Note, Preference, row_of, table_of};
 use crate::long_link::settings::Settings;
 use crate::long_link::{LONG_LINK, LongLink};
-use crate::web::WEB;
+use crate::web::{self, WEB, Web};
 use crate::wechat::SHARED;
+use crate::wechat::settings::Shared;
 
 /// Makes the state of a capture that begins.
 pub type Begin = fn(&Config) -> Box<dyn State>;
@@ -21,16 +23,35 @@ pub struct Row {
     pub protocol: &'static Protocol,
     /// Its state in a capture that begins, if it takes segments apart.
     pub begin: Option<Begin>,
+    /// The same, if it lies in the messages of HTTP.
+    pub in_http: Option<InHttp>,
+}
+
+/// A protocol in the messages of HTTP.
+#[derive(Clone, Copy, Debug)]
+pub struct InHttp {
+    /// Whether bytes begin with the first line of a request of its own.
+    pub is_request: fn(&[u8]) -> bool,
+    /// Makes the state of a capture that begins.
+    pub begin: fn(&Config) -> Box<dyn Carried>,
 }
 
 /// All of them, by the numbers of their tables.
 pub static PROTOCOLS: &[Row] = &[
-    Row { protocol: &SHARED, begin: None },
+    Row { protocol: &SHARED, begin: None, in_http: None },
     Row {
         protocol: &LONG_LINK,
         begin: Some(|config| Box::new(LongLink::new(Rc::new(Settings::of(config))))),
+        in_http: None,
     },
-    Row { protocol: &WEB, begin: None },
+    Row {
+        protocol: &WEB,
+        begin: None,
+        in_http: Some(InHttp {
+            is_request: web::is_call,
+            begin: |config| Box::new(Web::new(Shared::of(config))),
+        }),
+    },
 ];
 
 /// A number names a row of its table, so that the tables must be where their numbers say.

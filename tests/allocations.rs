@@ -7,7 +7,6 @@ use allocation_counter::measure as count;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wechat_dissector::capture::Capture;
-use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};

@@ -261,8 +261,6 @@ static counted check_head(const wechat_record *record, const wechat_segment *seg
     CHECK(record->version == WECHAT_RECORD_VERSION && record->next == NULL && record->protocol == of);
     CHECK(record->value_count == protocol->value_count && record->value_count <= WECHAT_MOST_VALUES);
     CHECK(record->size == offsetof(wechat_record, values) + record->value_count * sizeof record->values[0]);
-    if (segment->nanoseconds >= 0 && segment->nanoseconds < 1000000000)
-        CHECK(record->seconds == segment->seconds && record->nanoseconds == (uint32_t)segment->nanoseconds);
     CHECK(record->nanoseconds < 1000000000);
     CHECK(record->packet == segment->packet && record->stream == segment->shown_stream);
     CHECK(record->seconds == segment->seconds && record->nanoseconds == (uint32_t)segment->nanoseconds);
@@ -766,9 +764,9 @@ static void check_web_misuse(wechat_dissector *dissector)
     CHECK(wechat_http_claim(NULL) == 0 && wechat_http_claim(&nothing) == 0);
     CHECK(wechat_http_begin(NULL, &segment) == 0 && wechat_http_begin(dissector, NULL) == 0);
     CHECK(wechat_http_begin(dissector, &nothing) == 0);
-    CHECK(wechat_http_place(NULL, &segment, NULL) == -1 && wechat_http_place(dissector, NULL, NULL) == -1);
-    CHECK(wechat_http_place(dissector, &segment, "text/plain") == -1);
-    CHECK(wechat_http_place(dissector, &segment, "\xff") == -1);
+    CHECK(wechat_http_place(NULL, &segment, 0, 1, NULL) == -1 && wechat_http_place(dissector, NULL, 0, 1, NULL) == -1);
+    CHECK(wechat_http_place(dissector, &segment, 0, 1, "text/plain") == -1);
+    CHECK(wechat_http_place(dissector, &segment, SIZE_MAX, SIZE_MAX, "\xff") == -1);
     CHECK(wechat_http_speaks(NULL, &segment, 1) == 0 && wechat_http_speaks(dissector, NULL, 1) == 0);
     CHECK(wechat_http_speaks(dissector, &nothing, 1) == 0 && wechat_http_speaks(dissector, &segment, 1) == 0);
     CHECK(wechat_http_end(NULL, &segment, 9) == 0 && wechat_http_end(dissector, NULL, 9) == 0);
@@ -823,8 +821,9 @@ static void check_web(void)
     CHECK(report.texts[item->text] == '#' && strstr(report.texts + item->text, "secret") == NULL);
 
     CHECK(wechat_http_begin(dissector, &answered) == 1);
-    CHECK(wechat_http_place(dissector, &answered, "text/javascript") == 0);
-    CHECK(wechat_http_place(dissector, &answered, "text/javascript") == -1);
+    CHECK(wechat_http_place(dissector, &answered, 0, length, "text/javascript") == -1);
+    CHECK(wechat_http_place(dissector, &answered, sizeof answer_head - 1, length, "text/javascript") == 0);
+    CHECK(wechat_http_place(dissector, &answered, sizeof answer_head - 1, length, "text/javascript") == -1);
     CHECK(wechat_http_end(dissector, &answered, answered.captured) == 1);
     CHECK(wechat_http_owner(dissector, &answered, 0) == place_of("wechat_web"));
     CHECK(wechat_http_message(dissector, &answered, 1, NULL, 0, &report) == WECHAT_RESULT_OK && report.length == 0);

@@ -923,6 +923,9 @@ fn what_the_generator_does_not_do() {
         .client(4000, [Message::new("GET /other HTTP/1.1\r\n", "", ""), get("synccheck?sid=a&synckey=1_2")])
         .server(4100, [answered("{\"MsgID\":\"77\"}"), answered(poll)])
         .server(4200, [answered("an answer to nothing")])
+        // Escapes that are none.
+        .client(4500, [get("webwxsync?lang=%zz%e4%bd%a0%&%u4f60=a%ffb&pass_ticket=%ef%bf%be%4")])
+        .server(4600, [answered("{}")])
         // The capture ends before anybody could fetch.
         .client(5000, [get("synccheck?sid=c&synckey=1_2%7c201_7")])
         .server(5100, [answered(poll)]);

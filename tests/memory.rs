@@ -4,7 +4,6 @@
 
 use allocation_counter::measure;
 use wechat_dissector::capture::Capture;
-use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};

@@ -304,7 +304,7 @@ type Message = (Vec<wechat_dissector::kernel::report::Item>, Vec<u8>);
 
 fn message(web: &mut Capture, bytes: &Segment<'_>, body: &[u8]) -> Option<Message> {
     let count = web.begin_http(bytes);
-    let place = web.place_body(bytes, "application/json");
+    let place = web.place_body(bytes, None, body.len(), Some("application/json"));
     assert!(count <= 1 && place.is_none_or(|place| place == 0));
     if web.end_http(bytes, bytes.data.len()) == 0 {
         return None;
@@ -372,8 +372,8 @@ proptest! {
             for first_visit in [true, false] {
                 let bytes = Segment { counted: false, first_visit, ..segment(data, 1) };
                 let count = web.begin_http(&bytes);
-                prop_assert!(count <= data.len() / 16);
-                web.place_body(&bytes, "text/plain");
+                prop_assert!(count <= data.len() / 3);
+                web.place_body(&bytes, None, body.len(), Some("text/plain"));
                 for index in 0..web.end_http(&bytes, data.len()) {
                     web.message(&bytes, index, &body);
                 }

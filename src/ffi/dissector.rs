@@ -232,8 +232,9 @@ pub unsafe extern "C" fn wechat_http_speaks(
     guard(0, || handle.capture.speaks(&segment, spoken != 0).into())
 }
 
-/// HTTP's dissector, which was given the bytes of `segment`, passes on a body of the media type `media`, NULL
-/// when it has none. Returns the index of the message to which the body belongs, or -1.
+/// HTTP's dissector, which was given the bytes of `segment`, passes on a body of `length` bytes: as it lies at
+/// `offset` of them or, where it was in chunks or compressed, with `SIZE_MAX` in place of that. Its media type is
+/// `media`, NULL when nobody knows. Returns the index of the message to which the body belongs, or -1.
 ///
 /// # Safety
 /// As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
@@ -241,12 +242,15 @@ pub unsafe extern "C" fn wechat_http_speaks(
 pub unsafe extern "C" fn wechat_http_place(
     dissector: Option<&mut wechat_dissector>,
     segment: Option<&wechat_segment>,
+    offset: size_t,
+    length: size_t,
     media: *const c_char,
 ) -> i32 {
     let (Some(handle), Some(segment)) = (dissector, segment) else { return -1 };
     // SAFETY: the caller's promise.
     let (Ok(segment), media) = (unsafe { (handle.segment(segment), text(media)) }) else { return -1 };
-    let place = guard(None, || handle.capture.place_body(&segment, media.unwrap_or_default()));
+    let at = Some(offset).filter(|offset| *offset != size_t::MAX);
+    let place = guard(None, || handle.capture.place_body(&segment, at, length, media.ok()));
     place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
 }
 
@@ -315,7 +319,7 @@ pub unsafe extern "C" fn wechat_http_message(
         Some(handle.capture.message(&segment, index, body))
     });
     if done.is_none() {
-        guard((), || handle.capture.failed_message(&segment));
+        guard((), || handle.capture.failed_message(&segment, index));
     }
     // What failed is blamed on all bytes.
     let head = done.clone().unwrap_or(Some(0..segment.data.len())).unwrap_or(0..0);

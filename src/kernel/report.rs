@@ -349,6 +349,16 @@ impl Report {
         self.add_plain(ItemKind::Wire, field, range, 0);
     }
 
+    /// A text that the host reads from `range`, where `bytes` are. What may not be written stands for itself there:
+    /// such a text is made here.
+    pub fn wire_text(&mut self, field: u16, range: Range<usize>, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        if text.chars().all(|c| is_printable(c) || c.is_control()) {
+            return self.wire(field, range);
+        }
+        self.decoded_text(field, range, format_args!("{}", text.trim_end_matches('\0')));
+    }
+
     /// A field that the host reads from `range`, with words behind its value.
     pub fn wire_labelled(&mut self, field: u16, range: Range<usize>, words: impl Words) {
         self.add(ItemKind::Wire, field, range, 0, words);
@@ -597,15 +607,20 @@ impl Display for NoteNames<'_> {
     }
 }
 
-/// Keeps control characters, and with them NUL, out of texts that hold captured bytes.
+/// Keeps out of texts that hold captured bytes what would end them or break what is written of them: control
+/// characters, NUL among them, and the two others that XML 1.0 does not allow.
 struct Printable<'a>(&'a mut Vec<u8>);
+
+fn is_printable(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
 
 impl Write for Printable<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         let mut out = Plain(self.0);
-        text.chars().try_for_each(|c| match c.is_control() {
-            true => write!(out, "\\x{:02x}", u32::from(c)),
-            false => out.write_char(c),
+        text.chars().try_for_each(|c| match is_printable(c) {
+            true => out.write_char(c),
+            false => write!(out, "\\x{:02x}", u32::from(c)),
         })
     }
 }
@@ -629,6 +644,27 @@ mod tests {
         report.begin(1, Wanted::ALL, 4);
         report.set_info(format_args!("a{}b", "\0\n"));
         assert_eq!(report.text(report.info()), "a\\x00\\x0ab");
+    }
+
+    /// The production `Char` of XML 1.0, without what is printable there only in part: control characters.
+    #[test]
+    fn texts_hold_what_xml_allows() {
+        let mut report = Report::default();
+        for c in '\0'..=char::MAX {
+            let allowed =
+                matches!(c, ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..) && !c.is_control();
+            report.begin(1, Wanted::ALL, 4);
+            report.set_info(format_args!("ä{c}"));
+            let shown = report.text(report.info());
+            assert_eq!(shown == format!("ä{c}"), allowed, "{shown}");
+            assert!(allowed || shown.starts_with("ä\\x"), "{shown}");
+        }
+        report.begin(1, Wanted::ALL, 12);
+        report.wire_text(1 << ROW_BITS, 0..3, "a\u{1}ä".as_bytes());
+        report.wire_text(1 << ROW_BITS, 0..5, b"a\xef\xbf\xbe\0");
+        let [wire, made] = report.items() else { panic!("two items") };
+        assert_eq!((wire.kind, made.kind), (ItemKind::Wire, ItemKind::DecodedText));
+        assert_eq!(report.text(made.text), "a\\xfffe");
     }
 
     #[test]

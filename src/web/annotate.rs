@@ -6,6 +6,7 @@ use std::fmt::{self, Display};
 use std::ops::Range;
 
 use super::call::{self, Answer, Call, Role};
+use super::escape;
 use super::fields::{W, WN};
 use super::form;
 use super::members::{self, Member, PARAMETERS, PARTS, Sense, Shape, Sort, Take};
@@ -19,6 +20,17 @@ use crate::wechat::secret::{Rule, Secret, shown};
 use crate::wechat::settings::Shared;
 use crate::wechat::synckey::Steps;
 
+/// The request line of a call.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Place of the call in its table.
+    pub call: u8,
+    /// Bytes of its name in the target.
+    pub name: Range<usize>,
+    /// Where in the target the query begins.
+    pub query: usize,
+}
+
 /// A message and where its parts lie.
 #[derive(Clone, Debug)]
 pub struct Known<'a> {
@@ -26,8 +38,8 @@ pub struct Known<'a> {
     pub call: &'static Call,
     /// Its head.
     pub head: &'a Head,
-    /// Of a request, where in the target the call's name and the query lie.
-    pub line: Option<(Range<usize>, usize)>,
+    /// Of a request, its line.
+    pub line: Option<Line>,
     /// The bytes in which the head lies.
     pub data: &'a [u8],
     /// The body, as HTTP's dissector passed it on.
@@ -53,6 +65,9 @@ struct Given<'a> {
     file: Option<Cow<'a, str>>,
     at: Range<usize>,
     value: Range<usize>,
+    /// Name and value as they stand there.
+    whole: &'a [u8],
+    /// The value.
     raw: &'a [u8],
     /// Whether the value is escaped.
     escaped: bool,
@@ -93,7 +108,7 @@ impl Known<'_> {
 
     /// The parameters of the query.
     fn parameters(&self) -> impl Iterator<Item = Given<'_>> {
-        let query = self.line.as_ref().map_or(usize::MAX, |(_, query)| *query);
+        let query = self.line.as_ref().map_or(usize::MAX, |line| line.query);
         pairs(self.target(), query.saturating_add(1), self.head.target.start, W::PARAMETER)
     }
 
@@ -103,6 +118,7 @@ impl Known<'_> {
         let text = if form == Form::Parameters { self.body } else { &[] };
         let parts = if form == Form::Parts { self.body } else { &[] };
         let part = move |part: form::Part<'_>| Given {
+            whole: &[],
             at: part.at,
             value: part.content.clone(),
             raw: parts.get(part.content).unwrap_or_default(),
@@ -133,7 +149,7 @@ impl Known<'_> {
 
     /// Clients send JSON by other types too.
     fn asked_form(&self) -> Form {
-        let media = self.data.get(self.head.media.clone()).unwrap_or_default();
+        let media = self.data.get(self.head.body.media.clone()).unwrap_or_default();
         match self.body.trim_ascii_start() {
             [b'{' | b'[', ..] => Form::Json,
             _ if !self.is_request() => Form::Json,
@@ -147,6 +163,7 @@ impl Known<'_> {
 /// Parameters in a text from a place on; the text begins at `base` of the report.
 fn pairs(text: &[u8], from: usize, base: usize, other: u16) -> impl Iterator<Item = Given<'_>> {
     query::parameters(text, from).map(move |parameter| Given {
+        whole: text.get(parameter.at.clone()).unwrap_or_default(),
         at: walk::shift(&parameter.at, base),
         value: walk::shift(&parameter.value, base),
         raw: text.get(parameter.value).unwrap_or_default(),
@@ -234,7 +251,7 @@ fn kind(known: &Known<'_>) -> &'static str {
 
 fn head(report: &mut Report, known: &Known<'_>) {
     let at = match &known.line {
-        Some((name, _)) => known.in_report(name),
+        Some(line) => known.in_report(&line.name),
         None => known.head.at.start..known.head.at.start,
     };
     match known.is_request() {
@@ -293,8 +310,18 @@ fn links(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>) 
     }
 }
 
-/// Shows a parameter or a part.
+/// Faults that are noted of one parameter.
+const MOST_FAULTS: usize = 16;
+
+/// Shows a parameter or a part, and what is wrong with its escapes.
 fn show_given(report: &mut Report, given: &Given<'_>, facts: Facts<'_>, config: &Shared) {
+    show_value(report, given, facts, config);
+    for fault in escape::query_faults(given.whole).into_iter().take(MOST_FAULTS) {
+        report.note(WN::BAD_ESCAPE, walk::shift(&fault.at, given.at.start), format_args!("{}", fault.words));
+    }
+}
+
+fn show_value(report: &mut Report, given: &Given<'_>, facts: Facts<'_>, config: &Shared) {
     let show_account = config.show_account;
     let (whole, at) = (given.at.clone(), given.value.clone());
     let words = given.words();
@@ -541,13 +568,6 @@ impl Display for Sentence<'_> {
         }
         Ok(())
     }
-}
-
-/// What HTTP's dissector says of a message in the Info column: its first line.
-pub fn show_other(report: &mut Report, head: &[u8], config: &Shared) {
-    let line = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    report.set_info(&*shown(Rule::Text, "", &line, config.show_account));
 }
 
 /// Says that the dissector failed on a message.

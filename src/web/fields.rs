@@ -254,6 +254,7 @@ rows! {
         WRONG_TYPE = note(Group::Malformed, Severity::Warning, c"wechat_web.wrong_type", c"A member is of another type");
         TWICE = note(Group::Malformed, Severity::Warning, c"wechat_web.member_twice", c"A member stands twice in an object");
         BAD_TEXT = note(Group::Malformed, Severity::Error, c"wechat_web.bad_text", c"A text that JSON does not allow");
+        BAD_ESCAPE = note(Group::Malformed, Severity::Warning, c"wechat_web.bad_escape", c"A parameter whose escapes are none");
         BAD_JSON = note(Group::Malformed, Severity::Error, c"wechat_web.bad_json", c"Not JSON from here on");
         CUT_SHORT = note(Group::Malformed, Severity::Error, c"wechat_web.cut_short", c"The JSON ends before its end");
         DEEP = note(Group::Malformed, Severity::Warning, c"wechat_web.deep", c"Nested deeper than any answer of WeChat's");

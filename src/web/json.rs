@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! JSON as tokens, each with the bytes it was read from.
 //!
-//! `json-event-parser` does the parsing. It hands out one event after the other, so that what stands
-//! before an error is there all the same, says how many bytes each took, keeps its stack on the heap,
-//! copies a text only where an escape makes it another one, and depends on nothing. `serde_json` tells
-//! no offsets and gives nothing at all of what is cut short; `struson` tells offsets, but reads through
-//! a buffer of its own and stops at a text that is no UTF-8.
+//! `json-event-parser` knows the order of tokens. It hands out one event after the other, so that what stands
+//! before an error is there all the same, says how many bytes each took, keeps its stack on the heap, and depends
+//! on nothing. `serde_json` tells no offsets and gives nothing at all of what is cut short; `struson` tells offsets,
+//! but reads through a buffer of its own and stops at a text that is no UTF-8.
+//!
+//! Texts are read here, because each parser gives one up as a whole for an escape that is none. The parser is given
+//! an empty text in place of each.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use json_event_parser::{JsonEvent, LowLevelJsonParser};
+
+use super::escape::{self, Fault};
 
 /// One token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub enum Token<'a> {
     Name(Cow<'a, str>),
     /// Text, escapes undone.
     Text(Cow<'a, str>),
+    /// As much as there is of a text without an end, the last token of a document that is cut.
+    Cut(Cow<'a, str>),
     /// Digits as they stand.
     Number(Cow<'a, str>),
     /// `true`, `false`
@@ -33,21 +39,12 @@ pub enum Token<'a> {
     Null,
 }
 
-/// A fault, and the bytes to blame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// A sentence.
-    pub words: String,
-    /// Bytes of the document.
-    pub at: Range<usize>,
-}
-
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<'a> {
-    /// A token and its bytes, quotes included; a text that JSON does not allow comes with the reason, read
-    /// as well as it can be.
-    Token(Token<'a>, Range<usize>, Option<Fault>),
+    /// A token and its bytes, quotes included. Of a text also what JSON does not allow in it: there a mark
+    /// stands in it, [`char::REPLACEMENT_CHARACTER`].
+    Token(Token<'a>, Range<usize>, Vec<Fault>),
     /// The document is whole.
     Whole,
     /// The document ends before its end, in bytes from there on.
@@ -61,15 +58,13 @@ pub struct Reader<'a> {
     data: &'a [u8],
     at: usize,
     parser: LowLevelJsonParser,
-    /// Bytes that the parser was given and that are not the document's.
-    made_up: usize,
+    /// Where the text without an end begins, once that has been read.
+    cut: Option<usize>,
     over: bool,
 }
 
-/// Stands in for a text that the parser refuses, so that it goes on behind it.
+/// Stands in for a text.
 const STAND_IN: &[u8] = b"\"\"";
-/// Length of half a pair of escapes, `\ud83d`.
-const HALF: usize = 6;
 /// As deep as a document may be nested; it costs a byte for each.
 const DEEPEST: usize = 32_768;
 
@@ -77,7 +72,7 @@ impl<'a> Reader<'a> {
     /// Begins a document.
     pub fn new(data: &'a [u8]) -> Self {
         let parser = LowLevelJsonParser::new().with_max_stack_size(DEEPEST);
-        Self { data, at: 0, parser, made_up: 0, over: false }
+        Self { data, at: 0, parser, cut: None, over: false }
     }
 
     /// The next token.
@@ -85,66 +80,75 @@ impl<'a> Reader<'a> {
         if self.over {
             return Next::Whole;
         }
+        if let Some(cut) = self.cut {
+            return self.end(Next::Cut(cut));
+        }
+        let start = self.begin();
+        let rest = self.data.get(start..).unwrap_or_default();
+        if rest.first() == Some(&b'"') {
+            return self.text(start, rest);
+        }
         let rest = self.data.get(self.at..).unwrap_or_default();
         let result = self.parser.parse_next(rest, true);
         let end = self.at.saturating_add(result.consumed_bytes).min(self.data.len());
-        let start = self.begin(self.at, end);
         self.at = end;
-        match result.event {
-            Some(Ok(event)) => match token(event) {
-                Some(token) => Next::Token(token, start..end, None),
-                None => self.end(Next::Whole),
-            },
+        match result.event.map(|event| event.map(token)) {
+            Some(Ok(Some(token))) => Next::Token(token, start.min(end)..end, Vec::new()),
+            Some(Err(error)) => self.broken(start, end, error.message()),
             // With all bytes given, the parser always has an event.
-            None => self.end(Next::Whole),
-            Some(Err(error)) => {
-                let place = |offset: u64| {
-                    let offset = usize::try_from(offset).unwrap_or(usize::MAX).saturating_sub(self.made_up);
-                    offset.min(self.data.len())
-                };
-                let location = error.location();
-                let (from, to) = (place(location.start.offset), place(location.end.offset));
-                let fault = Fault { words: error.message().to_owned(), at: from..to.max(from) };
-                self.recover(start..end, fault)
-            }
+            Some(Ok(None)) | None => self.end(Next::Whole),
         }
     }
 
-    /// Behind an error: reads a text that is not as it should be, or gives up.
-    fn recover(&mut self, whole: Range<usize>, fault: Fault) -> Next<'a> {
-        let bytes = self.data.get(whole.clone()).unwrap_or_default();
-        let mut fault = fault;
-        let (whole, bytes) = match text_length(bytes) {
-            // Half a pair of escapes makes the parser take what stands behind the text for the other half.
-            Some(length) if length < bytes.len() => {
-                self.made_up = self.made_up.saturating_add(bytes.len().saturating_sub(length));
-                self.at = whole.start.saturating_add(length);
-                let quote = self.at.saturating_sub(1);
-                let last = quote.saturating_sub(HALF).max(whole.start.saturating_add(1));
-                fault.at = fault.at.start.min(last)..fault.at.end.min(quote);
-                (whole.start..self.at, bytes.get(..length).unwrap_or_default())
-            }
-            _ => (whole, bytes),
+    /// Reads the text with which `rest` begins, at `start`.
+    fn text(&mut self, start: usize, rest: &'a [u8]) -> Next<'a> {
+        let length = text_length(rest);
+        let end = start.saturating_add(length.unwrap_or(rest.len()));
+        // What parts it from the token before, then the text.
+        let parting = self.data.get(self.at..start).unwrap_or_default();
+        let parted = self.parser.parse_next(parting, false);
+        if let Some(Err(error)) = parted.event {
+            let end = self.at.saturating_add(parted.consumed_bytes);
+            return self.broken(start, end, error.message());
+        }
+        self.at = end;
+        let is_name = match self.parser.parse_next(STAND_IN, true).event {
+            Some(Ok(JsonEvent::ObjectKey(_))) => true,
+            Some(Ok(JsonEvent::String(_))) => false,
+            Some(Err(error)) => return self.broken(start, end, error.message()),
+            Some(Ok(_)) | None => return self.end(Next::Whole),
         };
-        // An error inside of a text leaves the parser where it was; one in the order of tokens does not.
-        let inside = fault.at.start > whole.start && fault.at.end < whole.end;
-        if let (true, [b'"', text @ .., b'"']) = (inside, bytes) {
-            let text = String::from_utf8_lossy(text);
-            let stand_in = self.parser.parse_next(STAND_IN, false);
-            self.made_up = self.made_up.saturating_add(stand_in.consumed_bytes);
-            match stand_in.event {
-                Some(Ok(JsonEvent::ObjectKey(_))) => {
-                    return Next::Token(Token::Name(text), whole, Some(fault));
-                }
-                Some(Ok(JsonEvent::String(_))) => return Next::Token(Token::Text(text), whole, Some(fault)),
-                _ => {}
+        let quotes = if length.is_some() { 2 } else { 1 };
+        let inner = start.saturating_add(1);
+        let bytes =
+            rest.get(1..).and_then(|rest| rest.get(..end.saturating_sub(start).saturating_sub(quotes)));
+        let (text, mut faults) = escape::undone(bytes.unwrap_or_default());
+        for fault in &mut faults {
+            fault.at = fault.at.start.saturating_add(inner)..fault.at.end.saturating_add(inner);
+        }
+        let token = match (length, is_name) {
+            (Some(_), true) => Token::Name(text),
+            (Some(_), false) => Token::Text(text),
+            // Half a name says nothing.
+            (None, true) => return self.end(Next::Cut(start)),
+            (None, false) => {
+                self.cut = Some(start);
+                Token::Cut(text)
             }
+        };
+        Next::Token(token, start..end, faults)
+    }
+
+    /// Behind an error in the order of tokens, or in one that is no text: the token would begin at `start`, the
+    /// parser stopped at `end`.
+    fn broken(&mut self, start: usize, end: usize, words: &str) -> Next<'a> {
+        let rest = self.data.get(end..).unwrap_or_default();
+        if start >= end && is_cut(rest) {
+            return self.end(Next::Cut(end));
         }
-        let rest = self.data.get(whole.end..).unwrap_or_default();
-        if whole.is_empty() && is_cut(rest) {
-            return self.end(Next::Cut(whole.start));
-        }
-        self.end(Next::Broken(Fault { at: whole.start.min(fault.at.start)..self.data.len(), ..fault }))
+        // Where the token was not reached, what parts it from the one before is one too many.
+        let start = start.min(end.saturating_sub(1));
+        self.end(Next::Broken(Fault { words: words.to_owned().into(), at: start..self.data.len() }))
     }
 
     fn end(&mut self, next: Next<'a>) -> Next<'a> {
@@ -152,31 +156,33 @@ impl<'a> Reader<'a> {
         next
     }
 
-    /// Where a token begins among bytes that the parser took: behind blanks and what parts tokens.
-    fn begin(&self, from: usize, end: usize) -> usize {
-        let bytes = self.data.get(from..end).unwrap_or_default();
-        let mark = if from == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    /// Where the next token begins: behind blanks and what parts tokens.
+    fn begin(&self) -> usize {
+        let bytes = self.data.get(self.at..).unwrap_or_default();
+        let mark = if self.at == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let blank = bytes.iter().skip(mark).take_while(|byte| b" \t\r\n,:".contains(byte)).count();
-        from.saturating_add(mark).saturating_add(blank).min(end)
+        self.at.saturating_add(mark).saturating_add(blank)
     }
 }
 
 /// Length of the text with which bytes begin, quotes included.
 fn text_length(bytes: &[u8]) -> Option<usize> {
-    let (b'"', text) = bytes.split_first()? else { return None };
-    let mut escaped = false;
-    let end = text.iter().position(|byte| {
-        let ends = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    })?;
-    end.checked_add(2)
+    let mut at = 1usize;
+    loop {
+        let rest = bytes.get(at..)?;
+        let found = memchr::memchr2(b'"', b'\\', rest)?;
+        at = at.checked_add(found)?.checked_add(1)?;
+        if rest.get(found) == Some(&b'"') {
+            return Some(at);
+        }
+        at = at.checked_add(1)?;
+    }
 }
 
 /// Whether the bytes that the parser left at the end of a document begin a token, or are none.
 fn is_cut(bytes: &[u8]) -> bool {
     match bytes.first() {
-        None | Some(b'"' | b'-' | b'0'..=b'9') => true,
+        None | Some(b'-' | b'0'..=b'9') => true,
         Some(_) => [&b"true"[..], b"false", b"null"].iter().any(|constant| constant.starts_with(bytes)),
     }
 }
@@ -237,22 +243,49 @@ mod tests {
         assert_eq!(last, Next::Whole);
         assert_eq!(tokens.len(), 15, "{tokens:?}");
         assert_eq!(tokens[2].0, Token::Text("x\u{fffd}y".into()));
+        assert_eq!(tokens[6].0, Token::Text("\u{fffd}".into()));
+        assert_eq!(tokens[8].0, Token::Text("line\nline".into()));
         let blamed: Vec<&[u8]> = faults.iter().map(|fault| &data[fault.at.clone()]).collect();
         assert_eq!(blamed, [&b"\xff"[..], b"\xfe", b"\\q", b"\n", b"\xf0"], "{faults:?}");
     }
 
     #[test]
-    fn half_a_pair_of_escapes_takes_nothing_of_what_follows() {
-        for half in ["\\ud83d", "\\ud83d\\u00", "x\\ud83dxyz"] {
-            let data = format!("{{\"a\":\"{half}\",\"b\":\"\\q\",\"c\":1}}");
-            let (tokens, faults, last) = all(data.as_bytes());
-            assert_eq!((tokens.len(), last), (8, Next::Whole), "{data}: {tokens:?}");
-            let blamed: Vec<&str> = faults.iter().map(|fault| &data[fault.at.clone()]).collect();
-            assert!(
-                matches!(blamed[..], [first, "\\q"] if !first.is_empty() && half.contains(first)),
-                "{blamed:?}"
-            );
+    fn a_bad_escape_takes_nothing_of_what_follows() {
+        for (bad, text, blamed) in [
+            ("\\u4f60\\ud83d", "你\u{fffd}", &["\\ud83d"][..]),
+            ("\\ud83d\\u00\\u597d", "\u{fffd}\u{fffd}好", &["\\ud83d", "\\u00"]),
+            ("x\\ud83dxyz\\n", "x\u{fffd}xyz\n", &["\\ud83d"]),
+            ("\\ud83d\\\"\\u4f60", "\u{fffd}\"你", &["\\ud83d"]),
+        ] {
+            for data in [
+                format!("{{\"a\":\"{bad}\",\"b\":\"\\q\",\"c\":1}}"),
+                format!("{{\"{bad}\":\"\\q\",\"c\":1}}"),
+            ] {
+                let (tokens, faults, last) = all(data.as_bytes());
+                assert_eq!(last, Next::Whole, "{data}: {tokens:?}");
+                let found = |token: &&Seen| matches!(&token.0, Token::Name(found) | Token::Text(found) if found == text);
+                assert_eq!(tokens.iter().filter(found).count(), 1, "{data}: {tokens:?}");
+                let found: Vec<&str> = faults.iter().map(|fault| &data[fault.at.clone()]).collect();
+                assert_eq!(found, [blamed, &["\\q"]].concat(), "{data}");
+            }
         }
+    }
+
+    #[test]
+    fn a_text_that_is_cut_is_there_as_far_as_it_goes() {
+        for (cut, text) in [
+            ("\"", ""),
+            ("\"te", "te"),
+            ("\"\\u4f60\\", "你\u{fffd}"),
+            ("\"\\u4f60\\u59", "你\u{fffd}"),
+            ("\"\\\"", "\""),
+        ] {
+            let data = format!("{{\"a\":{cut}");
+            let (tokens, _, last) = all(data.as_bytes());
+            assert_eq!(tokens.last().unwrap().0, Token::Cut(text.into()), "{data}");
+            assert_eq!(last, Next::Cut(5), "{data}");
+        }
+        assert_eq!(all(b"{\"a\":1,\"b").2, Next::Cut(7));
     }
 
     #[test]
@@ -263,7 +296,15 @@ mod tests {
         for broken in ["{]", "[1 2]", "<html>", "{\"a\":1}}", "{\"a\" 1}", "[1,]", "{a:1}"] {
             assert!(matches!(all(broken.as_bytes()).2, Next::Broken(_)), "{broken}");
         }
-        assert_eq!(all(b"[1,\"cut").0.len(), 2);
+        assert_eq!(all(b"[1,\"cut").0.len(), 3);
+        let broken = |data: &'static [u8]| match all(data).2 {
+            Next::Broken(fault) => &data[fault.at],
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(broken(b"[1, , \"a\"]"), b", \"a\"]");
+        assert_eq!(broken(b"[1 \"a\"]"), b"\"a\"]");
+        assert_eq!(broken(b"[1, , 2]"), b", 2]");
+        assert_eq!(all(b"\"a\"").0, [(Token::Text("a".into()), &b"\"a\""[..])]);
     }
 
     #[test]

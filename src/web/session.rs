@@ -4,9 +4,7 @@
 //! The rules stand in docs/web.md. The first pass appends one event for each message; later visits
 //! look it up. What lies ahead of a message is given out on later visits only.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-
-use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
 
 use super::call::Role;
 use super::members::Sort;
@@ -18,19 +16,6 @@ use crate::wechat::keys::{Growth, sorted};
 pub type Event = u32;
 /// A SyncKey: numbers of keys and their values.
 pub type Keys = Vec<(u64, u64)>;
-
-/// Where a message was seen: enough to tell it from every other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Number of the packet in which it became whole.
-    pub packet: u32,
-    /// Number of its stream.
-    pub stream: u32,
-    /// Which of the stream's two ends sends.
-    pub side: bool,
-    /// Position in the stream, or whatever tells it from the others of the packet.
-    pub position: u32,
-}
 
 /// What a message says that others may refer to.
 #[derive(Clone, Debug, Default)]
@@ -95,29 +80,14 @@ struct Step {
     growth: Growth,
 }
 
-/// Requests of other people that wait on a stream.
-#[derive(Debug, Default)]
-struct Foreign {
-    waiting: u32,
-    /// Positions behind the last request and the last response: what is there once more is offered again.
-    asked: Option<u32>,
-    answered: Option<u32>,
-}
-
 /// Sessions, and who belongs to which.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    places: BTreeMap<Place, Event>,
     seen: Vec<Seen>,
     sessions: Vec<Session>,
     by_sid: HashMap<u64, u32>,
     by_account: HashMap<u64, u32>,
     by_stream: HashMap<u32, u32>,
-    /// For each stream that ever had a call of ours, the requests that wait for their response; `None` for
-    /// those of other people.
-    open: HashMap<u32, VecDeque<(Time, Option<Event>)>, RandomState>,
-    /// For each other stream, how many wait.
-    foreign: HashMap<u32, Foreign, RandomState>,
     steps: HashMap<(Event, Sort), Step>,
     next_keys: HashMap<(Event, Sort), Vec<Event>>,
     fetched: HashMap<Event, Event>,
@@ -127,12 +97,6 @@ pub struct Sessions {
     /// When the last packet was captured that came here.
     end: Time,
 }
-
-/// A message that comes later on the same connection, while another waits for its response, is pipelined
-/// within this time; behind it, the response is missing from the capture.
-const PIPELINED: i64 = 1_000_000_000;
-/// Requests that wait on one connection; more never get a response.
-const MOST_OPEN: usize = 256;
 
 /// The other half of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,86 +141,17 @@ impl Sessions {
         self.end = time;
     }
 
-    /// Whether a stream ever had a call of ours.
-    pub fn knows(&self, stream: u32) -> bool {
-        self.open.contains_key(&stream)
-    }
-
-    /// A request goes out on a stream that never had a call of ours.
-    pub fn foreign_asks(&mut self, stream: u32, position: u32) {
-        let foreign = self.foreign.entry(stream).or_default();
-        if foreign.asked.replace(position) != Some(position) {
-            foreign.waiting = foreign.waiting.saturating_add(1);
-        }
-    }
-
-    /// A response comes in on such a stream.
-    pub fn foreign_answers(&mut self, stream: u32, position: u32) {
-        let Some(foreign) = self.foreign.get_mut(&stream) else { return };
-        if foreign.answered.replace(position) != Some(position) {
-            foreign.waiting = foreign.waiting.saturating_sub(1);
-        }
-    }
-
-    /// A request goes out on a stream that has a call of ours, now or before; `position` is that of the bytes in
-    /// which it begins.
-    pub fn asks(&mut self, stream: u32, position: u32, time: Time, event: Option<Event>) {
-        let foreign = &mut self.foreign;
-        let open = self.open.entry(stream).or_insert_with(|| {
-            let waiting = foreign.remove(&stream).map_or(0, |foreign| {
-                // The beginning of a request may have been taken for somebody else's.
-                foreign.waiting.saturating_sub(u32::from(foreign.asked == Some(position))) as usize
-            });
-            std::iter::repeat_n((time, None), waiting.min(MOST_OPEN)).collect()
-        });
-        if open.back().is_some_and(|(before, _)| !time.is_near(*before, PIPELINED)) || open.len() >= MOST_OPEN
-        {
-            open.clear();
-        }
-        open.push_back((time, event));
-    }
-
-    /// A response comes in on a stream: what it answers, if that is ours.
-    pub fn answers(&mut self, stream: u32) -> Option<Event> {
-        self.open.get_mut(&stream)?.pop_front()?.1
-    }
-
-    /// Of the requests that wait on a stream, in order, whether they are ours.
-    pub fn awaited(&self, stream: u32) -> impl Iterator<Item = bool> {
-        self.open.get(&stream).into_iter().flatten().map(|(_, event)| event.is_some())
-    }
-
-    /// The event at a place.
-    pub fn find(&self, place: Place) -> Option<Event> {
-        self.places.get(&place).copied()
-    }
-
-    /// The only event in the packet of a place from the same side of its stream.
-    pub fn only(&self, place: Place) -> Option<Event> {
-        let first = Place { packet: place.packet, stream: 0, side: false, position: 0 };
-        let same = |(other, _): &(&Place, &Event)| {
-            other.packet == place.packet && other.stream == place.stream && other.side == place.side
-        };
-        let mut found =
-            self.places.range(first..).take_while(|(other, _)| other.packet == place.packet).filter(same);
-        match (found.next(), found.next()) {
-            (Some((_, event)), None) => Some(*event),
-            _ => None,
-        }
-    }
-
     /// The call of an event.
     pub fn call(&self, event: Event) -> Option<u8> {
         self.seen.get(event as usize).map(|seen| seen.call)
     }
 
-    /// A message of ours: a request without `request`, a response to that. Its gist is told later.
-    pub fn observe(&mut self, place: Place, time: Time, call: u8, request: Option<Event>) -> Event {
+    /// A message in a packet: a request without `request`, a response to that. Its gist is told later.
+    pub fn observe(&mut self, packet: u32, time: Time, call: u8, request: Option<Event>) -> Event {
         let event = u32::try_from(self.seen.len()).unwrap_or(u32::MAX);
-        self.places.insert(place, event);
         let session = request.and_then(|request| self.seen.get(request as usize)).map(|seen| seen.session);
         let seen = Seen {
-            packet: place.packet,
+            packet,
             time,
             session: session.unwrap_or(u32::MAX),
             call,

@@ -4,7 +4,6 @@
 use std::ffi::CStr;
 use std::fmt::{self, Display};
 
-use super::Bytes;
 use super::annotate::Known;
 use super::call::{self, Answer, Role};
 use super::fields::{NOTES, message_type};
@@ -13,6 +12,7 @@ use super::session::{Facts, Gist};
 use crate::kernel::record::{Record, ValueRow, View, duration, number, signed, text};
 use crate::kernel::report::Report;
 use crate::kernel::rows::{row_of, rows};
+use crate::kernel::segment::Segment;
 use crate::kernel::tick::{Node, Ticks, Tree, part, top};
 use crate::wechat::keys::Change;
 
@@ -131,14 +131,14 @@ impl Display for Types<'_> {
 /// Adds the record of a message to its report.
 pub fn make(
     report: &mut Report,
-    bytes: &Bytes<'_>,
+    segment: &Segment<'_>,
     call: u8,
     known: &Known<'_>,
     gist: &Gist,
     facts: Facts<'_>,
 ) {
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
-    let mut record = Record::new(bytes.packet, bytes.stream, bytes.time, texts);
+    let mut record = Record::new(segment.packet, segment.shown_stream, segment.time, texts);
     let request = known.is_request();
     record.set(R::CALL, call.into());
     record.set(R::REQUEST, request.into());

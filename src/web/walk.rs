@@ -160,9 +160,9 @@ pub fn walk(data: &[u8], base: usize, gist: &mut Gist, report: Option<(&mut Repo
     let whole = 0..data.len();
     loop {
         match reader.read() {
-            Next::Token(token, at, fault) => {
+            Next::Token(token, at, faults) => {
                 walk.take(token, at);
-                if let Some(fault) = fault {
+                for fault in faults {
                     walk.note(WN::BAD_TEXT, fault.at, format_args!("{}", fault.words));
                 }
             }
@@ -213,6 +213,7 @@ impl<'a> Walk<'a, '_> {
             Token::Array => self.open(at, false),
             Token::End => self.close(at.end),
             Token::Text(text) => self.value(Value::Text(text), at),
+            Token::Cut(text) => self.cut_text(text, at),
             Token::Number(digits) => self.value(Value::Number(digits), at),
             Token::Bool(true) => self.value(Value::Other("true"), at),
             Token::Bool(false) => self.value(Value::Other("false"), at),
@@ -333,6 +334,25 @@ impl<'a> Walk<'a, '_> {
             if !matches!(value, Value::Other("null")) {
                 self.note_type(pending.as_ref(), kind_of(&value), inner);
             }
+        }
+    }
+
+    /// Shows as much as there is of a text that is cut. Part of a number is another number, and part of a secret
+    /// another secret.
+    fn cut_text(&mut self, text: Cow<'a, str>, at: Range<usize>) {
+        let pending = self.pending.take();
+        let member = pending.as_ref().and_then(|pending| pending.member);
+        let inner = at.start.saturating_add(1)..at.end;
+        match member.map(|member| &member.take) {
+            Some(Take::Text(field)) => {
+                let base = self.base;
+                let may = self.may_show();
+                if let Some((report, _)) = self.report.as_mut().filter(|_| may) {
+                    report.decoded_text(*field, shift(&inner, base), format_args!("{text}"));
+                }
+            }
+            Some(_) => {}
+            None => self.member(pending.as_ref(), &Value::Text(text), at),
         }
     }
 

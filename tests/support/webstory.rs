@@ -221,9 +221,15 @@ impl WebStory {
             String::from_utf8_lossy(&data)
         );
         let mut bodies = vec![&[][..]; count];
-        for message in packet.messages.iter().filter(|message| !message.body.is_empty()) {
-            let place = web.place_body(&bytes, &message.media);
-            bodies[place.expect("a message for the body")] = &message.body;
+        let mut end = 0;
+        for message in &packet.messages {
+            let Message { bytes: sent, body, media } = message;
+            end += sent.len();
+            if !body.is_empty() {
+                let at = sent.ends_with(body).then(|| end - body.len());
+                let place = web.place_body(&bytes, at, body.len(), Some(media));
+                bodies[place.expect("a message for the body")] = body;
+            }
         }
         let mut texts = Vec::new();
         let count = web.end_http(&bytes, data.len());

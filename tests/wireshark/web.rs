@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The web client in a real tshark, on generated captures: what it shows is what was said.
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
@@ -19,8 +21,11 @@ use wechat_traffic::flow::{Chunk, Segmentation};
 use wechat_traffic::packet::{Direction, Endpoints};
 use wechat_traffic::sample;
 use wechat_traffic::script::{Script, Write};
+use wechat_traffic::web::carrier::{HTTP, carry_turns};
 use wechat_traffic::web::http::query;
+use wechat_traffic::web::tls::{HTTPS, Tls, Version};
 use wechat_traffic::web::truth::Row;
+use wechat_traffic::web::{exported, odd, together};
 
 const TWO_PASSES: &[&str] = &["-2"];
 /// All ways to carry the same calls.
@@ -1401,4 +1406,201 @@ fn the_readmes_filters_find_what_it_says() {
             opened.packets(filter.trim_matches('`')).iter().map(ToString::to_string).collect();
         assert_eq!(found.join(", "), packets, "{filter}");
     }
+}
+
+// ---- without a conversation ----
+
+/// Where no conversation exists at the first offer, the first exchange belongs together all the same.
+#[test]
+fn the_first_exchange_of_exported_pdus_is_shown() {
+    let pdu = |milliseconds, client_port, direction, bytes: String| exported::Pdu {
+        at: Duration::from_millis(milliseconds),
+        client_port,
+        direction,
+        bytes: bytes.into_bytes(),
+    };
+    let asks = |milliseconds, port, call: &str| {
+        let head = format!("GET /cgi-bin/mmwebwx-bin/{call}?r=1 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n");
+        pdu(milliseconds, port, Direction::ClientToServer, head)
+    };
+    let answers = |milliseconds, port| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}";
+        pdu(milliseconds, port, Direction::ServerToClient, head.to_owned())
+    };
+    let pdus = [
+        asks(0, 5001, "webwxsync"),
+        asks(10, 5002, "webwxinit"),
+        asks(20, 5003, "webwxgetcontact"),
+        answers(30, 5003),
+        answers(40, 5001),
+        answers(50, 5002),
+    ];
+    let opened = open_file(|file| exported::write(&pdus, file));
+    let fields = ["frame.number", "wechat_web.call", "wechat_web.response_to", "wechat_web.response_in"];
+    let shown = opened.values("wechat_web", &fields);
+    let one_pass = [
+        "1 webwxsync  ",
+        "2 webwxinit  ",
+        "3 webwxgetcontact  ",
+        "4 webwxgetcontact 3 ",
+        "5 webwxsync 1 ",
+        "6 webwxinit 2 ",
+    ];
+    assert_eq!(shown, one_pass);
+    let shown = opened.with(TWO_PASSES).values("wechat_web", &fields);
+    let two_passes = [
+        "1 webwxsync  5",
+        "2 webwxinit  6",
+        "3 webwxgetcontact  4",
+        "4 webwxgetcontact 3 ",
+        "5 webwxsync 1 ",
+        "6 webwxinit 2 ",
+    ];
+    assert_eq!(shown, two_passes);
+}
+
+/// In a tunnel too, whose conversation HTTP makes when it is first asked.
+#[test]
+fn the_first_exchange_in_a_tunnel_is_shown() {
+    let asks = |text: &str| (Direction::ClientToServer, vec![text.as_bytes().to_vec()]);
+    let answers = |text: &str| (Direction::ServerToClient, vec![text.as_bytes().to_vec()]);
+    let turns = || {
+        vec![
+            asks("CONNECT wx.qq.com:8001 HTTP/1.1\r\n\r\n"),
+            answers("HTTP/1.1 200 OK\r\n\r\n"),
+            asks("GET /cgi-bin/mmwebwx-bin/webwxsync?r=1 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n"),
+            answers("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
+            asks("GET /cgi-bin/mmwebwx-bin/webwxinit?r=1 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n"),
+            answers("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
+        ]
+    };
+    let capture = carry_turns(&[turns(), turns()], 3128, None, &mut ChaCha8Rng::seed_from_u64(2));
+    let opened = open(&capture.expect("a capture"));
+    for options in [&[][..], TWO_PASSES] {
+        let opened = opened.with(options);
+        let kinds = opened.values("wechat_web", &["tcp.stream", "wechat_web.call", "wechat_web.kind"]);
+        let of = |stream: &str| kinds.iter().filter_map(|line| line.strip_prefix(stream)).collect::<Vec<_>>();
+        let expected =
+            [" webwxsync request", " webwxsync response", " webwxinit request", " webwxinit response"];
+        assert_eq!((of("0"), of("1")), (expected.to_vec(), expected.to_vec()), "{options:?}");
+    }
+}
+
+// ---- PDML ----
+
+/// What XML forbids is in no text of ours, wherever that comes from.
+#[test]
+fn pdml_is_well_formed_whatever_texts_hold() {
+    let odd = "\u{fffe}\u{ffff}\u{fdd0}\u{85}\u{1}";
+    let coded: String = odd.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let path = "/cgi-bin/mmwebwx-bin/webwxsync";
+    let head = format!(
+        "POST {path}?lang={coded}&{coded}={coded}&sid={coded}&r={coded} HTTP/1.1\r\nHost: wx.qq.com\r\nContent-Type: text/plain\r\n"
+    );
+    let asked = format!(
+        "{{\"{odd}\":\"{odd}\",\"\\ufffe\":\"\\uffff\\ud800\",\"BaseRequest\":{{\"Skey\":\"{odd}\"}}}}"
+    );
+    let answered =
+        format!("{{\"BaseResponse\":{{\"ErrMsg\":\"{odd}\\ufffe\"}},\"SyncKey\":\"{odd}\",\"x\":[\"{odd}");
+    let request = format!("{head}Content-Length: {}\r\n\r\n{asked}", asked.len());
+    let response = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{answered}",
+        answered.len()
+    );
+    let turns = vec![
+        (Direction::ClientToServer, vec![request.into_bytes()]),
+        (Direction::ServerToClient, vec![response.into_bytes()]),
+    ];
+    let capture = carry_turns(&[turns], HTTP, None, &mut ChaCha8Rng::seed_from_u64(13)).expect("a capture");
+    for opened in [open(&capture), show("bad-utf8", PLAIN).opened] {
+        for options in [&["-2"][..], &["-2", "-o", "wechat.show_account:TRUE"]] {
+            let text = opened.text(&[options, &["-T", "pdml"]].concat());
+            let document = roxmltree::Document::parse(&text).expect("XML that is well-formed");
+            let ours = document.descendants().filter(|node| node.attribute("name") == Some("wechat_web"));
+            assert!(ours.count() >= 2);
+        }
+    }
+    for field in ["wechat_web.lang", "wechat_web.err_msg"] {
+        let [shown] = &open(&capture).values(field, &[field])[..] else { panic!("one packet") };
+        assert!(shown.starts_with("\\xfffe\\xffff\u{fdd0}\\x85\\x01"), "{field} is {shown}");
+    }
+}
+
+// ---- several messages in a packet ----
+
+/// Each body belongs to its message, whatever is sent along with it.
+#[test]
+fn every_message_of_a_packet_has_its_own_body() {
+    for version in [None, Some(Version::Tls12), Some(Version::Tls13)] {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let tls = version.map(|version| Tls::new(version, &mut rng).expect("TLS"));
+        let (mut connections, mut said) = (Vec::new(), Vec::new());
+        for number in 0..60 {
+            let (turns, says) = together::exchange(1000 + number * 10, &mut rng);
+            connections.push(turns.to_vec());
+            said.extend(says);
+        }
+        let port = if tls.is_some() { HTTPS } else { HTTP };
+        let capture = carry_turns(&connections, port, tls.as_ref(), &mut rng).expect("a capture");
+        let opened = open(&capture);
+        let keys = tls.map(|tls| opened.file("keys", &tls.key_log()));
+        let keys = keys.map(|path| format!("tls.keylog_file:{}", path.display()));
+        let options: Vec<&str> = keys.iter().flat_map(|keys| ["-o", keys]).collect();
+        for pass in [&[][..], TWO_PASSES] {
+            let mut shown: BTreeMap<usize, Vec<(String, Option<u32>)>> = BTreeMap::new();
+            for (packet, layer) in opened.with(&options).with(pass).layers_of("wechat_web") {
+                let field = match value(&layer, "kind").as_deref() {
+                    Some("request") => "device_id",
+                    _ => "message.id",
+                };
+                let id = value(&layer, field).map(|id| number(&id));
+                shown.entry(packet).or_default().push((value(&layer, "call").expect("a call"), id));
+            }
+            let ours = said.iter().map(|says| {
+                let ours = says.iter().filter_map(|said| Some((said.call?.to_owned(), said.number)));
+                ours.collect::<Vec<_>>()
+            });
+            let mut ours: Vec<_> = ours.filter(|says| !says.is_empty()).collect();
+            let mut shown: Vec<_> = shown.into_values().collect();
+            ours.sort();
+            shown.sort();
+            assert_eq!(shown, ours, "{version:?} {pass:?}");
+        }
+    }
+}
+
+// ---- odd heads ----
+
+/// The numbers that a field has in each packet.
+fn column(opened: &Opened, field: &str) -> BTreeMap<usize, Vec<usize>> {
+    let lines = opened.values(field, &["frame.number", field]);
+    let line = |line: &String| {
+        let (packet, values) = line.split_once(' ').expect("two columns");
+        (number(packet), values.split(',').map(number).collect())
+    };
+    lines.iter().map(line).collect()
+}
+
+/// Whatever HTTP's dissector takes for a response is one, and answers the request that it says. (Of a packet with
+/// two responses it says nothing: it keeps one pair a packet.)
+#[test]
+fn pairs_are_those_of_http_whatever_heads_look_like() {
+    let mut pairs = 0;
+    for seed in 0..3 {
+        let opened = open(&odd::capture(seed, 150)).with(TWO_PASSES);
+        let set = |filter: &str| opened.packets(filter).into_iter().collect::<BTreeSet<usize>>();
+        let requests = set("wechat_web.kind == \"request\"");
+        assert_eq!(set("http.request.uri contains \"/cgi-bin/mmwebwx-bin/webwx\""), requests, "seed {seed}");
+        let several = column(&opened, "http.response.code");
+        let several = |packet: &usize| several.get(packet).is_some_and(|codes| codes.len() > 1);
+        let mut expected = column(&opened, "http.request_in");
+        expected.retain(|packet, to| to.iter().all(|to| requests.contains(to)) && !several(packet));
+        let mut shown = column(&opened, "wechat_web.response_to");
+        shown.retain(|packet, _| !several(packet));
+        let different = shown.iter().filter(|(packet, to)| expected.get(packet) != Some(to));
+        assert_eq!(different.collect::<Vec<_>>(), [], "seed {seed}");
+        assert_eq!(shown.len(), expected.len(), "seed {seed}");
+        pairs += shown.len();
+    }
+    assert!(pairs > 200, "{pairs} pairs");
 }

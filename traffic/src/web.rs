@@ -18,9 +18,11 @@ pub mod carrier;
 pub mod case;
 pub mod client;
 pub mod dialogue;
+pub mod exported;
 pub mod http;
 pub mod json;
 pub mod news;
+pub mod odd;
 pub mod reader;
 pub mod scene;
 #[cfg(feature = "tls")]
@@ -30,6 +32,7 @@ pub mod tls;
 #[cfg(not(feature = "tls"))]
 #[path = "web/no_tls.rs"]
 pub mod tls;
+pub mod together;
 pub mod truth;
 
 /// The port of HTTP inside TLS.

@@ -68,10 +68,10 @@ fn show_trailer(report: &mut Report, reader: &mut Reader<'_>) {
         return reader.short(report, "the client version", TRAILER_5_4);
     };
     report.wire_labelled(S::CLIENT_VERSION, at, ClientVersion(version));
-    let Some(at) = reader.take(LANGUAGE) else {
+    let Some(text) = reader.sub(LANGUAGE) else {
         return reader.short(report, "the language", LANGUAGE);
     };
-    report.wire(F::LANGUAGE, at);
+    report.wire_text(F::LANGUAGE, text.rest(), text.bytes());
     if size == TRAILER_5_4 {
         return;
     }
@@ -90,16 +90,16 @@ fn show_network(report: &mut Report, reader: &mut Reader<'_>) {
     if reader.left() == 0 {
         return;
     }
-    let Some(at) = reader.take(NETWORK_ID) else {
+    let Some(text) = reader.sub(NETWORK_ID) else {
         return reader.short(report, "the network id", NETWORK_ID);
     };
-    report.wire(F::NETWORK_ID, at);
+    report.wire_text(F::NETWORK_ID, text.rest(), text.bytes());
     let Some((length, at)) = reader.u32() else {
         return reader.short(report, "the length of the context", 4);
     };
     report.wire(F::CONTEXT_LEN, at);
-    match reader.take(length as usize) {
-        Some(at) => report.wire(F::CONTEXT, at),
+    match reader.sub(length as usize) {
+        Some(text) => report.wire_text(F::CONTEXT, text.rest(), text.bytes()),
         None => return reader.short(report, "the context", length as usize),
     }
     reader.excess(report, "the context");

@@ -152,9 +152,15 @@ impl Opened {
 
     /// The same with a Lua script.
     pub fn with_lua(&self, script: &str) -> Self {
-        let (path, _) = self.wireshark.add("lua");
-        fs::write(&path, script).expect("the script is written");
+        let path = self.file("lua", script);
         self.with(&["-X", &format!("lua_script:{}", path.display())])
+    }
+
+    /// Writes a file that tshark can read.
+    pub fn file(&self, extension: &str, text: &str) -> PathBuf {
+        let (path, _) = self.wireshark.add(extension);
+        fs::write(&path, text).expect("the file is written");
+        path
     }
 
     /// Opens it.

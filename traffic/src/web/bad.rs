@@ -202,7 +202,7 @@ pub const BAD: &[Bad] = &[
         about: "sync answers that are not UTF-8, and escapes that are none",
         size: 0,
         build: |good, _| {
-            let texts: [&[u8]; 12] = [
+            let texts: [&[u8]; 20] = [
                 b"a\xFF\xFEb",
                 b"a\x80b",
                 b"a\xC0\x80b",
@@ -215,6 +215,15 @@ pub const BAD: &[Bad] = &[
                 b"\\u12G4",
                 b"a\\x41b",
                 b"a\x00\x1Fb\nc",
+                b"\\u4f60\\u597d\\n\\ud83d\\ude04\\ud83d",
+                b"\\ud83d\\u4f60\\\"\\n\xF0\x9F\x98\x84",
+                b"\\u4f60\\u\\u1\\u597",
+                b"\\u4f60\\q\\U0041\\n",
+                b"\xC0\xAF\\u4f60",
+                // XML does not allow these.
+                b"a\xEF\xBF\xBE\xEF\xBF\xBFb\xEF\xB7\x90",
+                b"a\\ufffe\\uffffb\\ufdd0\\u0085",
+                b"\",\"Con\\ud83dtent\xEF\xBF\xBE\":\"\\u4f60",
             ];
             let marked = good.with("One two three", "\u{1}");
             let at = marked.iter().position(|&byte| byte == 1).unwrap_or(0);

@@ -164,7 +164,8 @@ pub fn carry(
     let mut flows = Vec::new();
     let mut messages = Vec::new();
     for (flow, calls) in assign(dialogue, carrier.connections).into_iter().enumerate() {
-        let mut link = Link::open(&dialogue.calls[calls[0]], tls)?;
+        let first = &dialogue.calls[calls[0]];
+        let mut link = Link::open(first.at, &first.request.host, tls)?;
         for call in calls.into_iter().map(|index| &dialogue.calls[index]) {
             let [request, response] = encode(call, carrier, host_port(port, tls), rng)?;
             for (direction, at, bytes) in [
@@ -189,6 +190,38 @@ pub fn carry(
     Ok(Carried { capture: Capture::new(flows), messages })
 }
 
+/// What one side says at once: messages in one packet, if they fit, each in a TLS record of its own.
+pub type Turn = (Direction, Vec<Vec<u8>>);
+
+/// How long after each other turns and connections begin.
+const TURN: Duration = Duration::from_millis(100);
+
+/// Carries turns, each list on a connection of its own to a server on this port.
+pub fn carry_turns(
+    connections: &[Vec<Turn>],
+    port: u16,
+    tls: Option<&Tls>,
+    rng: &mut ChaCha8Rng,
+) -> io::Result<Capture> {
+    let mut flows = Vec::new();
+    for (turns, number) in connections.iter().zip(0u16..) {
+        let mut at = Duration::from_secs(1) + TURN * number.into();
+        let mut link = Link::open(at, "wx.qq.com", tls)?;
+        for (direction, messages) in turns {
+            let bytes = match &mut link.tls {
+                None => messages.concat(),
+                Some(pair) => {
+                    pair.records(*direction, &messages.iter().map(Vec::as_slice).collect::<Vec<_>>())?
+                }
+            };
+            link.write(at, *direction, bytes, Segmentation::Mss);
+            at += TURN;
+        }
+        flows.push(link.close()?.play(Endpoints::v4(FIRST_CLIENT_PORT + number, port), rng.random()));
+    }
+    Ok(Capture::new(flows))
+}
+
 /// The writes of one connection so far.
 struct Link {
     script: Script,
@@ -198,13 +231,13 @@ struct Link {
 
 impl Link {
     /// A connection that is ready when its first call is asked.
-    fn open(first: &Call, tls: Option<&Tls>) -> io::Result<Self> {
+    fn open(at: Duration, host: &str, tls: Option<&Tls>) -> io::Result<Self> {
         let Some(tls) = tls else {
-            return Ok(Self { script: Script::starting_at(first.at), tls: None, sent: [0; 2] });
+            return Ok(Self { script: Script::starting_at(at), tls: None, sent: [0; 2] });
         };
-        let mut pair = Pair::new(tls, &first.request.host)?;
+        let mut pair = Pair::new(tls, host)?;
         let flights = pair.handshake()?;
-        let start = first.at.saturating_sub(FLIGHT * (flights.len() as u32 + 1));
+        let start = at.saturating_sub(FLIGHT * (flights.len() as u32 + 1));
         let mut link = Self { script: Script::starting_at(start), tls: None, sent: [0; 2] };
         for (index, (direction, bytes)) in flights.into_iter().enumerate() {
             link.write(start + FLIGHT * index as u32, direction, bytes, Segmentation::Mss);
