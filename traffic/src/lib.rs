@@ -26,6 +26,7 @@ pub mod fault;
 pub mod flow;
 pub mod loopback;
 pub mod mixed;
+pub mod mmtls;
 pub mod packet;
 pub mod pdu;
 pub mod sample;

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
 use wechat_traffic::web::tls::{Tls, Version};
-use wechat_traffic::{adversarial, case, exchanges, fault, loopback, sample, truth, web};
+use wechat_traffic::{adversarial, case, exchanges, fault, loopback, mmtls, sample, truth, web};
 
 const USAGE: &str = "\
 wechat-traffic: seeded WeChat traffic
@@ -32,6 +32,10 @@ wechat-traffic: seeded WeChat traffic
   web NAME OUT.pcap [--tls | --tls12] [--keylog FILE] [--port P] [--size N] [--seed N] [--truth FILE]
   web-talk NAME PORT [--tls | --tls12] [--keylog FILE] [--size N] [--seed N]
                                                   the same, but for real, on the loopback device
+  mmtls-cases                                     lists the captures of MMTLS and of the short link
+  mmtls-logs                                      lists the key logs of each of them
+  mmtls NAME OUT.pcap [--keylog FILE [--log LOG]] [--seed N] [--truth FILE]
+                                                  one of them, and one of its key logs
   bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
@@ -62,6 +66,7 @@ struct Arguments {
     size: Option<usize>,
     tls: Option<Version>,
     keylog: Option<PathBuf>,
+    log: String,
     ipv6: bool,
     help: bool,
 }
@@ -80,6 +85,7 @@ impl Arguments {
             size: None,
             tls: None,
             keylog: None,
+            log: "mixed".into(),
             ipv6: false,
             help: false,
         };
@@ -101,6 +107,7 @@ impl Arguments {
                 Long("tls") => arguments.tls = Some(Version::Tls13),
                 Long("tls12") => arguments.tls = Some(Version::Tls12),
                 Long("keylog") => arguments.keylog = Some(parser.value()?.into()),
+                Long("log") => arguments.log = parser.value()?.string()?,
                 Long("ipv6") => arguments.ipv6 = true,
                 Long("help") | Short('h') => arguments.help = true,
                 other => return Err(other.unexpected().into()),
@@ -190,6 +197,15 @@ fn run(mut arguments: Arguments) -> Result<()> {
         }
         "web" => write_web(arguments),
         "web-talk" => web_talk(arguments),
+        "mmtls-cases" => {
+            let cases = mmtls::case::all();
+            list(cases.iter().map(|case| (case.name.as_str(), case.about.as_str())))
+        }
+        "mmtls-logs" => {
+            let logs = mmtls_case("resumed")?.make(1)?.logs;
+            list(logs.iter().map(|log| (log.name, log.about)))
+        }
+        "mmtls" => write_mmtls(arguments),
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
         "talk" => {
@@ -262,6 +278,27 @@ fn web_talk(mut arguments: Arguments) -> Result<()> {
 
 fn web_case(name: &str) -> Result<web::case::Case> {
     web::case::find(name).ok_or_else(|| format!("no case of the web client is called {name}").into())
+}
+
+fn write_mmtls(mut arguments: Arguments) -> Result<()> {
+    let name = arguments.next("NAME")?.string()?;
+    let out = arguments.next("OUT.pcap")?.into();
+    arguments.finish()?;
+    let made = mmtls_case(&name)?.make(arguments.seed)?;
+    made.capture.write_pcap(create(out)?)?;
+    if let Some(path) = arguments.keylog {
+        let log = &arguments.log;
+        let log = made.log(log).ok_or_else(|| format!("no key log is called {log}; see mmtls-logs"))?;
+        create(path)?.write_all(&log.bytes)?;
+    }
+    if let Some(path) = arguments.truth {
+        mmtls::truth::write_json_lines(&made.truth()?, create(path)?)?;
+    }
+    Ok(())
+}
+
+fn mmtls_case(name: &str) -> Result<mmtls::case::Case> {
+    mmtls::case::find(name).ok_or_else(|| format!("no case of MMTLS is called {name}").into())
 }
 
 fn write_bench(mut arguments: Arguments) -> Result<()> {
