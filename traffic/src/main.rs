@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lexopt::prelude::*;
 use rand_chacha::ChaCha8Rng;
@@ -36,6 +37,8 @@ wechat-traffic: seeded WeChat traffic
   mmtls-logs                                      lists the key logs of each of them
   mmtls NAME OUT.pcap [--keylog FILE [--log LOG]] [--seed N] [--truth FILE]
                                                   one of them, and one of its key logs
+  mmtls-talk PORT --keylog FILE [--full] [--late MILLISECONDS] [--seed N]
+                                                  a long link for real, on the loopback device; FILE grows
   bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
@@ -67,6 +70,8 @@ struct Arguments {
     tls: Option<Version>,
     keylog: Option<PathBuf>,
     log: String,
+    full: bool,
+    late: Option<u64>,
     ipv6: bool,
     help: bool,
 }
@@ -86,6 +91,8 @@ impl Arguments {
             tls: None,
             keylog: None,
             log: "mixed".into(),
+            full: false,
+            late: None,
             ipv6: false,
             help: false,
         };
@@ -108,6 +115,8 @@ impl Arguments {
                 Long("tls12") => arguments.tls = Some(Version::Tls12),
                 Long("keylog") => arguments.keylog = Some(parser.value()?.into()),
                 Long("log") => arguments.log = parser.value()?.string()?,
+                Long("full") => arguments.full = true,
+                Long("late") => arguments.late = Some(parser.value()?.parse()?),
                 Long("ipv6") => arguments.ipv6 = true,
                 Long("help") | Short('h') => arguments.help = true,
                 other => return Err(other.unexpected().into()),
@@ -202,10 +211,18 @@ fn run(mut arguments: Arguments) -> Result<()> {
             list(cases.iter().map(|case| (case.name.as_str(), case.about.as_str())))
         }
         "mmtls-logs" => {
-            let logs = mmtls_case("resumed")?.make(1)?.logs;
-            list(logs.iter().map(|log| (log.name, log.about)))
+            let kinds = mmtls::key_log::KINDS;
+            list(kinds.iter().map(|kind| (kind.name, kind.about)))
         }
         "mmtls" => write_mmtls(arguments),
+        "mmtls-talk" => {
+            let port = arguments.next("PORT")?.parse()?;
+            arguments.finish()?;
+            let late_keys = arguments.late.map(Duration::from_millis);
+            let talk = mmtls::loopback::Talk { seed: arguments.seed, full: arguments.full, late_keys };
+            let key_log = arguments.keylog.ok_or("--keylog is missing; see --help")?;
+            report(mmtls::loopback::talk(port, &key_log, talk)?)
+        }
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
         "talk" => {
@@ -292,7 +309,7 @@ fn write_mmtls(mut arguments: Arguments) -> Result<()> {
         create(path)?.write_all(&log.bytes)?;
     }
     if let Some(path) = arguments.truth {
-        mmtls::truth::write_json_lines(&made.truth()?, create(path)?)?;
+        mmtls::truth::write_json_lines(&made.truth(&made.logs())?, create(path)?)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod hello;
 pub mod key_log;
 pub mod keys;
 pub mod link;
+pub mod loopback;
 pub mod message;
 pub mod phone;
 pub mod put;

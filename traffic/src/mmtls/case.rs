@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::bad::{BAD, Bad};
 use super::fault::{self, FAULTS, Fault};
-use super::key_log::{KeyLog, variants};
+use super::key_log::{self, KeyLog};
 use super::link::{self, Packing};
 use super::phone::{CALLS, CALLS_OF_2015, Phone};
 use super::record::Version;
@@ -44,31 +44,24 @@ pub struct Made {
     pub story: Story,
     /// What was captured of it.
     pub capture: Capture,
-    /// Its key logs.
-    pub logs: Vec<KeyLog>,
+    /// What it was made from.
+    pub seed: u64,
 }
 
 impl Made {
-    /// A story as it was told.
-    pub fn of(story: Story, seed: u64) -> Self {
-        let capture = story.play();
-        Self::with(story, capture, seed)
+    /// The key log of this name, one of [`key_log::KINDS`].
+    pub fn log(&self, name: &str) -> Option<KeyLog> {
+        Some(KeyLog::of(key_log::find(name)?, &self.story, self.seed))
     }
 
-    /// A story of which this was captured.
-    pub fn with(story: Story, capture: Capture, seed: u64) -> Self {
-        let logs = variants(&story, seed);
-        Self { story, capture, logs }
+    /// All key logs.
+    pub fn logs(&self) -> Vec<KeyLog> {
+        key_log::KINDS.iter().map(|kind| KeyLog::of(kind, &self.story, self.seed)).collect()
     }
 
-    /// The key log of this name.
-    pub fn log(&self, name: &str) -> Option<&KeyLog> {
-        self.logs.iter().find(|log| log.name == name)
-    }
-
-    /// What a dissector should find.
-    pub fn truth(&self) -> io::Result<Vec<Row>> {
-        truth::rows(&self.story, &self.capture, &self.logs)
+    /// What a dissector should find, with each of these key logs.
+    pub fn truth(&self, logs: &[KeyLog]) -> io::Result<Vec<Row>> {
+        truth::rows(&self.story, &self.capture, logs)
     }
 }
 
@@ -106,7 +99,8 @@ impl Case {
             Scene::Bad(bad) => told_badly(&mut story, bad)?,
             Scene::Fault(fault) => return Ok(fault::robust(fault, seed)),
         }
-        Ok(Made::of(story, seed))
+        let capture = story.play();
+        Ok(Made { story, capture, seed })
     }
 }
 

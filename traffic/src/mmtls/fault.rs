@@ -221,7 +221,7 @@ pub fn robust_between(endpoints: Endpoints, fault: &Fault, seed: u64) -> Made {
     if let Damage::Capture(damage) = fault.damage {
         damage(&mut capture, &mut rng);
     }
-    Made::with(story, capture, seed)
+    Made { story, capture, seed }
 }
 
 /// Where two packets stand side by side.

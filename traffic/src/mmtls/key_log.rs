@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::record::{Epoch, What};
 use super::session::Handshake;
-use super::story::Story;
+use super::story::{Part, Story};
 use crate::body::sealed::Algorithm;
 use crate::packet::Direction;
 
@@ -66,11 +66,18 @@ struct Line {
     fact: Option<Fact>,
     /// Whether its key is the right one.
     right: bool,
+    /// Whether its key is too short or too long.
+    wrong_length: bool,
 }
 
 impl Line {
     fn idle(text: impl Into<String>) -> Self {
-        Self { text: text.into(), fact: None, right: false }
+        Self { text: text.into(), fact: None, right: false, wrong_length: false }
+    }
+
+    /// What would be a line about this.
+    fn of(fact: Fact, text: String) -> Self {
+        Self { text, fact: Some(fact), right: true, wrong_length: false }
     }
 }
 
@@ -94,13 +101,23 @@ pub enum Opening {
 /// Which records of a capture are there: by session and place.
 pub type Present<'a> = dyn Fn(usize, usize) -> bool + 'a;
 
+/// A sort of key log.
+#[derive(Debug)]
+pub struct Kind {
+    /// As on the command line.
+    pub name: &'static str,
+    /// What is special about it.
+    pub about: &'static str,
+    lines: fn(&Story, &mut ChaCha8Rng) -> Vec<Line>,
+    /// How the file differs from its lines.
+    rewrite: fn(&str) -> String,
+}
+
 /// A key log, and what it opens.
 #[derive(Clone, Debug)]
 pub struct KeyLog {
     /// Among those of its capture.
     pub name: &'static str,
-    /// What is special about it.
-    pub about: &'static str,
     /// The file.
     pub bytes: Vec<u8>,
     /// How many lines have keys of a wrong length.
@@ -109,15 +126,12 @@ pub struct KeyLog {
 }
 
 impl KeyLog {
-    fn new(name: &'static str, about: &'static str, lines: Vec<Line>) -> Self {
-        let bytes = lines.iter().flat_map(|line| format!("{}\n", line.text).into_bytes()).collect();
-        Self { name, about, bytes, wrong_lengths: 0, lines }
-    }
-
-    /// The same lines, written in another way.
-    fn rewritten(mut self, rewrite: impl Fn(&str) -> String) -> Self {
-        self.bytes = rewrite(&String::from_utf8_lossy(&self.bytes)).into_bytes();
-        self
+    /// The key log of a story.
+    pub fn of(kind: &Kind, story: &Story, seed: u64) -> Self {
+        let lines = (kind.lines)(story, &mut ChaCha8Rng::seed_from_u64(seed));
+        let text: String = lines.iter().map(|line| format!("{}\n", line.text)).collect();
+        let wrong_lengths = lines.iter().filter(|line| line.wrong_length).count();
+        Self { name: kind.name, bytes: (kind.rewrite)(&text).into_bytes(), wrong_lengths, lines }
     }
 
     /// What opens each record, if anything does. Secrets need the messages from which keys are made.
@@ -242,7 +256,15 @@ fn record_line(
     let nonce = seal.half.nonce(sealed.seq);
     let tail = &sealed.tail();
     let text = outer(encrypt, &nonce, &key, &seal.additional, tail);
-    Some(Line { text, fact: Some(Fact::Record { session, record }), right: key == seal.half.key })
+    Some(Line { right: key == seal.half.key, ..Line::of(Fact::Record { session, record }, text) })
+}
+
+/// The line of a story's part, if that is a sealed record.
+pub fn line_of_part(story: &Story, part: usize) -> Option<String> {
+    match story.parts[part] {
+        Part::Record(session, record) => Some(record_line(story, session, record, |key| key)?.text),
+        Part::Message(_) => None,
+    }
 }
 
 fn outer(encrypt: bool, nonce: &[u8], key: &[u8], metadata: &[u8], tail: &[u8]) -> String {
@@ -279,8 +301,7 @@ fn cipher_lines(story: &Story) -> Vec<Line> {
                     hex(&cipher.tag)
                 )
             };
-            let fact = Some(Fact::Cipher { packet, cipher: number });
-            lines.push(Line { text, fact, right: true });
+            lines.push(Line::of(Fact::Cipher { packet, cipher: number }, text));
         }
     }
     lines
@@ -288,10 +309,8 @@ fn cipher_lines(story: &Story) -> Vec<Line> {
 
 /// A line for each account.
 fn account_lines(story: &Story) -> Vec<Line> {
-    let line = |(number, (uin, key)): (usize, &(u32, [u8; 16]))| Line {
-        text: format!("WECHAT_SESSION_KEY {uin} {}", hex(key)),
-        fact: Some(Fact::Account(number)),
-        right: true,
+    let line = |(number, (uin, key)): (usize, &(u32, [u8; 16]))| {
+        Line::of(Fact::Account(number), format!("WECHAT_SESSION_KEY {uin} {}", hex(key)))
     };
     story.accounts.iter().enumerate().map(line).collect()
 }
@@ -326,82 +345,85 @@ fn secret_lines(story: &Story, naming: Naming) -> Vec<Line> {
             }
             let by_hash = naming == Naming::Hashes;
             let name = if by_hash { format!("hash:{}", hex(&hash)) } else { hex(&of.random) };
-            lines.push(Line {
-                text: format!("{} {name} {}", label.text(), hex(&secret)),
-                fact: Some(Fact::Secret { session, label, by_hash }),
-                right: true,
-            });
+            let text = format!("{} {name} {}", label.text(), hex(&secret));
+            lines.push(Line::of(Fact::Secret { session, label, by_hash }, text));
         }
     }
     lines
 }
 
+/// All that there is to know, in both formats.
+fn everything(story: &Story) -> Vec<Line> {
+    [record_lines(story), account_lines(story), secret_lines(story, Naming::Roots)].concat()
+}
+
+type Lines = fn(&Story, &mut ChaCha8Rng) -> Vec<Line>;
+
+const fn kind(name: &'static str, about: &'static str, lines: Lines) -> Kind {
+    Kind { name, about, lines, rewrite: str::to_owned }
+}
+
 /// Each key log that a story can have.
-pub fn variants(story: &Story, seed: u64) -> Vec<KeyLog> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let records = || record_lines(story);
-    let roots = || secret_lines(story, Naming::Roots);
-    let everything = || [records(), account_lines(story), roots()].concat();
-    let whole = |name, about| KeyLog::new(name, about, everything());
-    let mut logs = vec![
-        KeyLog::new("records", "a line for each record and each ciphertext", records()),
-        KeyLog::new(
-            "secrets",
-            "shared secrets and tickets' secrets, by the client's random, and accounts' keys",
-            [roots(), account_lines(story)].concat(),
-        ),
-        KeyLog::new("keys", "keys by the client's random", secret_lines(story, Naming::Keys)),
-        KeyLog::new("hashes", "keys by the hash they are made with", secret_lines(story, Naming::Hashes)),
-        whole("mixed", "all that there is, in both formats"),
-        whole("crlf", "mixed, with CRLF at the ends of lines").rewritten(|text| text.replace('\n', "\r\n")),
-        whole("upper-case", "mixed, with hex digits in upper case").rewritten(upper_hex),
-        whole("no-final-newline", "mixed, without an end of the last line")
-            .rewritten(|text| text.trim_end().into()),
-        KeyLog::new("garbage", "mixed, with lines that say nothing", garbage(everything(), &mut rng)),
-        KeyLog::new("comments", "mixed, with comments and empty lines", comments(everything())),
-        KeyLog::new("reversed", "mixed, the last line first", everything().into_iter().rev().collect()),
-        wrong_lengths(story),
-        KeyLog::new("wrong-keys", "a line for each record, all with a wrong key", wrong_keys(story)),
-        KeyLog::new(
-            "wrong-secrets",
-            "secrets with one bit changed",
-            roots().into_iter().map(with_wrong_end).collect(),
-        ),
-        KeyLog::new(
-            "duplicate-tails",
-            "before the line of each record another one with its tail and a wrong key",
-            wrong_keys(story).into_iter().chain(records()).collect(),
-        ),
-        KeyLog::new(
-            "every-second",
-            "every second record has no line; others of its direction cover it",
-            every_second(story),
-        ),
-        KeyLog::new(
-            "first-of-direction",
-            "a line for the first record with each key only",
-            first_with_each_key(story),
-        ),
-        KeyLog::new(
-            "client-only",
-            "no line for what the server sent",
-            of_direction(story, Direction::ClientToServer),
-        ),
-        KeyLog::new(
-            "server-only",
-            "no line for what the client sent",
-            of_direction(story, Direction::ServerToClient),
-        ),
-        KeyLog::new(
-            "one-psk",
-            "of each ticket the secret once, with the random of the first session that offers it",
-            one_psk(story),
-        ),
-        KeyLog::new("any-account", "an account's key for whatever account", any_account(story)),
-        KeyLog::new("foreign", "a key log of other sessions", foreign(&mut rng)),
-    ];
-    logs.push(KeyLog::new("empty", "nothing", Vec::new()));
-    logs
+pub const KINDS: &[Kind] = &[
+    kind("records", "a line for each record and each ciphertext", |story, _| record_lines(story)),
+    kind(
+        "secrets",
+        "shared secrets and tickets' secrets, by the client's random, and accounts' keys",
+        |story, _| [secret_lines(story, Naming::Roots), account_lines(story)].concat(),
+    ),
+    kind("keys", "keys by the client's random", |story, _| secret_lines(story, Naming::Keys)),
+    kind("hashes", "keys by the hash they are made with", |story, _| secret_lines(story, Naming::Hashes)),
+    kind("mixed", "all that there is, in both formats", |story, _| everything(story)),
+    Kind {
+        rewrite: |text| text.replace('\n', "\r\n"),
+        ..kind("crlf", "mixed, with CRLF at the ends of lines", |story, _| everything(story))
+    },
+    Kind {
+        rewrite: upper_hex,
+        ..kind("upper-case", "mixed, with hex digits in upper case", |story, _| everything(story))
+    },
+    Kind {
+        rewrite: |text| text.trim_end().into(),
+        ..kind("no-final-newline", "mixed, without an end of the last line", |story, _| everything(story))
+    },
+    kind("garbage", "mixed, with lines that say nothing", |story, rng| garbage(everything(story), rng)),
+    kind("comments", "mixed, with comments and empty lines", |story, _| comments(everything(story))),
+    kind("reversed", "mixed, the last line first", |story, _| everything(story).into_iter().rev().collect()),
+    kind("wrong-lengths", "keys and secrets that are too short or too long", |story, _| wrong_lengths(story)),
+    kind("wrong-keys", "a line for each record, all with a wrong key", |story, _| wrong_keys(story)),
+    kind("wrong-secrets", "secrets with one bit changed", |story, _| {
+        secret_lines(story, Naming::Roots).into_iter().map(with_wrong_end).collect()
+    }),
+    kind(
+        "duplicate-tails",
+        "before the line of each record another one with its tail and a wrong key",
+        |story, _| [wrong_keys(story), record_lines(story)].concat(),
+    ),
+    kind("every-second", "every second record has no line; others of its direction cover it", |story, _| {
+        every_second(story)
+    }),
+    kind("first-of-direction", "a line for the first record with each key only", |story, _| {
+        first_with_each_key(story)
+    }),
+    kind("client-only", "no line for what the server sent", |story, _| {
+        of_direction(story, Direction::ClientToServer)
+    }),
+    kind("server-only", "no line for what the client sent", |story, _| {
+        of_direction(story, Direction::ServerToClient)
+    }),
+    kind(
+        "one-psk",
+        "of each ticket the secret once, with the random of the first session that offers it",
+        |story, _| one_psk(story),
+    ),
+    kind("any-account", "the first account's key, for whatever account", |story, _| any_account(story)),
+    kind("foreign", "a key log of other sessions", |_, rng| foreign(rng)),
+    kind("empty", "nothing", |_, _| Vec::new()),
+];
+
+/// The sort of key log of this name.
+pub fn find(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
 }
 
 /// The digits of every word or value that is nothing but hex digits.
@@ -464,23 +486,23 @@ fn comments(lines: Vec<Line>) -> Vec<Line> {
 }
 
 /// Each secret with a byte too few and with far too many, each record's key with a byte too few.
-fn wrong_lengths(story: &Story) -> KeyLog {
-    let mut lines = Vec::new();
+fn wrong_lengths(story: &Story) -> Vec<Line> {
+    let mut texts = Vec::new();
     for line in secret_lines(story, Naming::Roots).into_iter().chain(account_lines(story)) {
-        lines.push(Line::idle(&line.text[..line.text.len() - 2]));
-        lines.push(Line::idle(format!("{}{}", line.text, "00".repeat(100))));
+        texts.push(line.text[..line.text.len() - 2].to_owned());
+        texts.push(format!("{}{}", line.text, "00".repeat(100)));
     }
     for (session, of) in story.sessions.iter().enumerate() {
-        for record in 0..of.records.len() {
-            if let Some(line) = record_line(story, session, record, |key| key) {
-                let key = hex(&of.records[record].seal.map_or([0; 16], |seal| seal.half.key));
-                lines.push(Line::idle(line.text.replace(&key, &key[..30])));
+        for (record, sealed) in of.records.iter().enumerate() {
+            if let (Some(line), Some(seal)) =
+                (record_line(story, session, record, |key| key), sealed.seal)
+            {
+                let key = hex(&seal.half.key);
+                texts.push(line.text.replace(&key, &key[..30]));
             }
         }
     }
-    let wrong_lengths = lines.len();
-    let about = "keys and secrets that are too short or too long";
-    KeyLog { wrong_lengths, ..KeyLog::new("wrong-lengths", about, lines) }
+    texts.into_iter().map(|text| Line { wrong_length: true, ..Line::idle(text) }).collect()
 }
 
 fn wrong_keys(story: &Story) -> Vec<Line> {

@@ -265,9 +265,9 @@ impl Story {
                    <ip>203.0.113.81</ip></domain><domain name=\"short.weixin.qq.com\" timeout=\"1800\">\
                    <ip>203.0.113.90</ip></domain></domainlist></dns>";
         let body = deflate(xml.as_bytes());
-        let coding = if says { "Content-Encoding: deflate\r\n" } else { "" };
+        let coding = if says { "text/xml\r\nContent-Encoding: deflate" } else { "application/octet-stream" };
         let head = format!(
-            "HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Type: text/xml\r\n{coding}Content-Length: {}\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Type: {coding}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         let received = [head.as_bytes(), &body].concat();
