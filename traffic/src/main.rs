@@ -28,7 +28,7 @@ wechat-traffic: seeded WeChat traffic
   faults                                          lists the faults
   robust FAULT SEED OUT.pcap TRUTH.jsonl          a session with one fault
   attacks                                         lists the captures that are dear for their size
-  attack NAME BYTES OUT.pcap                      one of them
+  attack NAME BYTES OUT.pcap [--keylog FILE]      one of them
   web-cases                                       lists the captures of the web client
   web NAME OUT.pcap [--tls | --tls12] [--keylog FILE] [--port P] [--size N] [--seed N] [--truth FILE]
   web-talk NAME PORT [--tls | --tls12] [--keylog FILE] [--size N] [--seed N]
@@ -197,7 +197,10 @@ fn run(mut arguments: Arguments) -> Result<()> {
             let out = arguments.next("OUT.pcap")?.into();
             arguments.finish()?;
             let attack = adversarial::find(&name).ok_or_else(|| format!("no attack is called {name}"))?;
-            adversarial::write(create(out)?, attack, bytes, arguments.seed)?;
+            let written = adversarial::write_with_keys(create(out)?, attack, bytes, arguments.seed)?;
+            if let Some(path) = arguments.keylog {
+                create(path)?.write_all(written.key_log.as_bytes())?;
+            }
             Ok(())
         }
         "web-cases" => {

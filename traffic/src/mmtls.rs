@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! MMTLS.
 
+pub mod attack;
 pub mod bad;
 pub mod case;
 pub mod fault;
