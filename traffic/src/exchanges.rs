@@ -79,11 +79,7 @@ pub fn chapters(rng: &mut ChaCha8Rng) -> Vec<Chapter> {
     let mut chapters: Vec<Chapter> = alone
         .iter()
         .zip(30..)
-        .map(|(tell, client)| Chapter {
-            script: tell(&mut Account::new(rng)),
-            client,
-            server_port: 8080,
-        })
+        .map(|(tell, client)| Chapter { script: tell(&mut Account::new(rng)), client, server_port: 8080 })
         .collect();
     chapters.extend(port_fallback(&mut Account::new(rng)));
     chapters.extend(links_of_one_account(&mut Account::new(rng)));

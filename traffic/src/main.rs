@@ -39,7 +39,7 @@ wechat-traffic: seeded WeChat traffic
                                                   one of them, and one of its key logs
   mmtls-talk PORT --keylog FILE [--full] [--late MILLISECONDS] [--seed N]
                                                   a long link for real, on the loopback device; FILE grows
-  bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
+  bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter|mmtls] [--keylog FILE]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
   talk PORT                                       is both, for a capture on the loopback device
@@ -331,6 +331,9 @@ fn write_bench(mut arguments: Arguments) -> Result<()> {
         dress: arguments.dress,
     };
     let totals = bench::write(create(out)?, &bench)?;
+    if let Some(path) = arguments.keylog {
+        create(path)?.write_all(bench::key_log(&bench).as_bytes())?;
+    }
     println!("{} frames in {} packets", totals.frames, totals.packets);
     Ok(())
 }

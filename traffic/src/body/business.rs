@@ -26,11 +26,13 @@ pub enum Form {
     RecentLogin,
     /// A server of 2023.
     RecentResponse,
+    /// A server of 2023, with two zero bytes more, as in some packets.
+    LongRecentResponse,
 }
 
 impl Form {
     fn has_magic(self) -> bool {
-        matches!(self, Self::RecentRequest | Self::RecentLogin | Self::RecentResponse)
+        !matches!(self, Self::Request | Self::Response)
     }
 
     /// The bytes between the lengths and the end of the header, as captures show them.
@@ -46,6 +48,7 @@ impl Form {
                 &[0x97, 0x4E, 0x02, 0xC1, 0xE8, 0x9B, 0x32, 0xFF, 0xA5, 0xD2, 0x4F, 0x00, 0x00]
             }
             Self::RecentResponse => &[0x00, 0x00, 0x00, 0xFF, 0x00, 0x00, 0x00, 0x00],
+            Self::LongRecentResponse => &[0x00, 0x00, 0x00, 0xFF, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00],
         }
     }
 }
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn header_length_points_at_the_payload() {
-        let recent = [Form::RecentRequest, Form::RecentLogin, Form::RecentResponse];
+        let recent = [Form::RecentRequest, Form::RecentLogin, Form::RecentResponse, Form::LongRecentResponse];
         for form in [Form::Request, Form::Response].into_iter().chain(recent) {
             let business = header(form);
             let packet = business.encode_with(&[0xEE; 208]);

@@ -3,10 +3,10 @@
 
 use std::io::Write;
 
+use aes::{Aes128, Aes192};
 use aes_gcm::AesGcm;
 use aes_gcm::aead::consts::U12;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes::{Aes128, Aes192};
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 use flate2::Compression;
@@ -103,7 +103,8 @@ pub fn seal(
     keys: &Keys,
     rng: &mut impl Rng,
 ) -> Packet {
-    let from_client = !matches!(header.form, Form::Response | Form::RecentResponse);
+    let answers = [Form::Response, Form::RecentResponse, Form::LongRecentResponse];
+    let from_client = !answers.contains(&header.form);
     let (payload, ciphers, lens) = match algorithm {
         Algorithm::Cbc => {
             let plain = if compress { deflate(message) } else { message.to_vec() };
@@ -145,8 +146,7 @@ fn hybrid(from_client: bool, message: &[u8], rng: &mut impl Rng) -> (Vec<u8>, Ve
         let head = Message::new().number(1, 1).bytes(2, share);
         let random: [u8; 32] = rng.random();
         // Once with a key of the shares, once with one of an earlier login.
-        let [first, second] =
-            [0, 1].map(|_| gcm(rng.random(), additional(&[&point]), deflate(&random), rng));
+        let [first, second] = [0, 1].map(|_| gcm(rng.random(), additional(&[&point]), deflate(&random), rng));
         let sent = [joined(&first), joined(&second)];
         let main = gcm(rng.random(), additional(&[&point, &sent[0], &sent[1]]), deflate(message), rng);
         let payload = head.bytes(3, &sent[0]).bytes(4, &sent[1]).bytes(5, joined(&main)).done();
@@ -166,14 +166,7 @@ fn joined(cipher: &Cipher) -> Vec<u8> {
 
 fn cbc(key: &[u8; 16], plain: Vec<u8>) -> Cipher {
     let text = cbc::Encryptor::<Aes128>::new(key.into(), key.into()).encrypt_padded_vec::<Pkcs7>(&plain);
-    Cipher {
-        key: key.to_vec(),
-        nonce: key.to_vec(),
-        additional: Vec::new(),
-        tag: Vec::new(),
-        text,
-        plain,
-    }
+    Cipher { key: key.to_vec(), nonce: key.to_vec(), additional: Vec::new(), tag: Vec::new(), text, plain }
 }
 
 fn gcm(key: [u8; 24], additional: Vec<u8>, plain: Vec<u8>, rng: &mut impl Rng) -> Cipher {
@@ -193,4 +186,94 @@ fn gcm(key: [u8; 24], additional: Vec<u8>, plain: Vec<u8>, rng: &mut impl Rng) -
 pub fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("written to memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::ZlibDecoder;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::mmtls::key_log::hex;
+
+    /// `printf 'twenty bytes of text' | openssl enc -aes-128-cbc -K $K -iv $K | xxd -p`
+    #[test]
+    fn cbc_as_openssl_has_it() {
+        let key = std::array::from_fn(|index| index as u8);
+        let cipher = cbc(&key, b"twenty bytes of text".to_vec());
+        assert_eq!(hex(&cipher.text), "90823c4b38d4a3a6e30ad3312ed666928650b59e25bc076c5d5c3394f4568219");
+    }
+
+    /// Python: `AESGCM(bytes(range(24))).encrypt(nonce, b"twenty bytes of text", b"additional")`.
+    #[test]
+    fn gcm_as_openssl_has_it() {
+        let key = std::array::from_fn(|index| index as u8);
+        let plain = b"twenty bytes of text".to_vec();
+        let cipher = gcm(key, b"additional".to_vec(), plain, &mut ChaCha8Rng::seed_from_u64(1));
+        assert_eq!(hex(&cipher.nonce), "b1ea6bd8650342dce5535836");
+        assert_eq!(hex(&cipher.text), "3c6f0cf4dcf5e6f6424f825a673d0f0f776f4cb3");
+        assert_eq!(hex(&cipher.tag), "4aef808f831da4b01ec009f6a2c3eba7");
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_wire_or_of_the_message() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let keys = Keys::new(&mut rng);
+        let message = b"many words, many words, many words, many words, many words".repeat(4);
+        for (form, algorithm) in [
+            (Form::RecentRequest, Algorithm::Cbc),
+            (Form::RecentRequest, Algorithm::Gcm),
+            (Form::RecentLogin, Algorithm::Hybrid),
+            (Form::RecentResponse, Algorithm::Gcm),
+            (Form::RecentResponse, Algorithm::Hybrid),
+        ] {
+            let header = Business {
+                form,
+                client_version: 1,
+                uin: 2,
+                cookie: vec![3; 15],
+                cgi_type: 4,
+                plain_len: 0,
+                compressed_len: 0,
+            };
+            let packet = seal(header, algorithm, true, &message, &keys, &mut rng);
+            assert_eq!(packet.bytes[2] >> 4, algorithm.code());
+            let payload = &packet.bytes[usize::from(packet.bytes[1] >> 2)..];
+            let main = &packet.ciphers[packet.ciphers.len() - 1];
+            let mut inflated = Vec::new();
+            ZlibDecoder::new(&main.plain[..]).read_to_end(&mut inflated).unwrap();
+            assert_eq!(inflated, message);
+
+            let mut lens = &packet.bytes[27..];
+            let mut varint = || {
+                let mut value = 0;
+                for shift in (0..).step_by(7) {
+                    let (byte, rest) = lens.split_first().unwrap();
+                    lens = rest;
+                    value |= usize::from(byte & 0x7F) << shift;
+                    if byte & 0x80 == 0 {
+                        break;
+                    }
+                }
+                value
+            };
+            let lens = [varint(), varint()];
+            let expected = match (algorithm, packet.from_client) {
+                (Algorithm::Cbc, _) => [message.len(), main.plain.len()],
+                (_, true) => [payload.len(); 2],
+                (_, false) => [message.len(); 2],
+            };
+            assert_eq!(lens, expected, "{form:?} {algorithm:?}");
+            assert_eq!(packet.bytes[1] & 3, if algorithm == Algorithm::Cbc { 1 } else { 2 });
+            let sealed = [&main.text[..], &main.nonce, &main.tag].concat();
+            match algorithm {
+                Algorithm::Cbc => assert_eq!(payload, main.text),
+                Algorithm::Gcm => assert_eq!(payload, sealed),
+                Algorithm::Hybrid => assert!(payload.windows(sealed.len()).any(|window| window == sealed)),
+            }
+        }
+    }
 }

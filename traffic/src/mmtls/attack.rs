@@ -2,7 +2,6 @@
 //! What is dear in MMTLS: the material of [`adversarial`](crate::adversarial) captures.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,7 +19,7 @@ use crate::body::sealed::Algorithm;
 use crate::packet::Direction;
 use crate::pdu::{Pdu, VERSION, op, seq};
 
-use Direction::{ClientToServer, ServerToClient};
+use Direction::ClientToServer;
 
 /// The longest content of a record that a length can say.
 const LONGEST: usize = u16::MAX as usize;
@@ -55,45 +54,20 @@ impl Peer {
     /// The first flights of a resumed long link, and its keys into the log.
     pub fn open(&mut self) -> Vec<Said> {
         self.session = Session::new(start(Handshake::Resumed, &self.access), &mut self.rng);
-        let (mut client, mut server) = (self.session.hello(), self.session.answer(Duration::ZERO, 0));
-        let hello = self.take(&mut client);
-        let answer = self.take(&mut server);
-        let mut finished = self.session.finish();
-        let finished = self.take(&mut finished);
+        let said = self.session.flights();
         self.log_psk();
-        vec![(ClientToServer, hello), (ServerToClient, answer), (ClientToServer, finished)]
+        said.into()
     }
 
     fn log_psk(&mut self) {
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            self.key_log,
-            "MMTLS_PSK {} {}",
-            hex(&self.session.random),
-            hex(&self.access.psk)
-        );
-    }
-
-    fn take(&self, records: &mut Vec<usize>) -> Vec<u8> {
-        records.drain(..).flat_map(|record| self.session.records[record].wire.clone()).collect()
-    }
-
-    /// Data, in records of so many bytes.
-    pub fn data(&mut self, direction: Direction, bytes: &[u8], size: usize) -> Vec<u8> {
-        let mut out = Vec::new();
-        for piece in bytes.chunks(size) {
-            // What was said is not said again, and nobody asks for it.
-            self.session.records.clear();
-            self.session.data(direction, piece);
-            self.session.records.iter().for_each(|record| out.extend(&record.wire));
-        }
-        out
+        let _ = writeln!(self.key_log, "MMTLS_PSK {} {}", hex(&self.session.random), hex(&self.access.psk));
     }
 
     /// Heartbeats, a byte a record.
     pub fn single_bytes(&mut self) -> Vec<u8> {
         let frames: Vec<u8> = (0..128).flat_map(|_| Pdu::empty(op::NOOP, seq::NOOP).encode()).collect();
-        self.data(ClientToServer, &frames, 1)
+        self.session.stream(ClientToServer, &frames, 1)
     }
 
     /// The header of a frame just below the limit, then what is none of it, again and again.
@@ -105,13 +79,13 @@ impl Peer {
             u16_be(&mut plain, VERSION);
             plain.extend(self.rng.random::<[u8; 24]>());
         }
-        self.data(ClientToServer, &plain, 16 * 1024)
+        self.session.stream(ClientToServer, &plain, 16 * 1024)
     }
 
     /// So many small records of each side.
     pub fn small_frames(&mut self, count: usize) -> Vec<Said> {
         let frames = Pdu::empty(op::NOOP, seq::NOOP).encode().repeat(count);
-        let said = |peer: &mut Self, direction| (direction, peer.data(direction, &frames, 16));
+        let said = |peer: &mut Self, direction| (direction, peer.session.stream(direction, &frames, 16));
         Direction::BOTH.map(|direction| said(self, direction)).into()
     }
 
@@ -123,7 +97,7 @@ impl Peer {
             .get_or_insert_with(|| phone.packet(true, 522, Algorithm::Cbc, &vec![0x20; 1 << 21]).bytes);
         let seq = self.rng.random_range(1..1 << 20);
         let frame = Pdu::new(op::NEW_SEND_MSG, seq, packet.clone()).encode();
-        self.data(ClientToServer, &frame, 16 * 1024)
+        self.session.stream(ClientToServer, &frame, 16 * 1024)
     }
 
     /// Calls with early data, whose answers nobody gives.

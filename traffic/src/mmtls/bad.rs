@@ -65,19 +65,38 @@ pub const BAD: &[Bad] = &[
     bad!("hello-version", "a hello of a version that is neither", Full, ClientHello, |m| {
         m[at::VERSION..at::VERSION + 2].copy_from_slice(&[0x05, 0xF2]);
     }),
-    bad!("length-plus", "a ClientHello that claims 7 bytes more than its record has", Full, ClientHello, |m| {
-        add32(m, 0, 7);
-    }),
-    bad!("length-minus", "a ClientHello that claims 7 bytes less than its record has", Full, ClientHello, |m| {
-        add32(m, 0, -7);
-    }),
+    bad!(
+        "length-plus",
+        "a ClientHello that claims 7 bytes more than its record has",
+        Full,
+        ClientHello,
+        |m| {
+            add32(m, 0, 7);
+        }
+    ),
+    bad!(
+        "length-minus",
+        "a ClientHello that claims 7 bytes less than its record has",
+        Full,
+        ClientHello,
+        |m| {
+            add32(m, 0, -7);
+        }
+    ),
     bad!("length-zero", "a ClientHello that claims no bytes", Resumed, ClientHello, |m| {
         m[..4].fill(0);
     }),
-    bad!("length-huge", "a ClientHello that claims four gigabytes", Resumed, ClientHello, |m| m[..4].fill(0xFF)),
-    bad!("suites", "a ClientHello with 200 cipher suites, which it does not have", Resumed, ClientHello, |m| {
-        m[at::SUITES] = 200;
-    }),
+    bad!("length-huge", "a ClientHello that claims four gigabytes", Resumed, ClientHello, |m| m[..4]
+        .fill(0xFF)),
+    bad!(
+        "suites",
+        "a ClientHello with 200 cipher suites, which it does not have",
+        Resumed,
+        ClientHello,
+        |m| {
+            m[at::SUITES] = 200;
+        }
+    ),
     bad!("extensions-plus", "extensions of 9 bytes more than there are", Full, ClientHello, |m| {
         add32(m, at::EXTENSIONS_LEN, 9);
     }),
@@ -133,13 +152,25 @@ pub const BAD: &[Bad] = &[
     bad!("verify", "a Finished with one bit changed", Resumed, Finished, |m| {
         m[at::CONTENT + 2] ^= 1;
     }),
-    bad!("early-extensions", "encrypted extensions longer than their message", EarlyData, EncryptedExtensions, |m| {
-        add32(m, at::CONTENT, 100);
-    }),
-    bad!("early-time", "encrypted extensions with another time than the hello's", EarlyData, EncryptedExtensions, |m| {
-        let end = m.len();
-        m[end - 1] ^= 0x40;
-    }),
+    bad!(
+        "early-extensions",
+        "encrypted extensions longer than their message",
+        EarlyData,
+        EncryptedExtensions,
+        |m| {
+            add32(m, at::CONTENT, 100);
+        }
+    ),
+    bad!(
+        "early-time",
+        "encrypted extensions with another time than the hello's",
+        EarlyData,
+        EncryptedExtensions,
+        |m| {
+            let end = m.len();
+            m[end - 1] ^= 0x40;
+        }
+    ),
     bad!("alert", "an end of unknown code and level", EarlyData, ClosingAlert, |m| {
         m[at::KIND..].copy_from_slice(&[0x12, 0x34, 0x56]);
     }),

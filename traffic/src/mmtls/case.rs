@@ -21,6 +21,7 @@ use super::ticket::{Held, TicketKind, Wallet};
 use super::truth::{self, Row};
 use crate::body::sealed::Algorithm;
 use crate::capture::Capture;
+use crate::case::foreign_scripts;
 use crate::flow::Chunk;
 use crate::packet::{Direction, Endpoints};
 use crate::web::http::{Coding, Framing};
@@ -125,11 +126,7 @@ pub fn all() -> Vec<Case> {
             "a long link, full handshake without a ticket",
             Scene::Long(F104, Handshake::Full, false, plain),
         ),
-        case(
-            "full-f103",
-            "as full, in the older version",
-            Scene::Long(F103, Handshake::Full, true, plain),
-        ),
+        case("full-f103", "as full, in the older version", Scene::Long(F103, Handshake::Full, true, plain)),
         case(
             "full-first-f103",
             "as full-first, in the older version",
@@ -153,7 +150,11 @@ pub fn all() -> Vec<Case> {
         case("refused", "a ticket refused on port 80, then a full handshake on 8080", Scene::Told(refused)),
         case("together", "several frames in one record", packed(Packing::Write)),
         case("spread", "frames over several records of 100 bytes", packed(Packing::Size(100))),
-        case("header-cuts", "records that end within a frame's header, after each byte", packed(Packing::Header)),
+        case(
+            "header-cuts",
+            "records that end within a frame's header, after each byte",
+            packed(Packing::Header),
+        ),
         case("single-bytes", "records of one byte", packed(Packing::Size(1))),
         case(
             "anywhere",
@@ -167,10 +168,16 @@ pub fn all() -> Vec<Case> {
         ),
         case("big-frame", "a frame over records of 32 KiB", Scene::Told(big_frame)),
         case("mixed", "an ordinary session of about 100 frames", Scene::Told(mixed_frames)),
-        case("exchanges", "who answers whom: the connections of exchanges, each resumed", Scene::Told(chapters)),
-        case("tickets", "a handshake for tickets over HTTP, then calls with them", Scene::Told(|story| {
-            tickets(story, F104)
-        })),
+        case(
+            "exchanges",
+            "who answers whom: the connections of exchanges, each resumed",
+            Scene::Told(chapters),
+        ),
+        case(
+            "tickets",
+            "a handshake for tickets over HTTP, then calls with them",
+            Scene::Told(|story| tickets(story, F104)),
+        ),
         case("tickets-f103", "as tickets, in the older version", Scene::Told(|story| tickets(story, F103))),
         case("pipelined", "three calls at once on one connection", Scene::Told(pipelined)),
         case("connect", "a call through a proxy's tunnel", Scene::Told(tunnel)),
@@ -183,7 +190,26 @@ pub fn all() -> Vec<Case> {
         case("ages", "a ticket used after an hour, two days and eight days", Scene::Told(ages)),
         case("clocks", "clients whose clocks are wrong", Scene::Told(clocks)),
         case("plain-2015", "the plain calls of 2015, and who asks for addresses", Scene::Told(plain_2015)),
-        case("phone", "what a phone of 2023 does: one ticket for the long link and 23 calls", Scene::Told(phone)),
+        case(
+            "phone",
+            "what a phone of 2023 does: one ticket for the long link and 23 calls",
+            Scene::Told(phone),
+        ),
+        case(
+            "ipv6",
+            "a long link over IPv6",
+            Scene::Told(|story| somewhere(story, Endpoints::v6(FIRST_PORT, 443))),
+        ),
+        case(
+            "other-port",
+            "a long link to port 14000",
+            Scene::Told(|story| somewhere(story, ends(0, 14_000))),
+        ),
+        case(
+            "beside-others",
+            "a long link and calls beside HTTP and TLS on the same ports",
+            Scene::Told(beside_others),
+        ),
         case("two-phones", "two accounts and both versions at once", Scene::Told(two_phones)),
     ];
     let short = short::Way::PLAIN;
@@ -194,9 +220,17 @@ pub fn all() -> Vec<Case> {
         case("gzip", "calls, answers compressed", coding(Framing::Length, true)),
         case("gzip-chunked", "calls, answers compressed and in chunks", coding(Framing::Chunked, true)),
         case("chunked-posts", "calls, asked in chunks", Scene::Short(short::Way { chunked: true, ..short })),
-        case("keep-alive", "all calls on one connection", Scene::Short(short::Way { keep_alive: true, ..short })),
+        case(
+            "keep-alive",
+            "all calls on one connection",
+            Scene::Short(short::Way { keep_alive: true, ..short }),
+        ),
         case("http-1.0", "calls in HTTP/1.0", Scene::Short(short::Way { old: true, ..short })),
-        case("proxy", "calls through a proxy, with whole URIs", Scene::Short(short::Way { absolute: true, ..short })),
+        case(
+            "proxy",
+            "calls through a proxy, with whole URIs",
+            Scene::Short(short::Way { absolute: true, ..short }),
+        ),
         case(
             "third-party",
             "calls of a client whose paths are from no clock",
@@ -204,9 +238,9 @@ pub fn all() -> Vec<Case> {
         ),
     ]);
     cases.extend(BAD.iter().map(|bad| case(&format!("bad-{}", bad.name), bad.about, Scene::Bad(bad))));
-    cases.extend(FAULTS.iter().map(|fault| {
-        case(&format!("fault-{}", fault.name), fault.about, Scene::Fault(fault))
-    }));
+    cases.extend(
+        FAULTS.iter().map(|fault| case(&format!("fault-{}", fault.name), fault.about, Scene::Fault(fault))),
+    );
     cases
 }
 
@@ -432,7 +466,13 @@ fn tunnel(story: &mut Story) -> io::Result<()> {
 fn media_types(story: &mut Story) -> io::Result<()> {
     let access = from_before(story);
     let mut caller = Caller::new(story, F104, access, short::Way::PLAIN);
-    let types = ["text/plain", "text/html; charset=utf-8", "application/json", "image/jpeg", "application/x-protobuf"];
+    let types = [
+        "text/plain",
+        "text/html; charset=utf-8",
+        "application/json",
+        "image/jpeg",
+        "application/x-protobuf",
+    ];
     for (turn, media_type) in types.into_iter().enumerate() {
         caller.way.media_type = media_type;
         caller.call(story, Duration::from_secs(1) + PAUSE * turn as u32, CALLS[turn])?;
@@ -543,6 +583,28 @@ fn plain_2015(story: &mut Story) -> io::Result<()> {
         at += PAUSE;
     }
     story.take_keys(&mut phone);
+    Ok(())
+}
+
+fn somewhere(story: &mut Story, ends: Endpoints) -> io::Result<()> {
+    let mut phone = Phone::new(&mut story.rng);
+    let access = from_before(story);
+    let start = Start::with(Handshake::Resumed, F104, Story::unix(Duration::ZERO), access);
+    story.phone_link(Duration::ZERO, ends, start, (&mut phone, 12), link::Way::PLAIN);
+    Ok(())
+}
+
+fn beside_others(story: &mut Story) -> io::Result<()> {
+    for ((port, script), connection) in foreign_scripts(1, &mut story.rng).into_iter().zip(960..) {
+        let connection = story.connect(ends(connection, port), Duration::ZERO);
+        story.connections[connection].script = script;
+    }
+    somewhere(story, ends(0, 443))?;
+    let access = from_before(story);
+    let mut caller = Caller::new(story, F104, access, short::Way::PLAIN);
+    for (turn, call) in CALLS[..3].iter().enumerate() {
+        caller.call(story, Duration::from_secs(1) + PAUSE * turn as u32, *call)?;
+    }
     Ok(())
 }
 

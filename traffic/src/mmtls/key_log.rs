@@ -187,8 +187,7 @@ impl KeyLog {
             })
         };
         let (hello, both) = ([What::ClientHello], [What::ClientHello, What::ServerHello]);
-        let whole =
-            [What::ClientHello, What::ServerHello, What::CertificateVerify, What::NewSessionTicket];
+        let whole = [What::ClientHello, What::ServerHello, What::CertificateVerify, What::NewSessionTicket];
         let needed: &[What] = match (handshake, epoch) {
             (_, Epoch::Early) => &hello,
             (Handshake::Full, Epoch::Application) => &whole,
@@ -494,9 +493,7 @@ fn wrong_lengths(story: &Story) -> Vec<Line> {
     }
     for (session, of) in story.sessions.iter().enumerate() {
         for (record, sealed) in of.records.iter().enumerate() {
-            if let (Some(line), Some(seal)) =
-                (record_line(story, session, record, |key| key), sealed.seal)
-            {
+            if let (Some(line), Some(seal)) = (record_line(story, session, record, |key| key), sealed.seal) {
                 let key = hex(&seal.half.key);
                 texts.push(line.text.replace(&key, &key[..30]));
             }

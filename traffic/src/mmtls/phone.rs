@@ -144,6 +144,8 @@ impl Phone {
             (false, false) => Form::Response,
             (true, true) if algorithm == Algorithm::Hybrid => Form::RecentLogin,
             (true, true) => Form::RecentRequest,
+            // Short answers of the short link are known by their length.
+            (false, true) if message.len() < 16 => Form::LongRecentResponse,
             (false, true) => Form::RecentResponse,
         };
         let login = algorithm == Algorithm::Hybrid && from_client;

@@ -265,6 +265,29 @@ impl Session {
         pieces.map(|piece| self.say(direction, kind::DATA, What::Data, piece.to_vec())).collect()
     }
 
+    /// The flights of a long link's handshake, as bytes.
+    pub fn flights(&mut self) -> [(Direction, Vec<u8>); 3] {
+        let hello = self.hello();
+        let answer = self.answer(Duration::ZERO, 0);
+        let finished = self.finish();
+        [(ClientToServer, hello), (ServerToClient, answer), (ClientToServer, finished)]
+            .map(|(direction, records)| (direction, self.bytes(&records)))
+    }
+
+    /// Data as bytes, so many of it in a record at most. What was said before is forgotten: a session may go on
+    /// without end.
+    pub fn stream(&mut self, direction: Direction, data: &[u8], size: usize) -> Vec<u8> {
+        self.records.clear();
+        for piece in data.chunks(size) {
+            self.data(direction, piece);
+        }
+        self.records.iter().flat_map(|record| record.wire.iter().copied()).collect()
+    }
+
+    fn bytes(&self, records: &[usize]) -> Vec<u8> {
+        records.iter().flat_map(|&record| self.records[record].wire.iter().copied()).collect()
+    }
+
     /// The normal end.
     pub fn close(&mut self, direction: Direction) -> usize {
         self.say(direction, kind::ALERT, What::ClosingAlert, alert(message::CLOSE))

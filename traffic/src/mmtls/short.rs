@@ -283,14 +283,8 @@ impl Story {
             messages[side] = Some(number);
         }
         self.connections[connection].server_closes = true;
-        let call = Call {
-            session: None,
-            uri,
-            host: DNS.into(),
-            cgi_type: None,
-            messages,
-            packets: [None, None],
-        };
+        let call =
+            Call { session: None, uri, host: DNS.into(), cgi_type: None, messages, packets: [None, None] };
         self.calls.push(call);
     }
 }

@@ -276,8 +276,7 @@ impl<'a> Finder<'a> {
                 }
             }
         }
-        let mut finder =
-            Self { story, capture, arrivals, places, parts, messages, numbers: Vec::new() };
+        let mut finder = Self { story, capture, arrivals, places, parts, messages, numbers: Vec::new() };
         finder.numbers = finder.number_sessions();
         Ok(finder)
     }
@@ -382,15 +381,16 @@ fn call_connection(finder: &Finder, messages: [Option<usize>; 2]) -> Option<usiz
 fn session_row(finder: &Finder, session: usize) -> SessionRow {
     let of = &finder.story.sessions[session];
     let connection = &finder.story.connections[finder.story.carried_by[session]];
-    let there: Vec<usize> = (0..of.records.len())
-        .filter(|&record| finder.state(session, record) != State::Broken)
-        .collect();
+    let there: Vec<usize> =
+        (0..of.records.len()).filter(|&record| finder.state(session, record) != State::Broken).collect();
     let packets = there.iter().filter_map(|&record| finder.place(session, record).last);
     let hello = finder.place(session, 0);
     let hello_packet = hello.last.filter(|_| hello.intact);
-    let in_http = finder.story.messages.iter().any(|message| {
-        message.records.as_ref().is_some_and(|(carried, _)| *carried == session)
-    });
+    let in_http = finder
+        .story
+        .messages
+        .iter()
+        .any(|message| message.records.as_ref().is_some_and(|(carried, _)| *carried == session));
     let clock_offset_us = hello_packet.map(|packet| {
         let capture = (BASE_TIME + finder.time(packet)).as_micros() as i64;
         i64::from(of.start.time) * 1_000_000 - capture
@@ -426,8 +426,7 @@ fn ticket_row(finder: &Finder, session: usize, hello: Option<usize>) -> Option<T
         other.start.ticket.as_ref().is_some_and(|held| held.ticket.ticket == ticket.ticket)
     };
     let hello_seen = |other: &usize| finder.state(*other, 0) == State::Intact;
-    let users: Vec<usize> =
-        (0..finder.story.sessions.len()).filter(offers).filter(hello_seen).collect();
+    let users: Vec<usize> = (0..finder.story.sessions.len()).filter(offers).filter(hello_seen).collect();
     let own = finder.numbers[session];
     let nth = users.iter().filter(|&&user| finder.numbers[user] <= own).count();
     let issued = held.issued_in.and_then(|issuer| {
@@ -500,8 +499,7 @@ fn frame_rows(finder: &Finder, opens: &dyn Fn(usize, usize) -> Opened) -> Vec<Op
         .map(|frame| {
             let covering = covering(story, frame);
             let places = covering.iter().map(|&record| finder.place(frame.session, record));
-            let intact =
-                covering.iter().all(|&record| finder.state(frame.session, record) == State::Intact);
+            let intact = covering.iter().all(|&record| finder.state(frame.session, record) == State::Intact);
             let packet = places.filter_map(|place| place.last).max();
             let by = covering.iter().map(|&record| opens(frame.session, record));
             let opened = by
@@ -576,9 +574,7 @@ fn business_rows(finder: &Finder, frames: &[Option<FrameRow>], logs: &[KeyLog]) 
             plain_len: sealed.ciphers.last().map_or(0, |cipher| cipher.plain.len()),
             inflated_len: sealed.message.len(),
             message: hex(&sealed.message),
-            opened: by
-                .filter_map(|(log, opened)| Some((log.name.to_owned(), opened[packet]?)))
-                .collect(),
+            opened: by.filter_map(|(log, opened)| Some((log.name.to_owned(), opened[packet]?))).collect(),
         }
     };
     let mut rows = Vec::new();

@@ -37,6 +37,8 @@ fn lengths_are_those_of_captures() {
     assert_eq!(lengths("calls", What::EncryptedExtensions), [36]);
     assert_eq!(lengths("calls", What::ClosingAlert), [23]);
     assert_eq!(lengths("refused", What::Refusal), [7]);
+    // The answer of at most 15 bytes.
+    assert_eq!(lengths("calls", What::Data)[0], 72);
     assert!(lengths("tickets", What::CertificateVerify).iter().all(|len| (92..=95).contains(len)));
     // Heartbeats, and the identify answer of 8.0.23.
     let data = lengths("resumed", What::Data);
@@ -97,8 +99,18 @@ fn hellos_with_key_shares() {
     };
     assert_eq!(
         hex(&refresh.encode()),
-        ["02", "00278d00", "0020", &"b1".repeat(32), "0000003d", "000c", &"0e".repeat(12), "0069", &"7c".repeat(105)]
-            .concat()
+        [
+            "02",
+            "00278d00",
+            "0020",
+            &"b1".repeat(32),
+            "0000003d",
+            "000c",
+            &"0e".repeat(12),
+            "0069",
+            &"7c".repeat(105)
+        ]
+        .concat()
     );
     let offered = hex(&refresh.offered().encode());
     let points = [[0x41; 65], [0x42; 65]];
@@ -142,11 +154,8 @@ fn hellos_with_key_shares() {
     assert!(older.starts_with("000001610103f1") && older.ends_with(&format!("{}00000001", "42".repeat(65))));
     assert!(older.contains(&format!("00000001{}{}", "0041", "41".repeat(65))));
 
-    let server = |version, place| ServerHello {
-        version,
-        random: [0xBB; 32],
-        share: Some((place, [0x43; 65])),
-    };
+    let server =
+        |version, place| ServerHello { version, random: [0xBB; 32], share: Some((place, [0x43; 65])) };
     let expected = [
         "00000085",
         "02",

@@ -91,6 +91,10 @@ pub fn sessions(packets: &[Parsed]) -> Vec<Found> {
         if client.is_empty() && server.is_empty() {
             continue;
         }
+        // TLS is not read, and HTTP without MMTLS is passed over below.
+        if client.starts_with(&[22, 3]) {
+            continue;
+        }
         if client.first().is_some_and(|byte| *byte < 0x20) {
             let records = [cut(&client, true), cut(&server, false)].concat();
             sessions.push(Found { records });
@@ -134,10 +138,9 @@ pub fn open(record: &Raw, key: &[u8], nonce: &[u8]) -> Option<Vec<u8>> {
 pub fn open_by_lines(session: &mut Found, log: &[u8]) -> usize {
     let mut lines: HashMap<Vec<u8>, Vec<Value>> = HashMap::new();
     for line in String::from_utf8_lossy(log).lines() {
-        if let Ok(value @ Value::Object(_)) = serde_json::from_str(line) {
-            if value["layer"] == "OUTER" && value["metadata"] != "" {
-                lines.entry(unhex(value["tail"].as_str().unwrap())).or_default().push(value);
-            }
+        let Ok(value @ Value::Object(_)) = serde_json::from_str(line) else { continue };
+        if value["layer"] == "OUTER" && value["metadata"] != "" {
+            lines.entry(unhex(value["tail"].as_str().unwrap())).or_default().push(value);
         }
     }
     let mut opened = 0;
@@ -222,7 +225,8 @@ pub fn open_by_secret(session: &mut Found, shared: Option<&[u8]>, psk: Option<&[
     open_pair(session, &keys);
     let mut messages = vec![hello, server];
     if shared.is_some() {
-        messages.extend([session.handshake(15), session.handshake(4)].map(|message| message.expect("opened")));
+        messages
+            .extend([session.handshake(15), session.handshake(4)].map(|message| message.expect("opened")));
     }
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     verify(session, false, secret, "server finished", &messages);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::mmtls::case;
 use wechat_traffic::mmtls::fault::{self, FAULTS};
 use wechat_traffic::mmtls::key_log::{KINDS, Opening};
@@ -15,7 +16,7 @@ use wechat_traffic::pdu::Pdu;
 
 use super::reader::{self, Found, unhex};
 use super::{made, packets, rows, sound};
-use crate::common::{streams, to_bytes};
+use crate::common::{parse, streams, to_bytes};
 
 /// Sessions as they were read.
 fn read(made: &case::Made) -> Vec<Found> {
@@ -134,7 +135,12 @@ fn frames_and_calls_are_inside() {
                     for expected in expected {
                         let frame = Pdu::read_from(&mut data).unwrap().unwrap();
                         let (op, seq, len) = (expected.op, expected.seq, expected.packet_len);
-                        assert_eq!((frame.op, frame.seq, frame.packet_len()), (op, seq, len), "{}", case.name);
+                        assert_eq!(
+                            (frame.op, frame.seq, frame.packet_len()),
+                            (op, seq, len),
+                            "{}",
+                            case.name
+                        );
                         assert!(expected.intact && expected.packet.is_some());
                         frames += 1;
                     }
@@ -194,10 +200,12 @@ fn packets_carry_their_direction_and_partners_are_mutual() {
             assert!(row.first_packet <= row.packet);
         }
         for frame in &truth.frames {
-            let partner = |packet| truth.frames.iter().find(|other| {
-                (other.packet, other.stream, other.seq) == (Some(packet), frame.stream, frame.seq)
-                    && other.dir != frame.dir
-            });
+            let partner = |packet| {
+                truth.frames.iter().find(|other| {
+                    (other.packet, other.stream, other.seq) == (Some(packet), frame.stream, frame.seq)
+                        && other.dir != frame.dir
+                })
+            };
             if let Some(packet) = frame.partner {
                 assert_eq!(partner(packet).unwrap().partner, frame.packet, "{}", case.name);
             }
@@ -229,8 +237,11 @@ fn one_ticket_serves_the_long_link_and_23_calls() {
 
 #[test]
 fn clocks_ages_and_replays_are_told() {
-    let offsets: Vec<i64> =
-        rows(&made("clocks"), &[]).sessions.iter().map(|row| row.clock_offset_us.unwrap() / 10_000_000).collect();
+    let offsets: Vec<i64> = rows(&made("clocks"), &[])
+        .sessions
+        .iter()
+        .map(|row| row.clock_offset_us.unwrap() / 10_000_000)
+        .collect();
     assert_eq!(offsets, [0, -360, 25_919, -4, -142_174_000]);
     let hours: Vec<u64> = rows(&made("ages"), &[])
         .sessions
@@ -324,6 +335,30 @@ fn business_packets_have_their_truth() {
         ("rtkvreport", Some(716)),
     ];
     assert_eq!(types, expected);
+}
+
+#[test]
+fn bench_opens_with_its_key_log() {
+    let bench = Bench { frames: 200, connections: 3, seed: 1, dress: Dress::Mmtls };
+    let mut file = Vec::new();
+    bench::write(&mut file, &bench).unwrap();
+    let log = bench::key_log(&bench);
+    let secrets: Vec<Vec<&str>> = log.lines().map(|line| line.split(' ').collect()).collect();
+    let mut frames = 0;
+    let mut sessions = reader::sessions(&parse(&file));
+    assert_eq!(sessions.len(), 3);
+    for session in &mut sessions {
+        let hello = &session.of(true).next().unwrap().body;
+        let named = |words: &&Vec<&str>| unhex(words[1]) == hello[10..42];
+        let psk = unhex(secrets.iter().find(named).unwrap()[2]);
+        reader::open_by_secret(session, None, Some(&psk));
+        for from_client in [true, false] {
+            let data = session.data(from_client);
+            let mut data = data.as_slice();
+            frames += std::iter::from_fn(|| Pdu::read_from(&mut data).unwrap()).count();
+        }
+    }
+    assert_eq!(frames, 200);
 }
 
 #[test]

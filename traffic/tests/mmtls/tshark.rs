@@ -26,7 +26,10 @@ fn in_order() -> Vec<String> {
 #[test]
 fn every_capture_opens_and_tcp_is_sound() {
     for name in in_order() {
-        let flags = tshark(&name, &["-o", "tcp.check_checksum:TRUE", "-Y", "tcp.analysis.flags || tcp.checksum.status == 0"]);
+        let flags = tshark(
+            &name,
+            &["-o", "tcp.check_checksum:TRUE", "-Y", "tcp.analysis.flags || tcp.checksum.status == 0"],
+        );
         assert_eq!(flags, "", "{name}");
     }
 }
@@ -44,7 +47,9 @@ fn faults_of_tcp_show_as_such() {
 
 #[test]
 fn http_knows_the_messages() {
-    for (name, posts) in [("calls", 10), ("gzip-chunked", 10), ("keep-alive", 10), ("proxy", 10), ("http-1.0", 10)] {
+    for (name, posts) in
+        [("calls", 10), ("gzip-chunked", 10), ("keep-alive", 10), ("proxy", 10), ("http-1.0", 10)]
+    {
         let requests = tshark(name, &["-Y", "http.request.uri contains \"/mmtls/\""]);
         assert_eq!(requests.lines().count(), posts, "{name}");
         let answers = tshark(name, &["-Y", "http.response.code == 200"]);
