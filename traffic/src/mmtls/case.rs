@@ -185,6 +185,8 @@ pub fn all() -> Vec<Case> {
         case("answer-only", "an answer whose request nobody saw", Scene::Told(answer_only)),
         case("dropped", "connections opened at once, all but one dropped without data", Scene::Told(dropped)),
         case("long-calls", "calls whose request and answer take several records", Scene::Told(long_calls)),
+        case("given-up", "a call that nobody answers, and that is made again", Scene::Told(given_up)),
+        case("misnamed", "calls whose name and type do not go together", Scene::Told(misnamed)),
         case("refused-call", "a ticket refused over HTTP", Scene::Told(refused_call)),
         case("replay", "a call whose early data is sent again", Scene::Told(replay)),
         case("ages", "a ticket used after an hour, two days and eight days", Scene::Told(ages)),
@@ -518,6 +520,26 @@ fn long_calls(story: &mut Story) -> io::Result<()> {
     Ok(())
 }
 
+fn given_up(story: &mut Story) -> io::Result<()> {
+    let access = from_before(story);
+    let mut caller = Caller::new(story, F104, access, short::Way::PLAIN);
+    let at = Duration::from_secs(1);
+    let connection = caller.connect(story, at);
+    let post = caller.post(story, connection, at, CALLS[0]);
+    story.write_request(&post, at, caller.way);
+    caller.call(story, at + Duration::from_secs(15), CALLS[0])?;
+    Ok(())
+}
+
+fn misnamed(story: &mut Story) -> io::Result<()> {
+    let access = from_before(story);
+    let mut caller = Caller::new(story, F104, access, short::Way::PLAIN);
+    let at = Duration::from_secs(1);
+    caller.call(story, at, ("newsync", 379, Algorithm::Cbc, 2))?;
+    caller.call(story, at + PAUSE, ("unheardof", 138, Algorithm::Gcm, 0))?;
+    Ok(())
+}
+
 fn refused_call(story: &mut Story) -> io::Result<()> {
     let access = from_before(story);
     let mut caller = Caller::new(story, F104, access, short::Way::PLAIN);
@@ -577,9 +599,7 @@ fn plain_2015(story: &mut Story) -> io::Result<()> {
     for (call, turn) in CALLS_OF_2015.into_iter().zip(2..) {
         let connection = story.connect(short_ends(turn), at);
         let plan = plan_of_2015(&mut phone, call);
-        // The second of two equal calls goes over a kept connection's way of writing.
-        let way = short::Way { keep_alive: turn == 7, ..short::Way::PLAIN };
-        story.plain_call(connection, &mut phone, &plan, at + PAUSE / 4, HOLD, way)?;
+        story.plain_call(connection, &mut phone, &plan, at + PAUSE / 4, HOLD, short::Way::PLAIN)?;
         at += PAUSE;
     }
     story.take_keys(&mut phone);

@@ -272,5 +272,5 @@ fn flip(story: &mut Story, rng: &mut ChaCha8Rng, place: fn(usize, &mut ChaCha8Rn
     let (session, record, chunk) = pick(story, rng);
     let place = place(chunk.bytes.len(), rng);
     chunk.bytes[place] ^= 1 << rng.random_range(0..8);
-    story.sessions[session].records[record].changed = true;
+    story.sessions[session].records[record].changed = Some(place);
 }

@@ -153,6 +153,9 @@ impl KeyLog {
         let opening = |session: usize, record: usize| {
             let record = &story.sessions[session].records[record];
             let seal = record.seal?;
+            if record.changed.is_some() {
+                return (record.is_named() && named.contains(record.tail())).then_some(Opening::Tag);
+            }
             if right.contains(&(record.tail(), seal.half.key)) {
                 Some(Opening::Line)
             } else if directions.contains(&(session, record.direction, seal.half.key)) {
@@ -166,12 +169,7 @@ impl KeyLog {
         (0..story.sessions.len())
             .map(|session| {
                 let records = 0..story.sessions[session].records.len();
-                records
-                    .map(|record| {
-                        let changed = story.sessions[session].records[record].changed;
-                        opening(session, record).map(|opening| if changed { Opening::Tag } else { opening })
-                    })
-                    .collect()
+                records.map(|record| opening(session, record)).collect()
             })
             .collect()
     }

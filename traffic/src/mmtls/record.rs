@@ -115,8 +115,8 @@ pub struct Record {
     pub seal: Option<Seal>,
     /// All bytes, header included.
     pub wire: Vec<u8>,
-    /// Whether its bytes were changed behind its header, so that it does not open.
-    pub changed: bool,
+    /// Which of its bytes behind the header was changed on the way, so that it does not open.
+    pub changed: Option<usize>,
 }
 
 impl Record {
@@ -130,7 +130,7 @@ impl Record {
         plain: Vec<u8>,
     ) -> Self {
         let wire = [&header(kind, version, plain.len())[..], &plain].concat();
-        Self { direction, kind, version, seq, what, plain, seal: None, wire, changed: false }
+        Self { direction, kind, version, seq, what, plain, seal: None, wire, changed: None }
     }
 
     /// A sealed record.
@@ -149,12 +149,17 @@ impl Record {
         additional[8..].copy_from_slice(&header);
         let wire = [&header[..], &half.seal(seq, &additional, &plain)].concat();
         let seal = Some(Seal { epoch, half, additional });
-        Self { direction, kind, version, seq, what, plain, seal, wire, changed: false }
+        Self { direction, kind, version, seq, what, plain, seal, wire, changed: None }
     }
 
     /// What the header says.
     pub fn length(&self) -> usize {
         self.wire.len() - HEADER_LEN
+    }
+
+    /// Whether a key log's line still names it.
+    pub fn is_named(&self) -> bool {
+        self.changed.is_none_or(|place| place < self.wire.len() - 8)
     }
 
     /// The end of the record, by which a key log names it.

@@ -180,6 +180,13 @@ impl Story {
         Ok(())
     }
 
+    /// Writes a POST that nobody answers; the client gives up.
+    pub fn write_request(&mut self, post: &Post, at: Duration, way: Way) {
+        let bytes = self.post_bytes(post, way);
+        let chunk = self.message(bytes, post.session, post.request.clone(), 0);
+        self.write(self.carried_by[post.session], ClientToServer, at, vec![chunk]);
+    }
+
     /// Writes the answer of a POST that nobody saw.
     pub fn write_answer(&mut self, post: &Post, at: Duration, way: Way) -> io::Result<()> {
         let bytes = self.answer_bytes(post, way)?;
@@ -202,11 +209,14 @@ impl Story {
     }
 
     fn post_bytes(&mut self, post: &Post, way: Way) -> Vec<u8> {
-        let path = if way.official {
-            path(self.sessions[post.session].start.time)
+        let number = if way.official {
+            first_random(self.sessions[post.session].start.time)
         } else {
-            format!("/mmtls/{:08x}", self.rng.random::<u32>())
+            self.rng.random()
         };
+        let digits = format!("{number:08x}");
+        let path = format!("/mmtls/{digits}");
+        self.paths.insert(post.session, (digits, way.official));
         request(&path, HOST, &[("Upgrade", "mmtls")], &self.body(post.session, &post.request), way)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! All that is said on several connections, and what each byte of it was meant to be.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -102,6 +103,8 @@ pub struct Story {
     pub packets: Vec<Packet>,
     /// Accounts and their keys of CBC.
     pub accounts: Vec<(u32, [u8; 16])>,
+    /// Of each session that is asked by a POST, the digits of its path, and whether they follow from the client's time.
+    pub paths: HashMap<usize, (String, bool)>,
     /// What changes the messages of the sessions that begin now.
     pub mangle: Option<Mangle>,
     /// For whatever else is to be drawn.
@@ -121,6 +124,7 @@ impl Story {
             calls: Vec::new(),
             packets: Vec::new(),
             accounts: Vec::new(),
+            paths: HashMap::new(),
             mangle: None,
             rng: ChaCha8Rng::from_rng(rng),
         }

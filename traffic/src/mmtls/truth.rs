@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::key_log::{KeyLog, Opening, hex};
 use super::record::{Epoch, Record, Version, What};
 use super::session::Handshake;
-use super::short;
 use super::story::{Frame, Part, Story};
 use super::ticket::TicketKind;
 use crate::capture::{BASE_TIME, Capture};
@@ -94,8 +93,10 @@ pub struct SessionRow {
     pub client_time: u32,
     /// The client's clock less the capture's, in microseconds, by the packet of the ClientHello.
     pub clock_offset_us: Option<i64>,
-    /// The digits of the POST's path that follow from the client's time.
+    /// The digits of the POST's path.
     pub path: Option<String>,
+    /// The second that they follow from, if they do.
+    pub path_time: Option<u32>,
     /// What the ClientHello offers.
     pub ticket: Option<TicketRow>,
     /// The session whose ClientHello this one repeats.
@@ -286,7 +287,8 @@ impl<'a> Finder<'a> {
     }
 
     fn state(&self, session: usize, record: usize) -> State {
-        match (self.place(session, record).intact, self.story.sessions[session].records[record].changed) {
+        let changed = self.story.sessions[session].records[record].changed.is_some();
+        match (self.place(session, record).intact, changed) {
             (false, _) => State::Broken,
             (true, true) => State::Changed,
             (true, false) => State::Intact,
@@ -395,6 +397,7 @@ fn session_row(finder: &Finder, session: usize) -> SessionRow {
         let capture = (BASE_TIME + finder.time(packet)).as_micros() as i64;
         i64::from(of.start.time) * 1_000_000 - capture
     });
+    let path = finder.story.paths.get(&session);
     let sessions = &finder.story.sessions;
     let replay_of = (0..session).find(|&earlier| sessions[earlier].random == of.random);
     SessionRow {
@@ -408,7 +411,8 @@ fn session_row(finder: &Finder, session: usize) -> SessionRow {
         random: hex(&of.random),
         client_time: of.start.time,
         clock_offset_us,
-        path: in_http.then(|| short::path(of.start.time).rsplit('/').next().unwrap_or_default().into()),
+        path: path.map(|(digits, _)| digits.clone()),
+        path_time: path.and_then(|(_, official)| official.then_some(of.start.time)),
         ticket: ticket_row(finder, session, hello_packet),
         replay_of: replay_of.and_then(|earlier| finder.numbers[earlier]),
         records: there.len(),

@@ -101,14 +101,18 @@ pub fn sessions(packets: &[Parsed]) -> Vec<Found> {
             continue;
         }
         let (mut client, mut server) = (behind_tunnel(&client), behind_tunnel(&server));
-        while let Some(answer) = receive(&mut server).expect("HTTP") {
-            let request = receive(&mut client).expect("HTTP");
+        loop {
+            let [request, answer] = [&mut client, &mut server].map(|side| receive(side).expect("HTTP"));
+            if request.is_none() && answer.is_none() {
+                break;
+            }
             let target = request.as_ref().and_then(|request| request.target.clone()).unwrap_or_default();
             if request.is_some() && !target.contains("/mmtls/") {
                 continue;
             }
             let asked = request.map_or_else(Vec::new, |request| cut(&request.body, true));
-            sessions.push(Found { records: [asked, cut(&answer.body, false)].concat() });
+            let answered = answer.map_or_else(Vec::new, |answer| cut(&answer.body, false));
+            sessions.push(Found { records: [asked, answered].concat() });
         }
     }
     sessions
@@ -208,12 +212,12 @@ pub fn open_by_secret(session: &mut Found, shared: Option<&[u8]>, psk: Option<&[
         }
     }
     let Some(hello) = session.handshake(1) else { return };
-    let server = session.handshake(2).expect("a ServerHello");
     let early = session.of(true).any(|record| record.header[0] == EARLY);
     let secret = shared.or(psk).expect("a secret");
     if early {
         let keys = expand(secret, "early data key expansion", Some(&[&hello]), 28);
         open_with(session, true, 1, &keys[..16], &keys[16..]);
+        let Some(server) = session.handshake(2) else { return };
         let extensions = session.handshake(8).expect("encrypted extensions");
         let messages = [&hello[..], &extensions, &server];
         let keys = expand(secret, "handshake key expansion", Some(&messages), 28);
@@ -221,6 +225,7 @@ pub fn open_by_secret(session: &mut Found, shared: Option<&[u8]>, psk: Option<&[
         verify(session, false, secret, "server finished", &messages);
         return;
     }
+    let server = session.handshake(2).expect("a ServerHello");
     let keys = expand(secret, "handshake key expansion", Some(&[&hello, &server]), 56);
     open_pair(session, &keys);
     let mut messages = vec![hello, server];
