@@ -386,7 +386,7 @@ pub fn write(out: impl Write, attack: &Attack, bytes: u64, seed: u64) -> io::Res
     Ok(write_with_keys(out, attack, bytes, seed)?.payload)
 }
 
-/// As [`write`], with the key log.
+/// As [`write()`], with the key log.
 pub fn write_with_keys(out: impl Write, attack: &Attack, bytes: u64, seed: u64) -> io::Result<Written> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut maker = Maker { account: Account::new(&mut rng), rng, numbers: 1, peer: None };

@@ -384,6 +384,11 @@ fn server_key() -> SecretKey {
     SecretKey::from_slice(&SERVER_KEY).expect("a number of the curve")
 }
 
+/// The servers' public key.
+pub fn server_point() -> Point {
+    point(&server_key())
+}
+
 /// The uncompressed public key.
 fn point(key: &SecretKey) -> Point {
     let point = key.public_key().to_sec1_point(false);

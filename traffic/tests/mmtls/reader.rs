@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use ring::{digest, hkdf, hmac};
 use serde_json::Value;
+use wechat_traffic::mmtls::session::server_point;
 use wechat_traffic::web::reader::receive;
 
 use crate::common::Parsed;
@@ -230,8 +232,13 @@ pub fn open_by_secret(session: &mut Found, shared: Option<&[u8]>, psk: Option<&[
     open_pair(session, &keys);
     let mut messages = vec![hello, server];
     if shared.is_some() {
-        messages
-            .extend([session.handshake(15), session.handshake(4)].map(|message| message.expect("opened")));
+        let [signed, issued] = [15, 4].map(|kind| session.handshake(kind).expect("opened"));
+        // Over the hash of the messages so far, which is hashed once more.
+        let hash = digest::digest(&digest::SHA256, &messages.concat());
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, server_point());
+        assert_eq!(signed[5..7], (signed.len() as u16 - 7).to_be_bytes());
+        key.verify(hash.as_ref(), &signed[7..]).expect("the server's signature");
+        messages.extend([signed, issued]);
     }
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     verify(session, false, secret, "server finished", &messages);
