@@ -9,8 +9,12 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::account::Account;
-use crate::capture::Writer;
+use crate::capture::{BASE_TIME, Writer};
 use crate::flow::{Chunk, Flow, Segmentation};
+use crate::mmtls::key_log::hex;
+use crate::mmtls::record::{MAX_LEN, TAG_LEN, Version};
+use crate::mmtls::session::{Handshake, Session, Start};
+use crate::mmtls::ticket::{Held, TicketKind};
 use crate::packet::{Direction, Endpoints};
 use crate::pdu::{Pdu, RESPONSE_OFFSET, cgi, op};
 
@@ -39,27 +43,33 @@ pub enum Dress {
     Memcache,
     /// Diameter, one AVP a message.
     Diameter,
+    /// The long link in MMTLS, a frame a record, resumed with a ticket.
+    Mmtls,
 }
 
 impl Dress {
     /// All of them, by name.
-    pub const ALL: [(&str, Self); 3] =
-        [("wechat", Self::LongLink), ("memcache", Self::Memcache), ("diameter", Self::Diameter)];
+    pub const ALL: [(&str, Self); 4] = [
+        ("wechat", Self::LongLink),
+        ("memcache", Self::Memcache),
+        ("diameter", Self::Diameter),
+        ("mmtls", Self::Mmtls),
+    ];
 
     fn port(self) -> u16 {
         match self {
-            Self::LongLink => 8080,
+            Self::LongLink | Self::Mmtls => 8080,
             Self::Memcache => 11_211,
             Self::Diameter => 3868,
         }
     }
 
-    /// The frame in this protocol.
+    /// The frame in this protocol; that of MMTLS is sealed afterwards.
     fn encode(self, pdu: &Pdu) -> Vec<u8> {
         let answers = pdu.op >= RESPONSE_OFFSET;
         let size = pdu.body.len() as u32;
         match self {
-            Self::LongLink => pdu.encode(),
+            Self::LongLink | Self::Mmtls => pdu.encode(),
             Self::Memcache => {
                 // A get: the body of a request is its key, that of a response 4 bytes of flags and the value.
                 // Without a body it is a noop.
@@ -130,15 +140,14 @@ pub fn write(out: impl Write, bench: &Bench) -> io::Result<Totals> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a capture has 1 to 45535 connections"));
     }
     let mut rng = ChaCha8Rng::seed_from_u64(bench.seed);
-    let mut clients: Vec<Client> = (0..bench.connections)
-        .map(|index| Client::new(FIRST_CLIENT_PORT + index, bench.dress, &mut rng))
-        .collect();
+    let mut clients = clients(bench, &mut rng);
     let mut writer = Writer::new(out, None)?;
     let mut totals = Totals::default();
     let mut now = Duration::ZERO;
 
     for client in &mut clients {
         client.flow.handshake(now);
+        client.open(now);
         totals.packets += client.write_packets(&mut writer)?;
         now += TURN;
     }
@@ -160,10 +169,26 @@ pub fn write(out: impl Write, bench: &Bench) -> io::Result<Totals> {
     Ok(totals)
 }
 
+/// The secrets of [`Dress::Mmtls`], a line for each connection.
+pub fn key_log(bench: &Bench) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(bench.seed);
+    let sessions = clients(bench, &mut rng).into_iter().filter_map(|client| client.session);
+    let line =
+        |session: Session| Some(format!("MMTLS_PSK {} {}\n", hex(&session.random), hex(&session.psk()?)));
+    sessions.filter_map(line).collect()
+}
+
+fn clients(bench: &Bench, rng: &mut ChaCha8Rng) -> Vec<Client> {
+    let clients = 0..bench.connections;
+    clients.map(|index| Client::new(FIRST_CLIENT_PORT + index, bench.dress, rng)).collect()
+}
+
 struct Client {
     dress: Dress,
     account: Account,
     flow: Flow,
+    /// Of MMTLS.
+    session: Option<Session>,
 }
 
 impl Client {
@@ -172,7 +197,28 @@ impl Client {
             dress,
             account: Account::new(rng),
             flow: Flow::new(Endpoints::v4(port, dress.port()), [rng.next_u32(), rng.next_u32()]),
+            session: (dress == Dress::Mmtls).then(|| {
+                let access = Held::from_before(TicketKind::Access, rng);
+                let time = BASE_TIME.as_secs() as u32;
+                Session::new(Start::with(Handshake::Resumed, Version::F104, time, access), rng)
+            }),
         }
+    }
+
+    /// The handshake of MMTLS.
+    fn open(&mut self, now: Duration) {
+        let flights = self.session.iter_mut().flat_map(Session::flights);
+        for (direction, bytes) in flights {
+            self.flow.send(now, direction, &[Chunk::raw(bytes)], &Segmentation::Mss);
+        }
+    }
+
+    fn chunk(&mut self, direction: Direction, pdu: &Pdu) -> Chunk {
+        let frame = self.dress.encode(pdu);
+        Chunk::raw(match &mut self.session {
+            Some(session) => session.stream(direction, &frame, MAX_LEN - TAG_LEN),
+            None => frame,
+        })
     }
 
     /// Requests in one write, their answers in another, a push and its acknowledgement: at most `limit`
@@ -201,7 +247,7 @@ impl Client {
             (now + PUSH_AT + ACK_TIME, Direction::ClientToServer, vec![ack]),
         ] {
             let pdus = pdus.iter().take(left as usize);
-            let chunks: Vec<Chunk> = pdus.map(|pdu| Chunk::raw(self.dress.encode(pdu))).collect();
+            let chunks: Vec<Chunk> = pdus.map(|pdu| self.chunk(direction, pdu)).collect();
             left -= chunks.len() as u64;
             self.flow.send(at, direction, &chunks, &Segmentation::Mss);
         }

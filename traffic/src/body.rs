@@ -5,6 +5,8 @@
 
 pub mod business;
 pub mod identify;
+pub mod protobuf;
+pub mod sealed;
 pub mod sync_key;
 
 use std::net::Ipv4Addr;

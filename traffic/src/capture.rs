@@ -8,7 +8,7 @@ use std::time::Duration;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use pcap_file::{DataLink, Endianness, PcapError};
 
-use crate::flow::{Flow, Placed};
+use crate::flow::{Flow, Placed, PlacedPart};
 use crate::packet::{Direction, Endpoints, Packet};
 
 /// 2015-01-20T08:00:00Z; captures begin here, so that the same seed gives the same file.
@@ -115,19 +115,26 @@ pub struct Capture {
     endpoints: Vec<Endpoints>,
     packets: Vec<Packet>,
     placed: Vec<Placed>,
+    parts: Vec<PlacedPart>,
     snap_len: Option<u32>,
 }
 
 impl Capture {
     /// Merges flows by time.
     pub fn new(flows: impl IntoIterator<Item = Flow>) -> Self {
-        let mut capture =
-            Self { endpoints: Vec::new(), packets: Vec::new(), placed: Vec::new(), snap_len: None };
+        let mut capture = Self {
+            endpoints: Vec::new(),
+            packets: Vec::new(),
+            placed: Vec::new(),
+            parts: Vec::new(),
+            snap_len: None,
+        };
         for (index, mut flow) in flows.into_iter().enumerate() {
             let (packets, placed) = flow.drain(index);
             capture.endpoints.push(*flow.endpoints());
             capture.packets.extend(packets);
             capture.placed.extend(placed);
+            capture.parts.extend(flow.drain_parts(index));
         }
         capture.packets.sort_by_key(|packet| packet.time);
         capture
@@ -146,6 +153,11 @@ impl Capture {
     /// The PDUs that were sent, flow by flow.
     pub fn placed(&self) -> &[Placed] {
         &self.placed
+    }
+
+    /// The numbered chunks that were sent, flow by flow.
+    pub fn parts(&self) -> &[PlacedPart] {
+        &self.parts
     }
 
     /// How many bytes of each packet reach the file.

@@ -373,6 +373,12 @@ fn foreign(rng: &mut ChaCha8Rng) -> Capture {
 /// HTTP on 80 and 8080 and TLS on 443; `endpoints` are asked for by the server's port, and the larger
 /// `scale`, the longer the answers.
 pub fn foreign_between(endpoints: impl Fn(u16) -> Endpoints, scale: usize, rng: &mut ChaCha8Rng) -> Capture {
+    let scripts = foreign_scripts(scale, rng);
+    Capture::new(scripts.map(|(port, script)| script.play(endpoints(port), rng.random())))
+}
+
+/// The same, not yet played, with the servers' ports.
+pub fn foreign_scripts(scale: usize, rng: &mut ChaCha8Rng) -> [(u16, Script); 3] {
     let mut http = Script::starting_at(Duration::ZERO);
     for page in 0..3 {
         let content = format!("page {page}: ").repeat(300 * scale);
@@ -394,12 +400,7 @@ pub fn foreign_between(endpoints: impl Fn(u16) -> Endpoints, scale: usize, rng: 
             tls.wait(40).server([Chunk::raw(tls_data(len, rng))]);
         }
     }
-
-    Capture::new([
-        http.play(endpoints(80), rng.random()),
-        http.play(endpoints(8080), rng.random()),
-        tls.play(endpoints(443), rng.random()),
-    ])
+    [(80, http.clone()), (8080, http), (443, tls)]
 }
 
 /// A record with the smallest ClientHello (1) or ServerHello (2).

@@ -30,16 +30,40 @@ const FALLING_BACK: u8 = 80;
 const COMING_BACK: u8 = 81;
 
 /// A connection of the story.
-struct Chapter {
-    script: Script,
+#[derive(Debug)]
+pub struct Chapter {
+    /// What is written.
+    pub script: Script,
     /// Last byte of the client's address.
     client: u8,
     server_port: u16,
 }
 
+impl Chapter {
+    /// The ends of the chapter's connection, which differ by this port.
+    pub fn endpoints(&self, client_port: u16) -> Endpoints {
+        let client = Ipv4Addr::new(192, 168, 1, self.client);
+        Endpoints::v4(client_port, self.server_port).from_client(client)
+    }
+}
+
 /// The story, of about 200 frames.
 pub fn capture(seed: u64) -> Capture {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let flows: Vec<_> = chapters(&mut rng)
+        .iter()
+        .zip(FIRST_CLIENT_PORT..)
+        .map(|(chapter, port)| chapter.script.play(chapter.endpoints(port), rng.random()))
+        .collect();
+    let mut capture = Capture::new(flows);
+    for direction in Direction::BOTH {
+        retransmit_last(&mut capture, 0, direction);
+    }
+    capture
+}
+
+/// The story's connections.
+pub fn chapters(rng: &mut ChaCha8Rng) -> Vec<Chapter> {
     let alone: [fn(&mut Account) -> Script; 11] = [
         segments,
         seqids,
@@ -56,29 +80,11 @@ pub fn capture(seed: u64) -> Capture {
     let mut chapters: Vec<Chapter> = alone
         .iter()
         .zip(30..)
-        .map(|(tell, client)| Chapter {
-            script: tell(&mut Account::new(&mut rng)),
-            client,
-            server_port: 8080,
-        })
+        .map(|(tell, client)| Chapter { script: tell(&mut Account::new(rng)), client, server_port: 8080 })
         .collect();
-    chapters.extend(port_fallback(&mut Account::new(&mut rng)));
-    chapters.extend(links_of_one_account(&mut Account::new(&mut rng)));
-
-    let flows: Vec<_> = chapters
-        .iter()
-        .zip(FIRST_CLIENT_PORT..)
-        .map(|(chapter, port)| {
-            let client = Ipv4Addr::new(192, 168, 1, chapter.client);
-            let endpoints = Endpoints::v4(port, chapter.server_port).from_client(client);
-            chapter.script.play(endpoints, rng.random())
-        })
-        .collect();
-    let mut capture = Capture::new(flows);
-    for direction in Direction::BOTH {
-        retransmit_last(&mut capture, 0, direction);
-    }
-    capture
+    chapters.extend(port_fallback(&mut Account::new(rng)));
+    chapters.extend(links_of_one_account(&mut Account::new(rng)));
+    chapters
 }
 
 /// The last write of a side of a flow comes again: TCP's business, and no second frame.

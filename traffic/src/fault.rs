@@ -152,7 +152,7 @@ pub fn robust_between(endpoints: Endpoints, fault: &Fault, seed: u64) -> Capture
     capture
 }
 
-fn late_start(script: &mut Script, rng: &mut ChaCha8Rng) {
+pub(crate) fn late_start(script: &mut Script, rng: &mut ChaCha8Rng) {
     let missed = rng.random_range(script.writes.len() / 10..script.writes.len() * 2 / 5);
     script.writes.drain(..missed);
     script.handshake = false;
@@ -165,14 +165,14 @@ fn late_start(script: &mut Script, rng: &mut ChaCha8Rng) {
     }
 }
 
-fn lost_segment(capture: &mut Capture, rng: &mut ChaCha8Rng) {
+pub(crate) fn lost_segment(capture: &mut Capture, rng: &mut ChaCha8Rng) {
     let data: Vec<usize> =
         (0..capture.packets().len()).filter(|&index| !capture.packets()[index].payload.is_empty()).collect();
     capture.remove(data[rng.random_range(middle(data.len()))]);
 }
 
 /// Takes out up to 2000 bytes, which may begin within one frame and end within a later one.
-fn lost_bytes(script: &mut Script, rng: &mut ChaCha8Rng) {
+pub(crate) fn lost_bytes(script: &mut Script, rng: &mut ChaCha8Rng) {
     let direction = random_direction(rng);
     let mut chunks: Vec<&mut Chunk> = script
         .writes
@@ -195,7 +195,7 @@ fn lost_bytes(script: &mut Script, rng: &mut ChaCha8Rng) {
     }
 }
 
-fn garbage(script: &mut Script, rng: &mut ChaCha8Rng) {
+pub(crate) fn garbage(script: &mut Script, rng: &mut ChaCha8Rng) {
     let mut bytes = vec![0; rng.random_range(1..=3000)];
     rng.fill_bytes(&mut bytes);
     let index = rng.random_range(middle(script.writes.len()));
@@ -203,7 +203,7 @@ fn garbage(script: &mut Script, rng: &mut ChaCha8Rng) {
     chunks.insert(rng.random_range(0..chunks.len()), Chunk::raw(bytes));
 }
 
-fn wrapping_sequences(script: &Script, rng: &mut ChaCha8Rng) -> [u32; 2] {
+pub(crate) fn wrapping_sequences(script: &Script, rng: &mut ChaCha8Rng) -> [u32; 2] {
     Direction::BOTH.map(|direction| {
         let bytes = script.byte_count(direction);
         let before_wrap = rng.random_range(middle(bytes)) as u32;
@@ -259,10 +259,10 @@ fn enlarge(chunk: &mut Chunk, excess: u32) {
 }
 
 /// From a fifth to three fifths: there is something to lose before a fault and after it.
-fn middle(len: usize) -> Range<usize> {
+pub(crate) fn middle(len: usize) -> Range<usize> {
     len / 5..(len * 3 / 5).max(len / 5 + 1)
 }
 
-fn random_direction(rng: &mut ChaCha8Rng) -> Direction {
+pub(crate) fn random_direction(rng: &mut ChaCha8Rng) -> Direction {
     Direction::BOTH[rng.random_range(0..2)]
 }

@@ -33,6 +33,8 @@ pub struct Chunk {
     pub bytes: Vec<u8>,
     /// The PDU they were made from, if any.
     pub intent: Option<Intent>,
+    /// A number by which their maker finds them again.
+    pub part: Option<usize>,
     /// Whether they still are that PDU's bytes.
     pub intact: bool,
 }
@@ -40,7 +42,7 @@ pub struct Chunk {
 impl Chunk {
     /// Bytes that are no PDU.
     pub fn raw(bytes: Vec<u8>) -> Self {
-        Self { bytes, intent: None, intact: true }
+        Self { bytes, intent: None, part: None, intact: true }
     }
 
     /// Overwrites the length field, which breaks the frame.
@@ -61,6 +63,7 @@ impl From<&Pdu> for Chunk {
         Self {
             bytes: pdu.encode(),
             intent: Some(Intent { op: pdu.op, seq: pdu.seq, packet_len: pdu.packet_len() }),
+            part: None,
             intact: true,
         }
     }
@@ -108,6 +111,21 @@ pub struct Placed {
     pub intact: bool,
 }
 
+/// A numbered chunk and the place of its bytes in the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedPart {
+    /// The flow it was sent on.
+    pub flow: usize,
+    /// From whom.
+    pub direction: Direction,
+    /// Its maker's number.
+    pub part: usize,
+    /// Its bytes among those of its direction.
+    pub range: Range<u64>,
+    /// Whether its bytes were sent unharmed.
+    pub intact: bool,
+}
+
 /// What one side of a connection has sent and received.
 #[derive(Debug)]
 struct Side {
@@ -148,6 +166,7 @@ pub struct Flow {
     now: Duration,
     packets: Vec<Packet>,
     placed: Vec<Placed>,
+    parts: Vec<PlacedPart>,
 }
 
 impl Flow {
@@ -161,6 +180,7 @@ impl Flow {
             now: Duration::ZERO,
             packets: Vec::new(),
             placed: Vec::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -205,14 +225,13 @@ impl Flow {
         for chunk in chunks {
             let start = self.side(direction).sent + bytes.len() as u64;
             bytes.extend_from_slice(&chunk.bytes);
+            let range = start..start + chunk.bytes.len() as u64;
+            let intact = chunk.intact;
+            if let Some(part) = chunk.part {
+                self.parts.push(PlacedPart { flow: 0, direction, part, range: range.clone(), intact });
+            }
             if let Some(intent) = chunk.intent {
-                self.placed.push(Placed {
-                    flow: 0,
-                    direction,
-                    intent,
-                    range: start..start + chunk.bytes.len() as u64,
-                    intact: chunk.intact,
-                });
+                self.placed.push(Placed { flow: 0, direction, intent, range, intact });
             }
         }
 
@@ -259,6 +278,13 @@ impl Flow {
         packets.iter_mut().for_each(|packet| packet.flow = flow);
         placed.iter_mut().for_each(|placed| placed.flow = flow);
         (packets, placed)
+    }
+
+    /// Takes the numbered chunks sent so far, marked as those of this flow.
+    pub fn drain_parts(&mut self, flow: usize) -> Vec<PlacedPart> {
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.iter_mut().for_each(|part| part.flow = flow);
+        parts
     }
 
     /// A data segment, and the acknowledgement if it is the second in a row.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! WeChat traffic, made to measure: the long link, and the web client in [`web`].
+//! WeChat traffic, made to measure: the long link, the web client in [`web`], and in [`mmtls`] what wraps both
+//! links of today's phones, the short link included.
 //!
 //! Captures are made from the outside in: an [`account`] makes PDUs that agree with each other, a
 //! [`script`] says who writes them when, a [`flow`] turns writes into TCP segments, and a
@@ -11,7 +12,8 @@
 //!                           └───── fault ──────┘
 //! ```
 //!
-//! The web client's calls come to a capture the same way, from a model of their own.
+//! The web client's calls come to a capture the same way, from a model of their own, and so do the sessions of MMTLS,
+//! which carry scripts.
 //!
 //! The crate shares no code with the dissector, because each is there to check the other.
 
@@ -27,6 +29,7 @@ pub mod fault;
 pub mod flow;
 pub mod loopback;
 pub mod mixed;
+pub mod mmtls;
 pub mod packet;
 pub mod pdu;
 pub mod sample;

@@ -84,7 +84,7 @@ pub fn client(server: impl ToSocketAddrs) -> io::Result<Tally> {
     link.finish()
 }
 
-fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+pub(crate) fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     // A listener has no time-out of its own.
     listener.set_nonblocking(true)?;
     let deadline = Instant::now() + ACCEPT_PATIENCE;

@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
+use std::time::Duration;
 
 use lexopt::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
 use wechat_traffic::web::tls::{Tls, Version};
-use wechat_traffic::{adversarial, carried, case, exchanges, fault, loopback, sample, truth, web};
+use wechat_traffic::{adversarial, carried, case, exchanges, fault, loopback, mmtls, sample, truth, web};
 
 const USAGE: &str = "\
 wechat-traffic: seeded WeChat traffic
@@ -28,12 +29,18 @@ wechat-traffic: seeded WeChat traffic
   faults                                          lists the faults
   robust FAULT SEED OUT.pcap TRUTH.jsonl          a session with one fault
   attacks                                         lists the captures that are dear for their size
-  attack NAME BYTES OUT.pcap                      one of them
+  attack NAME BYTES OUT.pcap [--keylog FILE]      one of them
   web-cases                                       lists the captures of the web client
   web NAME OUT.pcap [--tls | --tls12] [--keylog FILE] [--port P] [--size N] [--seed N] [--truth FILE]
   web-talk NAME PORT [--tls | --tls12] [--keylog FILE] [--size N] [--seed N]
                                                   the same, but for real, on the loopback device
-  bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter]
+  mmtls-cases                                     lists the captures of MMTLS and of the short link
+  mmtls-logs                                      lists the key logs of each of them
+  mmtls NAME OUT.pcap [--keylog FILE [--log LOG]] [--seed N] [--truth FILE]
+                                                  one of them, and one of its key logs
+  mmtls-talk PORT --keylog FILE [--full] [--late MILLISECONDS] [--seed N]
+                                                  a long link for real, on the loopback device; FILE grows
+  bench OUT.pcap --frames N [--connections C] [--seed N] [--as wechat|memcache|diameter|mmtls] [--keylog FILE]
   serve PORT [--ipv6]                             serves one connection; port 0 takes a free one
   client HOST:PORT                                runs a short session with a server
   talk PORT                                       is both, for a capture on the loopback device
@@ -63,6 +70,9 @@ struct Arguments {
     size: Option<usize>,
     tls: Option<Version>,
     keylog: Option<PathBuf>,
+    log: String,
+    full: bool,
+    late: Option<u64>,
     ipv6: bool,
     help: bool,
 }
@@ -81,6 +91,9 @@ impl Arguments {
             size: None,
             tls: None,
             keylog: None,
+            log: "mixed".into(),
+            full: false,
+            late: None,
             ipv6: false,
             help: false,
         };
@@ -102,6 +115,9 @@ impl Arguments {
                 Long("tls") => arguments.tls = Some(Version::Tls13),
                 Long("tls12") => arguments.tls = Some(Version::Tls12),
                 Long("keylog") => arguments.keylog = Some(parser.value()?.into()),
+                Long("log") => arguments.log = parser.value()?.string()?,
+                Long("full") => arguments.full = true,
+                Long("late") => arguments.late = Some(parser.value()?.parse()?),
                 Long("ipv6") => arguments.ipv6 = true,
                 Long("help") | Short('h') => arguments.help = true,
                 other => return Err(other.unexpected().into()),
@@ -182,7 +198,10 @@ fn run(mut arguments: Arguments) -> Result<()> {
             let out = arguments.next("OUT.pcap")?.into();
             arguments.finish()?;
             let attack = adversarial::find(&name).ok_or_else(|| format!("no attack is called {name}"))?;
-            adversarial::write(create(out)?, attack, bytes, arguments.seed)?;
+            let written = adversarial::write_with_keys(create(out)?, attack, bytes, arguments.seed)?;
+            if let Some(path) = arguments.keylog {
+                create(path)?.write_all(written.key_log.as_bytes())?;
+            }
             Ok(())
         }
         "web-cases" => {
@@ -191,6 +210,23 @@ fn run(mut arguments: Arguments) -> Result<()> {
         }
         "web" => write_web(arguments),
         "web-talk" => web_talk(arguments),
+        "mmtls-cases" => {
+            let cases = mmtls::case::all();
+            list(cases.iter().map(|case| (case.name.as_str(), case.about.as_str())))
+        }
+        "mmtls-logs" => {
+            let kinds = mmtls::key_log::KINDS;
+            list(kinds.iter().map(|kind| (kind.name, kind.about)))
+        }
+        "mmtls" => write_mmtls(arguments),
+        "mmtls-talk" => {
+            let port = arguments.next("PORT")?.parse()?;
+            arguments.finish()?;
+            let late_keys = arguments.late.map(Duration::from_millis);
+            let talk = mmtls::loopback::Talk { seed: arguments.seed, full: arguments.full, late_keys };
+            let key_log = arguments.keylog.ok_or("--keylog is missing; see --help")?;
+            report(mmtls::loopback::talk(port, &key_log, talk)?)
+        }
         "bench" => write_bench(arguments),
         "serve" => serve(arguments),
         "talk" => {
@@ -271,6 +307,27 @@ fn web_case(name: &str) -> Result<web::case::Case> {
     web::case::find(name).ok_or_else(|| format!("no case of the web client is called {name}").into())
 }
 
+fn write_mmtls(mut arguments: Arguments) -> Result<()> {
+    let name = arguments.next("NAME")?.string()?;
+    let out = arguments.next("OUT.pcap")?.into();
+    arguments.finish()?;
+    let made = mmtls_case(&name)?.make(arguments.seed)?;
+    made.capture.write_pcap(create(out)?)?;
+    if let Some(path) = arguments.keylog {
+        let log = &arguments.log;
+        let log = made.log(log).ok_or_else(|| format!("no key log is called {log}; see mmtls-logs"))?;
+        create(path)?.write_all(&log.bytes)?;
+    }
+    if let Some(path) = arguments.truth {
+        mmtls::truth::write_json_lines(&made.truth(&made.logs())?, create(path)?)?;
+    }
+    Ok(())
+}
+
+fn mmtls_case(name: &str) -> Result<mmtls::case::Case> {
+    mmtls::case::find(name).ok_or_else(|| format!("no case of MMTLS is called {name}").into())
+}
+
 fn write_bench(mut arguments: Arguments) -> Result<()> {
     let out = arguments.next("OUT.pcap")?.into();
     arguments.finish()?;
@@ -281,6 +338,9 @@ fn write_bench(mut arguments: Arguments) -> Result<()> {
         dress: arguments.dress,
     };
     let totals = bench::write(create(out)?, &bench)?;
+    if let Some(path) = arguments.keylog {
+        create(path)?.write_all(bench::key_log(&bench).as_bytes())?;
+    }
     println!("{} frames in {} packets", totals.frames, totals.packets);
     Ok(())
 }

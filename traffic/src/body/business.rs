@@ -2,7 +2,8 @@
 //! The business packet: a header in clear, then an encrypted payload.
 //!
 //! Only the header is real here. The payload is random, which is what ciphertext looks like from
-//! outside, but its length follows the rules of AES-CBC with PKCS padding.
+//! outside, but its length follows the rules of AES-CBC with PKCS padding. Payloads that open with a key are
+//! [`sealed`](super::sealed).
 
 use rand::Rng;
 
@@ -21,13 +22,17 @@ pub enum Form {
     Response,
     /// A client of 2023: with the magic byte and a longer end.
     RecentRequest,
+    /// A client of 2023 that logs in: it names the version of the server's RSA key.
+    RecentLogin,
     /// A server of 2023.
     RecentResponse,
+    /// A server of 2023, with two zero bytes more, as in some packets.
+    LongRecentResponse,
 }
 
 impl Form {
     fn has_magic(self) -> bool {
-        matches!(self, Self::RecentRequest | Self::RecentResponse)
+        !matches!(self, Self::Request | Self::Response)
     }
 
     /// The bytes between the lengths and the end of the header, as captures show them.
@@ -38,7 +43,12 @@ impl Form {
             Self::Response => &[0x00, 0x00],
             // Key version 0, constant, check value, «foreground», check value, padding.
             Self::RecentRequest => &[0x00, 0x02, 0xC1, 0xE8, 0x9B, 0x32, 0xFF, 0xA5, 0xD2, 0x4F, 0x00, 0x00],
+            // The same with key version 10007.
+            Self::RecentLogin => {
+                &[0x97, 0x4E, 0x02, 0xC1, 0xE8, 0x9B, 0x32, 0xFF, 0xA5, 0xD2, 0x4F, 0x00, 0x00]
+            }
             Self::RecentResponse => &[0x00, 0x00, 0x00, 0xFF, 0x00, 0x00, 0x00, 0x00],
+            Self::LongRecentResponse => &[0x00, 0x00, 0x00, 0xFF, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00],
         }
     }
 }
@@ -75,8 +85,13 @@ impl Business {
         self.encode_with(&payload)
     }
 
-    /// The packet with this payload.
+    /// The packet with this payload of AES-CBC.
     pub fn encode_with(&self, payload: &[u8]) -> Vec<u8> {
+        self.encode_as(ALGORITHM_AES_CBC, payload)
+    }
+
+    /// The packet with this payload of another algorithm.
+    pub fn encode_as(&self, algorithm: u8, payload: &[u8]) -> Vec<u8> {
         debug_assert!(self.cookie.len() <= 15, "the length has four bits");
         let compression = if self.plain_len == self.compressed_len { 2 } else { 1 };
 
@@ -86,7 +101,7 @@ impl Business {
         }
         let length_at = packet.len();
         packet.push(0);
-        packet.push(ALGORITHM_AES_CBC << 4 | self.cookie.len() as u8);
+        packet.push(algorithm << 4 | self.cookie.len() as u8);
         packet.extend_from_slice(&self.client_version.to_be_bytes());
         packet.extend_from_slice(&self.uin.to_be_bytes());
         packet.extend_from_slice(&self.cookie);
@@ -119,7 +134,8 @@ mod tests {
 
     #[test]
     fn header_length_points_at_the_payload() {
-        for form in [Form::Request, Form::Response, Form::RecentRequest, Form::RecentResponse] {
+        let recent = [Form::RecentRequest, Form::RecentLogin, Form::RecentResponse, Form::LongRecentResponse];
+        for form in [Form::Request, Form::Response].into_iter().chain(recent) {
             let business = header(form);
             let packet = business.encode_with(&[0xEE; 208]);
             let length_at = usize::from(form.has_magic());
