@@ -653,7 +653,7 @@ pub fn abi(data: &[u8]) {
                 lines =
                     unsafe { ffi::wechat_lines_new(protocol_of(choice), pointer(&words), &raw mut filter) };
                 // SAFETY: no record.
-                unsafe { ffi::wechat_lines_write(lines.as_deref_mut(), None) };
+                unsafe { ffi::wechat_lines_write(lines.as_deref_mut(), ptr::null()) };
             }
             5 => {
                 ffi::wechat_dissector_free(handle.take());
@@ -833,7 +833,7 @@ fn count(report: &ffi::wechat_report, lines: Option<&mut ffi::wechat_lines>) {
     let copied = Copied::of(record);
     assert_eq!(statistics(record), statistics(copied.record()));
     // SAFETY: the record's texts are the report's.
-    unsafe { read(ffi::wechat_lines_write(lines, Some(record))) };
+    unsafe { read(ffi::wechat_lines_write(lines, record)) };
 }
 
 /// The head and the values.

@@ -103,6 +103,20 @@ typedef enum wechat_verdict {
   WECHAT_VERDICT_NEED_BYTES = 2,
 } wechat_verdict;
 
+// What a value is.
+typedef enum wechat_value_kind {
+  // A number.
+  WECHAT_VALUE_KIND_NUMBER,
+  // A number that may be below zero.
+  WECHAT_VALUE_KIND_SIGNED,
+  // Nanoseconds between two packets.
+  WECHAT_VALUE_KIND_DURATION,
+  // A yes; there is no value where it is none.
+  WECHAT_VALUE_KIND_MARK,
+  // A text: where it begins in the record's texts.
+  WECHAT_VALUE_KIND_TEXT,
+} wechat_value_kind;
+
 // Who said something.
 typedef enum wechat_side {
   // Nobody knows.
@@ -207,20 +221,6 @@ typedef enum wechat_preference_type {
   WECHAT_PREFERENCE_TYPE_TABLE,
 } wechat_preference_type;
 
-// What a value is.
-typedef enum wechat_value_kind {
-  // A number.
-  WECHAT_VALUE_KIND_NUMBER,
-  // A number that may be below zero.
-  WECHAT_VALUE_KIND_SIGNED,
-  // Nanoseconds between two packets.
-  WECHAT_VALUE_KIND_DURATION,
-  // A yes; there is no value where it is none.
-  WECHAT_VALUE_KIND_MARK,
-  // A text: where it begins in the record's texts.
-  WECHAT_VALUE_KIND_TEXT,
-} wechat_value_kind;
-
 // Where a protocol lies.
 typedef enum wechat_carrier {
   // Nowhere: it lends its words to others.
@@ -280,8 +280,9 @@ typedef struct wechat_config wechat_config;
 // preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 // `wechat_claim`, where others may want it too, `wechat_begun`, and `wechat_dissect` until all its bytes are
 // consumed or more are needed. Around each call of HTTP's dissector `wechat_http_begin`, and if that finds a message
-// `wechat_http_speaks`, `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and `wechat_http_message` for
-// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
+// `wechat_http_speaks`, `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and
+// `wechat_http_message` for each message. At the end of the capture `wechat_dissector_free`. A handle is used by one
+// thread at a time.
 typedef struct wechat_dissector wechat_dissector;
 
 // Writes records as lines. Made by `wechat_lines_new`, freed by `wechat_lines_free`.
@@ -398,12 +399,20 @@ typedef struct wechat_hand_off {
   uint8_t side;
 } wechat_hand_off;
 
+// A value of a protocol's records.
+typedef struct wechat_value_row {
+  // By which it is found.
+  const char *name;
+  // What it is.
+  enum wechat_value_kind kind;
+} wechat_value_row;
+
 // A PDU, as listeners of a protocol's tap get it, which has the protocol's name. One call hands over those of one
 // dissection: the first of them, and the others by `next`. All of it is the packet's, and goes with it.
 //
-// Behind the head come the values that the protocol's table `values` lists, each in its place there, where bit
-// `place` of `present` is set. Times between packets are in nanoseconds, negative where a clock was set back, lengths in bytes. The value of a text is its
-// offset in `texts`, where it is NUL-terminated UTF-8 without control characters; that at 0 is empty.
+// Behind the head come the values that `rows` names, each in its place there, where bit `place` of `present` is set.
+// Times between packets are in nanoseconds, negative where a clock was set back, lengths in bytes. The value of a
+// text is its offset in `texts`, where it is NUL-terminated UTF-8 without control characters; that at 0 is empty.
 typedef struct wechat_record {
   // `WECHAT_RECORD_VERSION`.
   uint32_t version;
@@ -413,6 +422,8 @@ typedef struct wechat_record {
   const struct wechat_record *next;
   // The texts, `text_length` bytes.
   const char *texts;
+  // What the values are called, `value_count` rows, which are there as long as the library is.
+  const struct wechat_value_row *rows;
   // When the packet was captured: seconds since 1970.
   int64_t seconds;
   // A bit for each value that there is.
@@ -596,14 +607,6 @@ typedef struct wechat_join {
   // The key.
   uint32_t key;
 } wechat_join;
-
-// A value of a protocol's records.
-typedef struct wechat_value_row {
-  // By which it is found.
-  const char *name;
-  // What it is.
-  enum wechat_value_kind kind;
-} wechat_value_row;
 
 // A node of the tree of counters: a row to create.
 typedef struct wechat_node {
@@ -890,7 +893,7 @@ void wechat_lines_free(struct wechat_lines *lines);
 // there is nothing to write, and valid until the next call. NULL when `lines` is NULL.
 //
 // # Safety
-// The record is one that the library made, or a copy with copies of its texts.
+// The record is NULL, one that the library made, or a copy of `size` bytes with a copy of its texts.
 const char *wechat_lines_write(struct wechat_lines *lines, const struct wechat_record *record);
 
 // What a record changes in its protocol's tree of counters. Writes at most `room` ticks, of which there are never
@@ -935,240 +938,6 @@ void wechat_registry_free(struct wechat_registry *registry);
 
 // What to register with the host; it lives as long as the registry. NULL for NULL.
 const struct wechat_tables *wechat_tables_get(const struct wechat_registry *registry);
-
-// All that there is to register. Free it with `wechat_registry_free`. NULL when the library failed.
-struct wechat_registry *wechat_registry_new(void);
-
-// Frees a registry, and with it its tables; NULL is fine.
-void wechat_registry_free(struct wechat_registry *registry);
-
-// What to register with the host; it lives as long as the registry. NULL for NULL.
-const struct wechat_tables *wechat_tables_get(const struct wechat_registry *registry);
-
-// A configuration with the defaults. Free it with `wechat_config_free`. NULL when the library failed.
-struct wechat_config *wechat_config_new(void);
-
-// Frees a configuration; NULL is fine.
-void wechat_config_free(struct wechat_config *config);
-
-// Sets a yes/no, a number or a choice.
-enum wechat_result wechat_config_set_number(struct wechat_config *config,
-                                            uint16_t preference,
-                                            uint32_t value);
-
-// Sets ports from a range such as "80,8080-8090".
-//
-// # Safety
-// `range` is NULL or a NUL-terminated text.
-enum wechat_result wechat_config_set_ports(struct wechat_config *config,
-                                           uint16_t preference,
-                                           const char *range);
-
-// Adds a row to a table preference. `cells` has as many texts as the table has columns.
-//
-// # Safety
-// `cells` is NULL or points to `count` texts, each NULL or NUL-terminated.
-enum wechat_result wechat_config_add_row(struct wechat_config *config,
-                                         uint16_t preference,
-                                         const char *const *cells,
-                                         size_t count);
-
-// Checks a row of a table preference. When it is refused (`WECHAT_RESULT_INVALID`), `message` holds a
-// sentence for the user, NUL-terminated and cut to `size` bytes.
-//
-// # Safety
-// `cells` is NULL or points to `count` texts, each NULL or NUL-terminated; `message` is NULL or has
-// room for `size` bytes.
-enum wechat_result wechat_row_check(uint16_t preference,
-                                    const char *const *cells,
-                                    size_t count,
-                                    char *message,
-                                    size_t size);
-
-// A handle for one capture, with what `config` says, or with the defaults when that is NULL. Free it
-// with `wechat_dissector_free`. NULL when the library failed.
-struct wechat_dissector *wechat_dissector_new(const struct wechat_config *config);
-
-// Frees a handle and all reports with it; NULL is fine.
-void wechat_dissector_free(struct wechat_dissector *dissector);
-
-// Has the segment's protocol deal with the PDU at its start; it needs `WECHAT_STREAM`. On `WECHAT_RESULT_FAILED` the
-// report has consumed the whole segment and says so in a note.
-//
-// # Safety
-// `segment.data`, `segment.src_address` and `segment.dst_address` point to as many bytes as the segment
-// says, or that is 0; `segment.fields` is NULL or points to as many words as it says. `report` may be
-// uninitialised.
-enum wechat_result wechat_dissect(struct wechat_dissector *dissector,
-                                  const struct wechat_segment *segment,
-                                  struct wechat_report *report);
-
-// The protocol whose a segment is, on a port that others use too: its place, or 0 when it is none of ours. Call it
-// for every segment of such a stream, in order, and hand over to `wechat_dissect` what is ours. On any port it is
-// the segment's protocol that asks, for itself alone. Also 0 when an argument is NULL or makes no sense.
-//
-// # Safety
-// As for `wechat_dissect`.
-uint16_t wechat_claim(struct wechat_dissector *dissector,
-                      const struct wechat_segment *segment);
-
-// The bytes that belong before those of a segment that is ours: the owner of its port was given them, when they
-// were too few to tell whose they are. Returns how many there are, and sets `begun` to them unless that is 0; it
-// is valid until the next call with the handle. Then give `wechat_dissect` those bytes and the segment's behind
-// them, with the position so much lower.
-//
-// # Safety
-// As for `wechat_dissect`; `begun` is NULL or may be written.
-size_t wechat_begun(struct wechat_dissector *dissector,
-                    const struct wechat_segment *segment,
-                    const uint8_t **begun);
-
-// Whether the bytes of `segment` begin with a message of HTTP's that is ours: 1 or 0. For streams of which nobody
-// knows that they carry HTTP.
-//
-// # Safety
-// As for `wechat_dissect`.
-int wechat_http_claim(const struct wechat_segment *segment);
-
-// HTTP's dissector is about to get the bytes of `segment`. Returns how many messages begin in them, which
-// may be anybody's; with 0, nothing else is to be done.
-//
-// # Safety
-// As for `wechat_dissect`.
-size_t wechat_http_begin(struct wechat_dissector *dissector, const struct wechat_segment *segment);
-
-// Whether the words in the Info column are to be the reports', for each message that begins in the bytes of
-// `segment`, which HTTP's dissector is about to get; then it is to write none. `spoken` says that the column holds
-// words of reports already.
-//
-// # Safety
-// As for `wechat_dissect`.
-int wechat_http_speaks(struct wechat_dissector *dissector,
-                       const struct wechat_segment *segment,
-                       int spoken);
-
-// HTTP's dissector, which was given the bytes of `segment`, passes on a body of `length` bytes: as it lies at
-// `offset` of them or, where it was in chunks or compressed, with `SIZE_MAX` in place of that. Its media type is
-// `media`, NULL when nobody knows. Returns the index of the message to which the body belongs, or -1.
-//
-// # Safety
-// As for `wechat_dissect`; `media` is NULL or a NUL-terminated text.
-int32_t wechat_http_place(struct wechat_dissector *dissector,
-                          const struct wechat_segment *segment,
-                          size_t offset,
-                          size_t length,
-                          const char *media);
-
-// HTTP's dissector has returned, and has dealt with the first `taken` bytes of `segment`; the rest it wants
-// to see again. Returns how many messages are now to be given to `wechat_http_message`.
-//
-// # Safety
-// As for `wechat_dissect`.
-size_t wechat_http_end(struct wechat_dissector *dissector,
-                       const struct wechat_segment *segment,
-                       size_t taken);
-
-// The protocol whose message `index` of `segment` is, behind `wechat_http_end`: its place, or 0 when it is none of
-// ours.
-//
-// # Safety
-// As for `wechat_dissect`.
-uint16_t wechat_http_owner(struct wechat_dissector *dissector,
-                           const struct wechat_segment *segment,
-                           size_t index);
-
-// Deals with message `index` of `segment`, whose body HTTP's dissector has passed on as `captured` bytes at
-// `body`. The report says whose it is, where its head lies, and has a length of 0 when it is nobody's of ours; then
-// it may have words for the Info column all the same. On
-// `WECHAT_RESULT_FAILED` the report says so in a note.
-//
-// # Safety
-// As for `wechat_dissect`; `body` points to `captured` bytes, or that is 0. `report` may be uninitialised.
-enum wechat_result wechat_http_message(struct wechat_dissector *dissector,
-                                       const struct wechat_segment *segment,
-                                       size_t index,
-                                       const uint8_t *body,
-                                       size_t captured,
-                                       struct wechat_report *report);
-
-// What a record changes in its protocol's tree of counters. Writes at most `room` ticks, of which there are never
-// more than `WECHAT_MOST_TICKS`, and returns how many.
-//
-// # Safety
-// `record` is NULL, or one that the library made, or a copy of `size` bytes with a copy of its texts. `ticks` is
-// NULL or has room for `room` of them.
-size_t wechat_tree_ticks(const struct wechat_record *record,
-                         struct wechat_tick *ticks,
-                         size_t room);
-
-// What a record adds to its protocol's table of delays. Writes at most `room` samples, of which there are never
-// more than `WECHAT_MOST_SAMPLES`, and returns how many.
-//
-// # Safety
-// As for `wechat_tree_ticks`; `samples` is NULL or has room for `room` of them.
-size_t wechat_delay_samples(const struct wechat_record *record,
-                            struct wechat_sample *samples,
-                            size_t room);
-
-// Whether a record is a response that its protocol's table of response times takes: 1, and then it is written to
-// `response`; or 0.
-//
-// # Safety
-// As for `wechat_tree_ticks`; `response` is NULL or may be written.
-int wechat_response_get(const struct wechat_record *record,
-                        struct wechat_response *response);
-
-// Says a record in words: 1, and then they are written to `sentence`; or 0, when its protocol has no dialogue.
-//
-// # Safety
-// As for `wechat_tree_ticks`; `sentence` is NULL or may be written.
-int wechat_sentence_get(const struct wechat_record *record,
-                        struct wechat_sentence *sentence);
-
-// A writer of a protocol's lines, as the words behind the command say: nothing or ",json", and behind that a comma
-// and a display filter. `filter` is set to where that begins in `words`, or to NULL. NULL when an
-// argument is NULL, `words` is no UTF-8, or the protocol has no lines.
-//
-// # Safety
-// `words` is NULL or a NUL-terminated text; `filter` is NULL or may be written.
-struct wechat_lines *wechat_lines_new(uint16_t protocol,
-                                      const char *words,
-                                      const char **filter);
-
-// Frees a writer and its lines; NULL is fine.
-void wechat_lines_free(struct wechat_lines *lines);
-
-// The line of a record with its newline, or the headings for NULL: a NUL-terminated text, empty where
-// there is nothing to write, and valid until the next call. NULL when `lines` is NULL.
-//
-// # Safety
-// The record is one that the library made, or a copy with copies of its texts.
-const char *wechat_lines_write(struct wechat_lines *lines, const struct wechat_record *record);
-
-// A display filter of the table `packet_filters` of the segment's protocol, for the packet that `segment` names by
-// its packet, stream or ends, and shown stream. As `snprintf`: `text` gets it NUL-terminated and cut to `size` bytes, and
-// the result is its length; 0 when there is no such filter for this packet.
-//
-// # Safety
-// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
-size_t wechat_packet_filter(struct wechat_dissector *dissector,
-                            size_t filter,
-                            const struct wechat_segment *segment,
-                            char *text,
-                            size_t size);
-
-// A display filter for a stream of a protocol as the host shows it; as `wechat_packet_filter`.
-//
-// # Safety
-// `text` is NULL or has room for `size` bytes.
-size_t wechat_stream_filter(uint16_t protocol, uint32_t stream, char *text, size_t size);
-
-// A display filter for the packets between the two ends that `segment` names by addresses and ports;
-// as `wechat_packet_filter`.
-//
-// # Safety
-// As for `wechat_dissect`; `text` is NULL or has room for `size` bytes.
-size_t wechat_ends_filter(const struct wechat_segment *segment, char *text, size_t size);
 
 #ifdef __cplusplus
 }  // extern "C"

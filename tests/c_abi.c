@@ -259,6 +259,7 @@ static counted check_head(const wechat_record *record, const wechat_segment *seg
     counted all = count(record);
 
     CHECK(record->version == WECHAT_RECORD_VERSION && record->next == NULL && record->protocol == of);
+    CHECK(record->rows == protocol->values);
     CHECK(record->value_count == protocol->value_count && record->value_count <= WECHAT_MOST_VALUES);
     CHECK(record->size == offsetof(wechat_record, values) + record->value_count * sizeof record->values[0]);
     CHECK(record->nanoseconds < 1000000000);
@@ -472,6 +473,7 @@ static void print_layout(void)
     OFFSET(wechat_record, size);
     OFFSET(wechat_record, next);
     OFFSET(wechat_record, texts);
+    OFFSET(wechat_record, rows);
     OFFSET(wechat_record, seconds);
     OFFSET(wechat_record, present);
     OFFSET(wechat_record, nanoseconds);

@@ -95,7 +95,7 @@ fn the_header_describes_the_rust_layout() {
             record protocol
         }
         wechat_record {
-            version size next texts seconds present nanoseconds text_length packet stream protocol
+            version size next texts rows seconds present nanoseconds text_length packet stream protocol
             value_count values
         }
         wechat_tick { part amount node how }

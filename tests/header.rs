@@ -21,10 +21,6 @@ const PREAMBLE: &str = "\
 /// Types that no function names, because what crosses the interface is their number.
 const NUMBERED: [&str; 3] = ["wechat_item_kind", "wechat_hand_off_kind", "wechat_tick_kind"];
 
-/// Files of src/ffi.
-const SOURCES: [&str; 9] =
-    ["mod", "tables", "config", "segment", "dissector", "report", "record", "lines", "filters"];
-
 /// The header that the source makes.
 fn made() -> String {
     let mut config = cbindgen::Config {
@@ -43,10 +39,7 @@ fn made() -> String {
     config.export.include = NUMBERED.map(str::to_owned).into();
     config.export.exclude = ["wechat_provoke_panic"].map(str::to_owned).into();
 
-    let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in SOURCES {
-        builder = builder.with_src(format!("src/ffi/{source}.rs"));
-    }
+    let builder = cbindgen::Builder::new().with_config(config).with_src("src/ffi/mod.rs");
     let mut header = Vec::new();
     builder.generate().expect("cbindgen reads the source").write(&mut header);
     String::from_utf8(header).expect("text")

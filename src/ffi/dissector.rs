@@ -22,8 +22,9 @@ use crate::kernel::streams::Ends;
 /// preferences into it, `wechat_dissector_new` with it, `wechat_config_free`. For each segment
 /// `wechat_claim`, where others may want it too, `wechat_begun`, and `wechat_dissect` until all its bytes are
 /// consumed or more are needed. Around each call of HTTP's dissector `wechat_http_begin`, and if that finds a message
-/// `wechat_http_speaks`, `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and `wechat_http_message` for
-/// each message. At the end of the capture `wechat_dissector_free`. A handle is used by one thread at a time.
+/// `wechat_http_speaks`, `wechat_http_place` for each body that is passed on, `wechat_http_end` behind it and
+/// `wechat_http_message` for each message. At the end of the capture `wechat_dissector_free`. A handle is used by one
+/// thread at a time.
 pub struct wechat_dissector {
     pub(super) capture: Capture,
     kept: Kept,
@@ -42,7 +43,8 @@ impl wechat_dissector {
         let mut segment = unsafe { from.read() }?;
         // What is inside of another protocol has a number of that protocol's.
         if !from.flag(WECHAT_INSIDE) {
-            let stream = self.capture.stream(from.host_stream(), ends(&segment), segment.first_visit);
+            let stream =
+                guard(None, || self.capture.stream(from.host_stream(), ends(&segment), segment.first_visit));
             segment.lane.stream = stream.unwrap_or(u32::MAX);
         }
         Ok(segment)
@@ -100,17 +102,16 @@ pub unsafe extern "C" fn wechat_dissect(
     if report.is_null() {
         return wechat_result::Null;
     }
-    let (protocol, has_stream) = (segment.protocol, segment.flag(WECHAT_STREAM));
+    let (protocol, reported) = (segment.protocol, segment.reported);
+    let sized = reported > 0 && u32::try_from(reported).is_ok();
+    if !sized || !segment.flag(WECHAT_STREAM) || !handle.capture.takes_segments(protocol) {
+        return wechat_result::Invalid;
+    }
     // SAFETY: the caller's promise.
     let segment = match unsafe { handle.segment(segment) } {
         Ok(segment) => segment,
         Err(result) => return result,
     };
-    let reported = segment.reported;
-    let sized = reported > 0 && u32::try_from(reported).is_ok();
-    if !sized || !has_stream || !handle.capture.takes_segments(protocol) {
-        return wechat_result::Invalid;
-    }
     let step = guard(None, || {
         #[cfg(feature = "provoke-panic")]
         provoked(handle);

@@ -47,15 +47,15 @@ pub extern "C" fn wechat_lines_free(lines: Option<Box<wechat_lines>>) {
 /// there is nothing to write, and valid until the next call. NULL when `lines` is NULL.
 ///
 /// # Safety
-/// The record is one that the library made, or a copy with copies of its texts.
+/// The record is NULL, one that the library made, or a copy of `size` bytes with a copy of its texts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_lines_write(
     lines: Option<&mut wechat_lines>,
-    record: Option<&wechat_record>,
+    record: *const wechat_record,
 ) -> *const c_char {
     let Some(lines) = lines else { return ptr::null() };
-    // SAFETY: the caller's promise.
-    let record = record.map(|record| unsafe { view(record) });
+    // SAFETY: not NULL; the rest is the caller's promise.
+    let record = (!record.is_null()).then(|| unsafe { view(record) });
     guard((), || {
         let mut line = String::from_utf8(std::mem::take(&mut lines.line)).unwrap_or_default();
         line.clear();

@@ -8,6 +8,7 @@ use std::ptr;
 use libc::size_t;
 
 use super::report::number;
+use super::tables::{value_rows, wechat_value_row};
 use super::{bytes, guard};
 use crate::kernel::protocol::{Protocol, Side};
 use crate::kernel::record::{MOST_VALUES, Record, View};
@@ -27,9 +28,9 @@ const _: () = assert!(WECHAT_MOST_VALUES == MOST_VALUES);
 /// A PDU, as listeners of a protocol's tap get it, which has the protocol's name. One call hands over those of one
 /// dissection: the first of them, and the others by `next`. All of it is the packet's, and goes with it.
 ///
-/// Behind the head come the values that the protocol's table `values` lists, each in its place there, where bit
-/// `place` of `present` is set. Times between packets are in nanoseconds, negative where a clock was set back, lengths in bytes. The value of a text is its
-/// offset in `texts`, where it is NUL-terminated UTF-8 without control characters; that at 0 is empty.
+/// Behind the head come the values that `rows` names, each in its place there, where bit `place` of `present` is set.
+/// Times between packets are in nanoseconds, negative where a clock was set back, lengths in bytes. The value of a
+/// text is its offset in `texts`, where it is NUL-terminated UTF-8 without control characters; that at 0 is empty.
 #[repr(C)]
 #[derive(Debug)]
 pub struct wechat_record {
@@ -41,6 +42,8 @@ pub struct wechat_record {
     pub next: *const wechat_record,
     /// The texts, `text_length` bytes.
     pub texts: *const c_char,
+    /// What the values are called, `value_count` rows, which are there as long as the library is.
+    pub rows: *const wechat_value_row,
     /// When the packet was captured: seconds since 1970.
     pub seconds: i64,
     /// A bit for each value that there is.
@@ -68,6 +71,7 @@ impl Default for wechat_record {
             size: 0,
             next: ptr::null(),
             texts: ptr::null(),
+            rows: ptr::null(),
             seconds: 0,
             nanoseconds: 0,
             present: 0,
@@ -85,11 +89,12 @@ impl wechat_record {
     /// Makes it the record of a report.
     pub(super) fn fill(&mut self, record: &Record, report: &Report) {
         let texts = report.texts().get(record.texts as usize..).unwrap_or_default();
-        let count =
-            protocols::protocol(report.protocol().into()).map_or(0, |row| row.values.len()).min(MOST_VALUES);
+        let rows = value_rows(report.protocol());
+        let count = rows.len().min(MOST_VALUES);
         let values = offset_of!(Self, values).saturating_add(count.saturating_mul(size_of::<u64>()));
         self.size = number(values);
         self.texts = texts.as_ptr().cast();
+        self.rows = rows.as_ptr();
         (self.seconds, self.nanoseconds) = record.time.parts();
         self.present = record.present();
         self.text_length = number(texts.len());
@@ -137,7 +142,8 @@ unsafe fn read<'a>(record: *const wechat_record) -> Option<(&'static Protocol, V
         return None;
     }
     // SAFETY: not NULL; the rest is the caller's promise.
-    unsafe { Some((protocols::protocol((*record).protocol.into())?, view(record)?)) }
+    let (protocol, view) = unsafe { (protocols::protocol((*record).protocol.into())?, view(record)?) };
+    (view.values.len() == protocol.values.len()).then_some((protocol, view))
 }
 
 /// How a node changes.

@@ -6,6 +6,7 @@ use std::ffi::{CStr, c_char};
 use std::ptr;
 
 use libc::size_t;
+use once_cell::sync::Lazy;
 
 use super::guard;
 use crate::http::MEDIA_TYPES;
@@ -445,6 +446,25 @@ pub struct wechat_tables {
     pub media_type_count: size_t,
 }
 
+/// The rows of values, by the numbers of the protocols' tables. Listeners know no registry, and records that name
+/// their values outlive it.
+struct ValueRows(Vec<Vec<wechat_value_row>>);
+
+// SAFETY: nobody writes to them, and the texts that they point to are constants.
+unsafe impl Send for ValueRows {}
+// SAFETY: as above.
+unsafe impl Sync for ValueRows {}
+
+static VALUE_ROWS: Lazy<ValueRows> = Lazy::new(|| {
+    let value = |row: &ValueRow| wechat_value_row { name: row.name.as_ptr(), kind: row.kind.into() };
+    ValueRows(PROTOCOLS.iter().map(|row| row.protocol.values.iter().map(value).collect()).collect())
+});
+
+/// The rows of the values of a protocol's records.
+pub(super) fn value_rows(table: u16) -> &'static [wechat_value_row] {
+    VALUE_ROWS.0.get(usize::from(table)).map_or(&[], Vec::as_slice)
+}
+
 /// What the tables are made of. Made by `wechat_registry_new`, freed by `wechat_registry_free`, and not before
 /// the host has stopped looking at what it registered.
 pub struct wechat_registry {
@@ -519,7 +539,6 @@ impl Rows {
             heuristics: row.heuristics.as_ptr(),
         };
         let join = |(table, key): &(&CStr, u32)| wechat_join { table: table.as_ptr(), key: *key };
-        let value = |row: &ValueRow| wechat_value_row { name: row.name.as_ptr(), kind: row.kind.into() };
         let words = |words: Option<&CStr>| words.map_or(ptr::null(), CStr::as_ptr);
         let fields: Vec<_> = of.fields.iter().map(|row| self.field(row)).collect();
         let preferences: Vec<_> = of.preferences.iter().map(|row| self.preference(row)).collect();
@@ -530,7 +549,7 @@ impl Rows {
         let (preferences, preference_count) = self.keep(preferences.into_iter());
         let (offers, offer_count) = self.keep(of.offers.iter().map(offer));
         let (joins, join_count) = self.keep(of.joins.iter().map(join));
-        let (values, value_count) = self.keep(of.values.iter().map(value));
+        let values = value_rows(of.table);
         let (nodes, node_count) = self.keep(nodes.into_iter());
         let (delay_rows, delay_row_count) = self.texts(of.delays.map_or(&[], |table| table.rows));
         let (packet_filters, packet_filter_count) = self.texts(of.packet_filters);
@@ -545,8 +564,8 @@ impl Rows {
             offer_count,
             joins,
             join_count,
-            values,
-            value_count,
+            values: values.as_ptr(),
+            value_count: values.len(),
             nodes,
             node_count,
             tree_title: words(of.tree.map(|tree| tree.title)),

@@ -38,6 +38,8 @@ pub mod session;
 pub mod statistics;
 pub mod walk;
 
+use std::ops::Range;
+
 use crate::http::{Carried, Head, Kind, Message};
 use crate::kernel::protocol::{Carrier, Protocol};
 use crate::kernel::report::{Report, Wanted};
@@ -129,7 +131,13 @@ pub fn is_call(data: &[u8]) -> bool {
     matches!(method, Some(b"GET" | b"POST")) && !cut && call::find(target).is_some()
 }
 
+/// The request line of a call, which stands in front and is whole. HTTP's dissector takes it behind other lines too,
+/// where it is mostly in the middle of somebody's body, and one that is cut, whose path may go on.
 fn line(data: &[u8], head: &Head) -> Option<Line> {
+    let ends = |part: Range<usize>| Some(memchr::memchr2(b'\r', b'\n', data.get(part)?).is_some());
+    if ends(head.at.start..head.target.start)? || !ends(head.target.end..head.at.end)? {
+        return None;
+    }
     let (call, name, query) = call::find(path(data.get(head.target.clone())?)?)?;
     Some(Line { call, name, query })
 }
@@ -145,6 +153,14 @@ fn path(target: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_stands_in_front_and_is_whole() {
+        let lines = |data: &[u8]| crate::http::heads(data).filter(|head| line(data, head).is_some()).count();
+        assert_eq!(lines(b"\r\nGET /cgi-bin/mmwebwx-bin/webwxsync HTTP/1.1\r\n\r\n"), 1);
+        assert_eq!(lines(b"GET /cgi-bin/mmwebwx-bin/webwxsync"), 0);
+        assert_eq!(lines(b"x: y\r\nGET /cgi-bin/mmwebwx-bin/webwxsync HTTP/1.1\r\n\r\n"), 0);
+    }
 
     #[test]
     fn a_query_may_hold_any_bytes() {

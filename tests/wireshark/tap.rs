@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What other plugins, written in C, see: the records of the taps, and packets without a tree.
 
-use std::fmt::Write as _;
-use std::fs;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::support::plugin::{need, plugin};
 use serde_json::Value;
-use wechat_dissector::protocols::PROTOCOLS;
 use wechat_traffic::{exchanges, web};
 use xtask::sandbox::Sandbox;
 use xtask::wireshark::{Folders, compile_plugin};
@@ -28,29 +25,8 @@ fn build(source: &Path) -> PathBuf {
     library
 }
 
-/// The one that listens to the taps, built once. In front of it stand the rows of each protocol's values.
-static LISTENER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let mut text = String::from("#include \"wechat_dissector.h\"\n\n");
-    text.push_str("static const wechat_value_row value_rows[][WECHAT_MOST_VALUES] = {\n");
-    for row in PROTOCOLS {
-        text.push_str("    {\n");
-        for row in row.protocol.values {
-            // Named as in the header.
-            let kind = format!("{:?}", row.kind).to_uppercase();
-            writeln!(
-                text,
-                "        {{ {:?}, WECHAT_VALUE_KIND_{kind} }},",
-                row.name.to_str().expect("a name")
-            )
-            .expect("written");
-        }
-        text.push_str("    },\n");
-    }
-    writeln!(text, "}};\n\n#include \"{}\"", support("tap.c").display()).expect("written");
-    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("listener.c");
-    fs::write(&source, text).expect("the listener is written");
-    build(&source)
-});
+/// The one that listens to the taps, built once.
+static LISTENER: LazyLock<PathBuf> = LazyLock::new(|| build(&support("tap.c")));
 
 #[test]
 fn another_plugin_gets_a_record_for_each_frame() {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * tap.c - somebody else's plugin, which listens to the taps and prints each record. tests/wireshark/tap.rs builds it,
- * with the rows of each protocol's values, `value_rows`, in front: a plugin does not see the functions of another one.
+ * tap.c - somebody else's plugin, which listens to the taps and prints each record. It knows no more than the header:
+ * a plugin does not see the functions of another one.
  */
 #include "plugin.h"
 #include "wechat_dissector.h"
@@ -21,7 +21,7 @@ static bool is_known(const wechat_record *record)
 static uint64_t value(const wechat_record *record, const char *name, uint64_t other)
 {
     for (unsigned place = 0; place < record->value_count; place++)
-        if (strcmp(value_rows[record->protocol][place].name, name) == 0)
+        if (strcmp(record->rows[place].name, name) == 0)
             return record->present >> place & 1 ? record->values[place] : other;
     g_error("no value is called %s", name);
     return other;
@@ -48,7 +48,7 @@ static tap_packet_status print_web(void *data G_GNUC_UNUSED, packet_info *pinfo 
         if (!is_known(record))
             continue;
         for (unsigned place = 0; place < record->value_count; place++) {
-            const wechat_value_row *row = &value_rows[record->protocol][place];
+            const wechat_value_row *row = &record->rows[place];
             if ((record->present >> place & 1) == 0)
                 continue;
             if (row->kind == WECHAT_VALUE_KIND_TEXT)

@@ -113,7 +113,8 @@ const FRAMINGS: [Framing; 17] = [
 
 /// What ends lines, and what stands in front of a message.
 const ENDS: [&str; 6] = ["\r\n", "\r\n", "\r\n", "\r\n", "\n", "\r"];
-const BEFORE: [&str; 9] = ["", "", "", "", "", "\r\n", "\r\n\r\n", "\n", "x: y\r\n"];
+/// The first is for responses only: a call of the web client stands in front.
+const BEFORE: [&str; 9] = ["x: y\r\n", "", "", "", "", "", "\r\n", "\r\n\r\n", "\n"];
 
 /// A text as bytes, a character each.
 fn bytes(text: &str) -> Vec<u8> {
@@ -138,8 +139,8 @@ fn lines(rng: &mut ChaCha8Rng) -> String {
 }
 
 /// A message, with other ends of lines in its head and other things in front of it.
-fn message(head: &str, body: &str, rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let head = format!("{}{}", pick(&BEFORE, rng), head);
+fn message(before: &[&str], head: &str, body: &str, rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let head = format!("{}{}", pick(before, rng), head);
     // Behind a CR at the very end the LF may still come: the message would wait for the next.
     let ends = if body.is_empty() { &ENDS[..ENDS.len() - 1] } else { &ENDS };
     let mut sent = bytes(&head.replace("\r\n", pick(ends, rng)));
@@ -157,7 +158,7 @@ fn request(rng: &mut ChaCha8Rng) -> Vec<u8> {
     let odd = lines(rng);
     let odd: String = odd.split_inclusive("\r\n").filter(|line| !line.contains("HTTP")).collect();
     let head = format!("{method} {path}{query}{version}\r\nHost: wx.qq.com\r\n{length}{odd}\r\n");
-    message(&head, body, rng)
+    message(&BEFORE[1..], &head, body, rng)
 }
 
 /// A response, and whether the connection goes on behind it.
@@ -169,7 +170,7 @@ fn response(rng: &mut ChaCha8Rng) -> (Vec<u8>, bool) {
     let hides = odd.split("\r\n").any(|line| !line.is_empty() && !line.contains([':', '/']));
     let (first, second) = if rng.random() { (headers, odd.as_str()) } else { (odd.as_str(), headers) };
     let head = format!("{status}\r\nContent-Type: text/plain\r\n{first}{second}\r\n");
-    let sent = message(&head, body, rng);
+    let sent = message(&BEFORE, &head, body, rng);
     let coded = odd.contains("transfer-encoding");
     (sent, ends && !hides && !coded && !odd.contains("NOTIFY"))
 }
