@@ -1292,7 +1292,7 @@ fn a_body_dissector_that_throws_hides_no_frame() {
     // Wireshark's own dissectors, given bytes that are not theirs. They throw past the script, of the second kind
     // from 3.6 on.
     for (name, exception) in [("arp", "_ws.malformed"), ("dns", "(_ws.malformed || _ws.unreassembled)")] {
-        let script = format!("DissectorTable.get('wechat.op'):add(237, Capture.get('{name}'))");
+        let script = format!("DissectorTable.get('wechat.op'):add(237, Dissector.get('{name}'))");
         let opened = open(&capture).with_lua(&script);
         assert_eq!(opened.packets(&format!("{exception} && frame.number == 24")), [24], "it throws");
         assert_frames(&opened.frames(), &sample_frames(&capture));
@@ -1314,7 +1314,7 @@ fn assert_survives(opened: &Opened) {
     for options in [&["-V", "-P"][..], &["-2", "-V", "-P"]] {
         let text = opened.text(options);
         for complaint in
-            ["Capture bug", "Malformed Packet: WeChat", "wechat.internal_error", "dissector failed"]
+            ["Dissector bug", "Malformed Packet: WeChat", "wechat.internal_error", "dissector failed"]
         {
             assert!(!text.contains(complaint), "{complaint}");
         }

@@ -1337,7 +1337,7 @@ fn bad_input_is_noted_and_the_rest_stays_visible() {
         assert_eq!(value(&layers[&last.response], "selector").as_deref(), Some("0x00000000"));
 
         let text = shown.opened.text(&["-2", "-V"]);
-        assert!(!text.contains("Capture bug") && !text.contains("Malformed Packet"), "{name}");
+        assert!(!text.contains("Dissector bug") && !text.contains("Malformed Packet"), "{name}");
     }
 }
 
