@@ -109,6 +109,7 @@ fn dissect(stream: &[Vec<u8>], wanted: Wanted) -> usize {
                     time: Time::from_nanoseconds(index as i64 * 1_000_000),
                     shown_stream: 0,
                     began: true,
+                    inside: false,
                     src_address: &[192, 0, 2, 1],
                     dst_address: &[192, 0, 2, 2],
                     server_port: 8080,

@@ -13,7 +13,7 @@ use wechat_dissector::config::Config;
 use wechat_dissector::ffi;
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::record::{ValueKind, View as Told};
-use wechat_dissector::kernel::report::{Item, ItemKind, PASSED_ON, Report, To, Wanted};
+use wechat_dissector::kernel::report::{Item, ItemKind, PASSED_ON, Report, Wanted};
 use wechat_dissector::kernel::rows::{ROW_BITS, row_of, table_of};
 use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::tick::Ticks;
@@ -74,6 +74,7 @@ const SEGMENT: Segment<'_> = Segment {
     time: Time::from_nanoseconds(0),
     shown_stream: 0,
     began: true,
+    inside: false,
     src_address: &[192, 0, 2, 1],
     dst_address: &[192, 0, 2, 2],
     src_port: 50_000,
@@ -584,15 +585,8 @@ fn check(report: &Report, captured: usize) {
     }
     for hand_off in report.hand_offs() {
         assert!(hand_off.length > 0 && hand_off.start <= there(hand_off.source));
-        match hand_off.to {
-            To::Table(table, _) => {
-                let own = PROTOCOLS[usize::from(report.protocol())].protocol;
-                assert!(usize::from(table) < own.offers.len());
-            }
-            To::Protocol(protocol) => {
-                assert!(PROTOCOLS[usize::from(protocol)].begin.is_some() && hand_off.inner.is_some());
-            }
-        }
+        let own = PROTOCOLS[usize::from(report.protocol())].protocol;
+        assert!(usize::from(hand_off.table) < own.offers.len());
     }
     assert_eq!(report.texts().last(), Some(&0));
     assert!(std::str::from_utf8(report.texts()).is_ok());
@@ -1024,15 +1018,10 @@ fn look_at(report: &ffi::wechat_report, segment: &ffi::wechat_segment, body: Opt
         if hand_off.source == 0 && body.is_none() {
             assert!(hand_off.offset as usize + hand_off.captured as usize <= report.length as usize);
         }
-        match hand_off.kind {
-            kind if kind == ffi::wechat_hand_off_kind::Table as u8 => {
-                assert!(usize::from(hand_off.to) < protocol.offers.len());
-            }
-            kind => {
-                assert_eq!(kind, ffi::wechat_hand_off_kind::Protocol as u8);
-                assert!(PROTOCOLS[usize::from(hand_off.to)].begin.is_some());
-                assert!([0, ffi::WECHAT_SIDE].contains(&hand_off.side.into()));
-            }
-        }
+        assert!(usize::from(hand_off.table) < protocol.offers.len());
+        let known = ffi::WECHAT_INSIDE | ffi::WECHAT_SIDE | ffi::WECHAT_COUNTED;
+        assert!(
+            hand_off.flags & !known == 0 && (hand_off.flags == 0 || hand_off.flags & ffi::WECHAT_INSIDE != 0)
+        );
     }
 }

@@ -56,7 +56,8 @@
 // Bit of `wechat_segment.flags`: no port of the stream was given to WeChat.
 #define WECHAT_ANY_PORT (1 << 6)
 
-// Bit of `wechat_segment.flags`: the bytes are from inside another protocol of ours, which handed them over.
+// Bit of `wechat_segment.flags`: the bytes are from inside another protocol of ours: a `wechat_hand_off` with this bit
+// says whose and where.
 #define WECHAT_INSIDE (1 << 7)
 
 // Bit of `wechat_segment.wanted`: the words for the Info column.
@@ -252,14 +253,6 @@ typedef enum wechat_item_kind {
   WECHAT_ITEM_KIND_DECODED_TEXT = 8,
 } wechat_item_kind;
 
-// Whom a hand-off is for.
-typedef enum wechat_hand_off_kind {
-  // Whoever registered in table `to` of the report's protocol for `key`; else that table's heuristics.
-  WECHAT_HAND_OFF_KIND_TABLE = 1,
-  // The protocol `to`, which is given `stream`, `shown_stream`, `position` and the side.
-  WECHAT_HAND_OFF_KIND_PROTOCOL = 2,
-} wechat_hand_off_kind;
-
 // How a node changes.
 typedef enum wechat_tick_kind {
   // The amount is added to the count.
@@ -373,7 +366,9 @@ typedef struct wechat_source {
   uint32_t name;
 } wechat_source;
 
-// Bytes that are for somebody else. When the host has drawn the items, it calls them.
+// Bytes that are for somebody else: whoever registered for `key` in table `table` of the report's protocol, or else
+// that table's heuristics. When the host has drawn the items, it calls them. If that is a protocol of ours, its
+// segment has the stream, the position and the flags that stand here.
 typedef struct wechat_hand_off {
   // First byte, from the start of the source; in source 0, from the start of the PDU.
   uint32_t offset;
@@ -381,22 +376,21 @@ typedef struct wechat_hand_off {
   uint32_t captured;
   // How many there are, captured or not.
   uint32_t length;
-  // Key in a table.
+  // Key in the table.
   uint32_t key;
-  // Number of the inner stream, unique among those of its protocol.
+  // Number of the inner stream, unique in the capture.
   uint32_t stream;
   // The same as the host is to show it.
   uint32_t shown_stream;
   // Position of the first byte in the inner stream.
   uint32_t position;
+  // Bits of `wechat_segment.flags`: `WECHAT_INSIDE` if the bytes are for a protocol of ours, and then perhaps
+  // `WECHAT_SIDE` and `WECHAT_COUNTED`.
+  uint32_t flags;
   // The source.
   uint16_t source;
-  // Place of a table among the report's protocol's, or of a protocol.
-  uint16_t to;
-  // One of the kinds of hand-offs.
-  uint8_t kind;
-  // `WECHAT_SIDE`, or 0.
-  uint8_t side;
+  // Place of the table among those that the report's protocol offers.
+  uint16_t table;
 } wechat_hand_off;
 
 // A value of a protocol's records.

@@ -252,17 +252,11 @@ void draw_report(const drawing *drawing, const wechat_report *report, unsigned l
 
 /* ---- what outlives a report ---- */
 
-/* Whether somebody may take what is handed to a table. Mostly nobody wants any. */
+/* Whether somebody may take what is handed over. Mostly nobody wants any. */
 static bool is_wanted(const shim_protocol *protocol, const wechat_hand_off *hand_off)
 {
-    switch ((wechat_hand_off_kind)hand_off->kind) {
-    case WECHAT_HAND_OFF_KIND_TABLE:
-        return protocol->has_heuristics[hand_off->to] ||
-               dissector_get_uint_handle(protocol->offers[hand_off->to], hand_off->key) != NULL;
-    case WECHAT_HAND_OFF_KIND_PROTOCOL:
-        return true;
-    }
-    return false;
+    return protocol->has_heuristics[hand_off->table] ||
+           dissector_get_uint_handle(protocol->offers[hand_off->table], hand_off->key) != NULL;
 }
 
 /* Bytes that the Rust side made are the packet's from now on, with a tab of their own. */
@@ -317,17 +311,12 @@ static void hand_off(const shim_protocol *protocol, const wechat_hand_off *hand_
                                                  (int)hand_off->captured, (int)hand_off->length);
     heur_dtbl_entry_t *entry;
 
-    switch ((wechat_hand_off_kind)hand_off->kind) {
-    case WECHAT_HAND_OFF_KIND_TABLE:
-        if (dissector_try_uint(protocol->offers[hand_off->to], hand_off->key, tvb, pinfo, tree) == 0)
-            dissector_try_heuristic(protocol->heuristics[hand_off->to], tvb, pinfo, tree, &entry, NULL);
-        break;
-    case WECHAT_HAND_OFF_KIND_PROTOCOL:
+    if (hand_off->flags & WECHAT_INSIDE) {
         handed_bytes = tvb;
         handed = hand_off;
-        call_dissector_only(shim_protocols[hand_off->to].handle, tvb, pinfo, tree, NULL);
-        break;
     }
+    if (dissector_try_uint(protocol->offers[hand_off->table], hand_off->key, tvb, pinfo, tree) == 0)
+        dissector_try_heuristic(protocol->heuristics[hand_off->table], tvb, pinfo, tree, &entry, NULL);
 }
 
 void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree)

@@ -148,8 +148,8 @@ static void move_inside(wechat_segment *segment, const wechat_hand_off *handed)
     segment->stream = handed->stream;
     segment->shown_stream = handed->shown_stream;
     segment->position = handed->position;
-    segment->flags &= ~(uint32_t)WECHAT_SIDE;
-    segment->flags |= WECHAT_STREAM | WECHAT_COUNTED | WECHAT_BEGAN | WECHAT_INSIDE | handed->side;
+    segment->flags &= ~(uint32_t)(WECHAT_SIDE | WECHAT_COUNTED);
+    segment->flags |= WECHAT_STREAM | handed->flags;
 }
 
 /* The segment with the bytes that belong before it, of which there are `length`. */

@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! One capture: what the user has set, the protocols' states, and whose a stream is.
+//! One capture: what the user has set, the protocols' states, whose a stream is, and what is inside of what.
+//!
+//! A protocol that finds another one inside does not call it: its report hands the bytes off, and the host calls. State
+//! does not wait for that, for a host may leave out what nobody looks at: on the first visit the capture has the inner
+//! protocol deal with the bytes at once.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use bytes::Bytes;
 use foldhash::HashMap;
 
 use crate::claim::{Beginning, Claims, Offer};
 use crate::config::Config;
 use crate::http::{Carried, Http};
-use crate::kernel::place::Place;
+use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Packet, State};
-use crate::kernel::report::Report;
+use crate::kernel::report::{CAME_IN, HandOff, Inner, PASSED_ON, Piece, Report, Wanted};
 use crate::kernel::segment::{Segment, Step};
+use crate::kernel::stream::{Collector, Inside, Joined};
 use crate::kernel::streams::{Ends, Streams};
 use crate::long_link::fields::TABLE as LONG_LINK;
 use crate::long_link::settings::Settings;
-use crate::protocols::PROTOCOLS;
-use crate::wechat::fields::TABLE as SHARED;
+use crate::protocols::{self, PROTOCOLS};
+use crate::wechat::fields::{SN, TABLE as SHARED};
 use crate::wechat::settings::Shared;
 
 /// The state of one capture.
@@ -33,7 +40,38 @@ pub struct Capture {
     /// The same by the places of the segments in which these PDUs go on.
     begun: HashMap<Place, Beginning>,
     http: Http,
+    /// Whether any protocol takes what is inside of others.
+    has_joins: bool,
+    inner: Collector,
+    calls: Calls,
     report: Report,
+}
+
+/// How often others are called for what is inside of a packet, in one visit.
+#[derive(Debug, Default)]
+struct Calls {
+    first: Option<Place>,
+    count: usize,
+}
+
+/// The host has room for few hundred layers in a packet.
+const MOST_CALLS: usize = 400;
+/// Protocols inside of each other on the first visit; deeper ones nobody shows.
+const DEEPEST: usize = 8;
+
+impl Calls {
+    /// A PDU that is inside of no other of ours is about to be dealt with.
+    fn begin(&mut self, place: Place) {
+        if self.first.is_none_or(|first| first.packet != place.packet || first == place) {
+            *self = Self { first: Some(place), count: 0 };
+        }
+    }
+
+    /// Whether one more is allowed.
+    fn take(&mut self) -> bool {
+        self.count = self.count.saturating_add(1);
+        self.count <= MOST_CALLS
+    }
 }
 
 impl Default for Capture {
@@ -54,6 +92,9 @@ impl Capture {
             pending: HashMap::default(),
             begun: HashMap::default(),
             http: Http::new(carried(config)),
+            has_joins: PROTOCOLS.iter().any(|row| !row.joins.is_empty()),
+            inner: Collector::default(),
+            calls: Calls::default(),
             report: Report::default(),
         }
     }
@@ -110,6 +151,12 @@ impl Capture {
             return Step::Consumed(segment.reported);
         };
         let step = state.step(segment, &mut self.report);
+        if self.has_joins {
+            if !segment.inside {
+                self.calls.begin(segment.place());
+            }
+            self.reach(segment, &[]);
+        }
         if segment.first_visit
             && !self.pending.is_empty()
             && matches!(step, Step::Consumed(_))
@@ -174,7 +221,123 @@ impl Capture {
     pub fn message(&mut self, segment: &Segment<'_>, index: usize, body: &[u8]) -> Option<Range<usize>> {
         self.begin_message(segment, index);
         self.report.passed_on(body.len());
-        self.http.message(segment, index, body, self.shared.show_account, &mut self.report)
+        let head = self.http.message(segment, index, body, self.shared.show_account, &mut self.report);
+        if self.has_joins {
+            self.calls.begin(segment.place());
+            self.reach(segment, body);
+        }
+        head
+    }
+
+    /// Deals with what the report hands to protocols of ours: says where it is from, puts together what several
+    /// carriers hold, and on the first visit has it dealt with.
+    fn reach(&mut self, segment: &Segment<'_>, body: &[u8]) {
+        if self.report.hand_offs().is_empty() {
+            return;
+        }
+        let mut report = std::mem::take(&mut self.report);
+        self.reach_from(&mut report, segment, body, DEEPEST, true);
+        self.report = report;
+    }
+
+    /// The same with any report, some levels deep. What is `shown` counts.
+    fn reach_from(
+        &mut self,
+        report: &mut Report,
+        segment: &Segment<'_>,
+        body: &[u8],
+        levels: usize,
+        shown: bool,
+    ) {
+        let mut index = 0;
+        while let Some(one) = report.hand_offs().get(index).copied() {
+            let changed = match joined(report.protocol(), &one) {
+                Some(to) => self.reach_one(report, &one, to, segment, body, levels),
+                None => Some(one),
+            };
+            let is_ours = changed.is_some_and(|changed| changed.inner.is_some());
+            let changed = changed.filter(|_| !shown || !is_ours || self.calls.take());
+            if is_ours && changed.is_none() && !report.has_note(SN::TOO_MANY_INSIDE) {
+                let words = format_args!("the packet holds more than {MOST_CALLS} PDUs inside of others");
+                report.note_below(SN::TOO_MANY_INSIDE, one.source, range(&one), words);
+            }
+            report.change_hand_off(index, changed);
+            index = index.saturating_add(usize::from(changed.is_some()));
+        }
+    }
+
+    /// A hand-off with what is known of it; `None` when nothing is to be handed over.
+    fn reach_one(
+        &mut self,
+        report: &mut Report,
+        one: &HandOff,
+        to: u16,
+        segment: &Segment<'_>,
+        body: &[u8],
+        levels: usize,
+    ) -> Option<HandOff> {
+        let (position, part, counted) = match one.piece {
+            Piece::Whole => (segment.position, 0, false),
+            Piece::At(position, part) => (position, part, true),
+        };
+        let one_of = Inside { outer: segment.lane.stream, protocol: to, part };
+        let stream = if segment.first_visit { self.inner.meet(one_of) } else { self.inner.find(one_of)? };
+        let lane = LaneId::new(stream, segment.lane.side);
+        let place = Place { packet: segment.packet, lane, position };
+        let run = bytes_of(report, one, segment, body);
+        if segment.first_visit && levels > 0 {
+            match counted {
+                false => drop(self.drive(to, &inside(segment, &run, place, false), levels)),
+                true => self.collect(to, place, &run, segment, levels),
+            }
+        }
+        let known = Inner { lane, shown_stream: segment.shown_stream, position, counted };
+        if !counted {
+            return Some(HandOff { inner: Some(known), ..*one });
+        }
+        let Joined { before, whole, lost } = self.inner.joined(place, segment.first_visit);
+        if lost {
+            let words = format_args!("the PDU that begins at the end of these bytes is not put together");
+            report.note_below(SN::TOO_MUCH_KEPT, one.source, range(one), words);
+        }
+        let length = whole.unwrap_or_else(|| before.len().saturating_add(run.len()));
+        let position = position.wrapping_sub(u32::try_from(before.len()).unwrap_or(u32::MAX));
+        let known = Inner { position, ..known };
+        let mut changed = HandOff { length, inner: Some(known), ..*one };
+        if !before.is_empty() && length > 0 {
+            let all = [&before[..], &run].concat();
+            changed.source = report.put_together(Bytes::from(all), "Put together");
+            changed.start = 0;
+        }
+        (length > 0).then_some(changed)
+    }
+
+    /// On the first visit has a protocol deal with the whole PDUs in a run of bytes, and keeps the rest.
+    fn collect(&mut self, to: u16, place: Place, run: &[u8], segment: &Segment<'_>, levels: usize) {
+        let Some(before) = self.inner.begin(place) else { return };
+        let all = if before.is_empty() { Cow::Borrowed(run) } else { [&before[..], run].concat().into() };
+        let start = place.position.wrapping_sub(u32::try_from(before.len()).unwrap_or(u32::MAX));
+        let mut whole = 0usize;
+        while let Some(rest) = all.get(whole..).filter(|rest| !rest.is_empty()) {
+            let position = start.wrapping_add(u32::try_from(whole).unwrap_or(u32::MAX));
+            match self.drive(to, &inside(segment, rest, Place { position, ..place }, true), levels) {
+                Step::Consumed(length) => whole = whole.saturating_add(length.max(1)),
+                Step::Need(_) => break,
+            }
+        }
+        self.inner.end(place, before, &all, whole.min(all.len()));
+    }
+
+    /// On the first visit has a protocol deal with the PDU at the start of a segment.
+    fn drive(&mut self, to: u16, segment: &Segment<'_>, levels: usize) -> Step {
+        let Some(Some(state)) = self.states.get_mut(usize::from(to)) else {
+            return Step::Consumed(segment.data.len());
+        };
+        let mut report = Report::default();
+        report.begin(to, segment.wanted, segment.data.len());
+        let step = state.step(segment, &mut report);
+        self.reach_from(&mut report, segment, &[], levels.saturating_sub(1), false);
+        step
     }
 
     /// Reports that the dissector failed on a message.
@@ -190,7 +353,231 @@ impl Capture {
     }
 }
 
+/// The protocol of ours that takes what a report hands off, if one does.
+fn joined(from: u16, one: &HandOff) -> Option<u16> {
+    let table = protocols::protocol(from.into())?.offers.get(usize::from(one.table))?;
+    protocols::joined(table.name, one.key)
+}
+
+/// Bytes inside of a segment, for a protocol whose report nobody sees. `more` may follow if they are a piece of a
+/// stream.
+fn inside<'a>(outer: &Segment<'a>, data: &'a [u8], place: Place, more: bool) -> Segment<'a> {
+    Segment {
+        data,
+        reported: data.len(),
+        lane: place.lane,
+        position: place.position,
+        counted: more,
+        inside: true,
+        more,
+        wanted: Wanted::default(),
+        ..*outer
+    }
+}
+
+/// The captured bytes of a hand-off.
+fn bytes_of<'a>(report: &Report, one: &HandOff, segment: &Segment<'a>, body: &'a [u8]) -> Cow<'a, [u8]> {
+    let range = range(one);
+    let part = |all: &'a [u8]| {
+        let end = range.end.min(all.len());
+        Cow::Borrowed(all.get(range.start.min(end)..end).unwrap_or_default())
+    };
+    let source = report.sources().get(usize::from(one.source));
+    match (source.and_then(|source| source.bytes.as_ref()), one.source) {
+        (Some(made), _) => {
+            let end = range.end.min(made.len());
+            Cow::Owned(made.get(range.start.min(end)..end).unwrap_or_default().to_vec())
+        }
+        (None, CAME_IN) => part(segment.data),
+        (None, PASSED_ON) => part(body),
+        (None, _) => Cow::Borrowed(&[]),
+    }
+}
+
+/// The bytes of a hand-off in its source.
+fn range(one: &HandOff) -> Range<usize> {
+    one.start..one.start.saturating_add(one.length)
+}
+
 /// The states of the protocols in HTTP, by the numbers of their tables.
 fn carried(config: &Config) -> Vec<Option<Box<dyn Carried>>> {
     PROTOCOLS.iter().map(|row| row.in_http.map(|row| (row.begin)(config))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::time::Time;
+    use crate::long_link::fields::TABLE as LONG_LINK;
+    use crate::nested::{self, OPERATION};
+
+    fn frame(op: u32, seq: u32, body: &[u8]) -> Vec<u8> {
+        let length = 16 + body.len() as u32;
+        let numbers = [&length.to_be_bytes()[..], &16_u16.to_be_bytes(), &1_u16.to_be_bytes()].concat();
+        [&numbers, &op.to_be_bytes()[..], &seq.to_be_bytes(), body].concat()
+    }
+
+    /// A message in which bytes are hidden.
+    fn nested(seq: u32, key: u8, position: usize, hidden: &[u8]) -> Vec<u8> {
+        let hidden: Vec<u8> = hidden.iter().map(|byte| byte ^ key).collect();
+        frame(OPERATION, seq, &[&[key][..], &(position as u32).to_be_bytes(), &hidden].concat())
+    }
+
+    /// What a host does: it calls for each PDU, and for what is inside of it.
+    struct Host {
+        capture: Capture,
+        /// Whether it calls for what is inside.
+        looks_inside: bool,
+    }
+
+    /// A PDU as it is shown: its depth, its protocol, where it lies, and its words.
+    type Shown = (usize, u16, LaneId, u32, String);
+
+    impl Host {
+        fn visit(&mut self, packet: u32, data: &[u8], position: u32, first_visit: bool) -> Vec<Shown> {
+            let segment = Segment {
+                data,
+                reported: data.len(),
+                lane: LaneId::new(7, false),
+                position,
+                counted: true,
+                packet,
+                time: Time::new(packet.into(), 0),
+                shown_stream: 7,
+                began: true,
+                src_address: &[10, 0, 0, 2],
+                dst_address: &[10, 0, 0, 3],
+                src_port: 40_000,
+                dst_port: 8080,
+                server_port: 8080,
+                first_visit,
+                inside: false,
+                more: false,
+                wanted: Wanted::ALL,
+            };
+            let mut shown = Vec::new();
+            self.pdus(LONG_LINK, &segment, 0, &mut shown);
+            shown
+        }
+
+        fn pdus(&mut self, protocol: u16, segment: &Segment<'_>, depth: usize, shown: &mut Vec<Shown>) {
+            let (mut at, looks_inside) = (0, self.looks_inside);
+            while at < segment.data.len() {
+                let position = segment.position.wrapping_add(at as u32);
+                let data = &segment.data[at..];
+                let here = Segment { data, reported: data.len(), position, ..*segment };
+                let Step::Consumed(length) = self.capture.step(protocol, &here) else { return };
+                at += length;
+                let report = self.capture.report();
+                let words = report.text(report.info()).to_owned();
+                shown.push((depth, protocol, segment.lane, position, words));
+                if report.items().iter().any(|item| item.field == SN::TOO_MANY_INSIDE) {
+                    shown.push((depth, protocol, segment.lane, position, "too many".into()));
+                }
+                let inside = report.hand_offs().iter().filter_map(|one| {
+                    Some((joined(protocol, one)?, one.inner?, bytes_of(report, one, &here, &[]).into_owned()))
+                });
+                for (to, inner, data) in inside.collect::<Vec<_>>().iter().filter(|_| looks_inside) {
+                    let Inner { lane, position, counted, shown_stream } = *inner;
+                    let reported = data.len();
+                    let inner = Segment {
+                        data,
+                        reported,
+                        lane,
+                        position,
+                        counted,
+                        shown_stream,
+                        inside: true,
+                        ..here
+                    };
+                    self.pdus(*to, &inner, depth + 1, shown);
+                }
+            }
+        }
+    }
+
+    /// A heartbeat and a frame that holds another one, cut in the middle, in two messages.
+    fn story() -> [Vec<u8>; 2] {
+        let innermost = nested(3, 9, 0, &frame(24, 5, b"abc"));
+        let stream = [frame(6, u32::MAX, b""), innermost].concat();
+        let (first, second) = stream.split_at(40);
+        [nested(1, 7, 0, first), nested(2, 8, 40, second)]
+    }
+
+    fn names(shown: &[Shown]) -> Vec<(usize, u16, u32, &str)> {
+        let name = |words: &'static str, text: &str| text.contains(words).then_some(words);
+        shown
+            .iter()
+            .map(|(depth, protocol, _, position, words)| {
+                let word = name("heartbeat", words).or(name("too many", words)).unwrap_or("");
+                (*depth, *protocol, *position, word)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_inside_is_the_same_on_every_visit() {
+        let packets = story();
+        let starts = [100, 100 + packets[0].len() as u32];
+        let visit = |host: &mut Host, packet: usize, first_visit| {
+            host.visit(packet as u32 + 1, &packets[packet], starts[packet], first_visit)
+        };
+        let mut host = Host { capture: Capture::default(), looks_inside: true };
+        let first: Vec<_> = (0..2).map(|packet| visit(&mut host, packet, true)).collect();
+        const NESTED: u16 = nested::TABLE;
+        assert_eq!(
+            names(&first[0]),
+            [(0, LONG_LINK, 100, ""), (1, NESTED, 100, ""), (2, LONG_LINK, 0, "heartbeat")]
+        );
+        let second = starts[1];
+        // The frame that both hold begins where the first message cut it.
+        assert_eq!(
+            names(&first[1]),
+            [
+                (0, LONG_LINK, second, ""),
+                (1, NESTED, second, ""),
+                (2, LONG_LINK, 16, ""),
+                (3, NESTED, 16, ""),
+                (4, LONG_LINK, 0, "")
+            ]
+        );
+        let lanes: Vec<LaneId> = first[1].iter().map(|(_, _, lane, ..)| *lane).collect();
+        assert!((1..lanes.len()).all(|place| !lanes[..place].contains(&lanes[place])), "{lanes:?}");
+        assert_eq!(first[0][2].2, first[1][2].2);
+
+        // A host that left out what is inside sees the same later, in any order.
+        let mut blind = Host { capture: Capture::default(), looks_inside: false };
+        for packet in 0..2 {
+            assert_eq!(visit(&mut blind, packet, true).len(), 1);
+        }
+        blind.looks_inside = true;
+        for packet in [1, 0, 0, 1] {
+            let later = visit(&mut host, packet, false);
+            assert_eq!(names(&later), names(&first[packet]));
+            assert_eq!(visit(&mut blind, packet, false), later);
+        }
+    }
+
+    #[test]
+    fn what_never_becomes_whole_is_shown_once_all_is_seen() {
+        let [packet, _] = story();
+        let mut host = Host { capture: Capture::default(), looks_inside: true };
+        assert_eq!(host.visit(1, &packet, 100, true).len(), 3);
+        let later = host.visit(1, &packet, 100, false);
+        assert_eq!(names(&later)[3], (2, LONG_LINK, 16, ""));
+        assert_eq!(host.visit(1, &packet, 100, false), later);
+    }
+
+    #[test]
+    fn a_packet_shows_so_many_and_says_so() {
+        let message = nested(1, 7, 0, &frame(6, u32::MAX, b""));
+        let packet = message.repeat(MOST_CALLS);
+        let mut host = Host { capture: Capture::default(), looks_inside: true };
+        for first_visit in [true, false, false] {
+            let shown = host.visit(1, &packet, 100, first_visit);
+            let count = |depth| shown.iter().filter(|one| one.0 == depth && one.4 != "too many").count();
+            assert_eq!((count(0), count(1) + count(2)), (MOST_CALLS, MOST_CALLS));
+            assert!(shown.iter().any(|one| one.4 == "too many"));
+        }
+    }
 }

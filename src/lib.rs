@@ -54,6 +54,8 @@ pub mod ffi;
 pub mod http;
 pub mod kernel;
 pub mod long_link;
+#[cfg(any(test, feature = "nested"))]
+pub mod nested;
 #[cfg(all(feature = "wireshark", not(test)))]
 pub mod plugin;
 pub mod protocols;

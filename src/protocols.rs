@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The protocols: one row each. A new one is its folder and a row here.
 
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use crate::config::Config;
@@ -9,6 +10,8 @@ use crate::kernel::protocol::{Protocol, State};
 use crate::kernel::rows::{Field, FieldSet, MOST_TABLES, Note, Preference, row_of, table_of};
 use crate::long_link::settings::Settings;
 use crate::long_link::{LONG_LINK, LongLink};
+#[cfg(any(test, feature = "nested"))]
+use crate::nested;
 use crate::web::{self, WEB, Web};
 use crate::wechat::SHARED;
 use crate::wechat::settings::Shared;
@@ -25,6 +28,8 @@ pub struct Row {
     pub begin: Option<Begin>,
     /// The same, if it lies in the messages of HTTP.
     pub in_http: Option<InHttp>,
+    /// Tables that others offer, and the keys for which it takes what is inside of them.
+    pub joins: &'static [(&'static CStr, u32)],
 }
 
 /// A protocol in the messages of HTTP.
@@ -38,11 +43,12 @@ pub struct InHttp {
 
 /// All of them, by the numbers of their tables.
 pub static PROTOCOLS: &[Row] = &[
-    Row { protocol: &SHARED, begin: None, in_http: None },
+    Row { protocol: &SHARED, begin: None, in_http: None, joins: &[] },
     Row {
         protocol: &LONG_LINK,
         begin: Some(|config| Box::new(LongLink::new(Rc::new(Settings::of(config))))),
         in_http: None,
+        joins: LONG_LINK_JOINS,
     },
     Row {
         protocol: &WEB,
@@ -51,8 +57,22 @@ pub static PROTOCOLS: &[Row] = &[
             is_request: web::is_call,
             begin: |config| Box::new(Web::new(Shared::of(config))),
         }),
+        joins: &[],
+    },
+    #[cfg(any(test, feature = "nested"))]
+    Row {
+        protocol: &nested::NESTED,
+        begin: Some(|_| Box::new(nested::Nested)),
+        in_http: None,
+        joins: &[(crate::long_link::BODIES, nested::OPERATION)],
     },
 ];
+
+/// Where the long link is inside of others.
+#[cfg(not(any(test, feature = "nested")))]
+const LONG_LINK_JOINS: &[(&CStr, u32)] = &[];
+#[cfg(any(test, feature = "nested"))]
+const LONG_LINK_JOINS: &[(&CStr, u32)] = &[(nested::INSIDE, 0)];
 
 /// A number names a row of its table, so that the tables must be where their numbers say.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
@@ -65,6 +85,12 @@ const _: () = {
         place += 1;
     }
 };
+
+/// The protocol that takes what is inside of another, by the table that this offers.
+pub fn joined(table: &CStr, key: u32) -> Option<u16> {
+    let joins = |row: &Row| row.joins.iter().any(|(name, one)| *name == table && *one == key);
+    PROTOCOLS.iter().find(|row| joins(row)).map(|row| row.protocol.table)
+}
 
 /// The protocol of a table.
 pub fn protocol(table: usize) -> Option<&'static Protocol> {

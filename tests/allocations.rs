@@ -74,6 +74,7 @@ impl Run {
                 time: Time::from_nanoseconds(i64::from(packet) * 1_000_000),
                 shown_stream: 3,
                 began: true,
+                inside: false,
                 src_address: &[192, 0, 2, 1],
                 dst_address: &[192, 0, 2, 2],
                 server_port: 8080,

@@ -165,13 +165,8 @@ static void check_items(const wechat_report *report, const wechat_segment *segme
         CHECK(hand_off->captured > 0 && hand_off->captured <= hand_off->length);
         CHECK(hand_off->source < report->source_count);
         CHECK(hand_off->offset + hand_off->captured <= report->sources[hand_off->source].captured);
-        if (hand_off->kind == WECHAT_HAND_OFF_KIND_TABLE) {
-            CHECK(hand_off->to < tables_of()->protocols[report->protocol].offer_count);
-        } else {
-            CHECK(hand_off->kind == WECHAT_HAND_OFF_KIND_PROTOCOL && hand_off->to < tables_of()->protocol_count);
-            CHECK(tables_of()->protocols[hand_off->to].carrier == WECHAT_CARRIER_STREAM);
-            CHECK(hand_off->side == 0 || hand_off->side == WECHAT_SIDE);
-        }
+        CHECK(hand_off->table < tables_of()->protocols[report->protocol].offer_count);
+        CHECK(hand_off->flags == 0 || (hand_off->flags & WECHAT_INSIDE) != 0);
     }
 }
 
@@ -317,8 +312,8 @@ static void check_hand_off(const wechat_report *report)
     CHECK(report->hand_off_count == (value(record, "body_len") > 0));
     if (report->hand_off_count == 0)
         return;
-    CHECK(hand_off->kind == WECHAT_HAND_OFF_KIND_TABLE && hand_off->key == value(record, "operation"));
-    CHECK(strcmp(protocol_of("wechat")->offers[hand_off->to].name, "wechat.op") == 0);
+    CHECK(hand_off->flags == 0 && hand_off->key == value(record, "operation"));
+    CHECK(strcmp(protocol_of("wechat")->offers[hand_off->table].name, "wechat.op") == 0);
     CHECK(hand_off->source == 0 && hand_off->offset == value(record, "head_len"));
     CHECK(hand_off->length == value(record, "body_len") && hand_off->captured == hand_off->length);
 }
@@ -450,10 +445,9 @@ static void print_layout(void)
     OFFSET(wechat_hand_off, stream);
     OFFSET(wechat_hand_off, shown_stream);
     OFFSET(wechat_hand_off, position);
+    OFFSET(wechat_hand_off, flags);
     OFFSET(wechat_hand_off, source);
-    OFFSET(wechat_hand_off, to);
-    OFFSET(wechat_hand_off, kind);
-    OFFSET(wechat_hand_off, side);
+    OFFSET(wechat_hand_off, table);
     SIZE(wechat_report);
     OFFSET(wechat_report, verdict);
     OFFSET(wechat_report, length);

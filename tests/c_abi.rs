@@ -89,7 +89,7 @@ fn the_header_describes_the_rust_layout() {
         }
         wechat_item { value offset length text field source kind depth }
         wechat_source { data captured name }
-        wechat_hand_off { offset captured length key stream shown_stream position source to kind side }
+        wechat_hand_off { offset captured length key stream shown_stream position flags source table }
         wechat_report {
             verdict length offset info items item_count texts sources source_count hand_offs hand_off_count
             record protocol

@@ -19,7 +19,7 @@ const PREAMBLE: &str = "\
  */";
 
 /// Types that no function names, because what crosses the interface is their number.
-const NUMBERED: [&str; 3] = ["wechat_item_kind", "wechat_hand_off_kind", "wechat_tick_kind"];
+const NUMBERED: [&str; 2] = ["wechat_item_kind", "wechat_tick_kind"];
 
 /// The header that the source makes.
 fn made() -> String {

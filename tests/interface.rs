@@ -13,7 +13,7 @@ use wechat_dissector::kernel::report::{Report, Wanted};
 use wechat_dissector::kernel::rows::{row_of, table_of};
 use wechat_dissector::long_link::fields::{F, TABLE as LONG_LINK};
 use wechat_dissector::long_link::record::ROW_COUNT;
-use wechat_dissector::protocols::{self, PROTOCOLS};
+use wechat_dissector::protocols::{self, PROTOCOLS, Row};
 use wechat_dissector::web::fields::TABLE as WEB;
 use wechat_dissector::wechat::fields::S;
 use wechat_dissector::wechat::operation::OPERATIONS;
@@ -45,9 +45,9 @@ fn the_tables_hold_every_row() {
     assert_eq!(protocols.len(), PROTOCOLS.len());
     assert!(protocols.len() <= ffi::WECHAT_MOST_PROTOCOLS);
     for (protocol, row) in protocols.iter().zip(PROTOCOLS) {
+        inside(protocol, row);
         let row = row.protocol;
         words(protocol, row);
-        inside(protocol, row);
         statistics(protocol, row);
         assert_eq!((protocol.under, protocol.carrier), (row.under, row.carrier.into()));
     }
@@ -94,7 +94,8 @@ fn words(protocol: &ffi::wechat_protocol, row: &Protocol) {
 }
 
 /// What is for others, and where the protocol lies in others.
-fn inside(protocol: &ffi::wechat_protocol, row: &Protocol) {
+fn inside(protocol: &ffi::wechat_protocol, of: &Row) {
+    let row = of.protocol;
     let offers = rows(protocol.offers, protocol.offer_count);
     assert_eq!(offers.len(), row.offers.len());
     for (row, offer) in row.offers.iter().zip(offers) {
@@ -104,7 +105,7 @@ fn inside(protocol: &ffi::wechat_protocol, row: &Protocol) {
         );
     }
     let joins = rows(protocol.joins, protocol.join_count).iter().map(|join| (text(join.table), join.key));
-    assert!(joins.eq(row.joins.iter().copied()));
+    assert!(joins.eq(of.joins.iter().copied()));
 }
 
 /// Values of records, and what is made of them.
@@ -294,9 +295,9 @@ fn a_body_is_for_whoever_registered_for_its_operation() {
             assert_eq!((hand_offs.len(), there), (0, 0));
             continue;
         };
-        assert_eq!((hand_off.kind, hand_off.to, hand_off.key), (1, 0, 24));
+        assert_eq!((hand_off.table, hand_off.key), (0, 24));
         assert_eq!((hand_off.source, hand_off.offset, hand_off.captured, hand_off.length), (0, 16, there, 4));
-        assert_eq!((hand_off.stream, hand_off.shown_stream, hand_off.position, hand_off.side), (0, 0, 0, 0));
+        assert_eq!((hand_off.stream, hand_off.shown_stream, hand_off.position, hand_off.flags), (0, 0, 0, 0));
     }
     ffi::wechat_dissector_free(Some(dissector));
 }

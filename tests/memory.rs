@@ -33,6 +33,7 @@ impl Link {
             lane: LaneId::new(0, from_server),
             shown_stream: 0,
             began: true,
+            inside: false,
             src_address: &[1],
             dst_address: &[1],
             position: *position,

@@ -484,6 +484,7 @@ impl<'a> Told<'a> {
             ),
             shown_stream: shown_stream(offer.stream),
             began: self.history.began[offer.stream],
+            inside: false,
             src_address,
             dst_address,
             src_port,

@@ -31,6 +31,7 @@ fn segment(data: &[u8], packet: u32) -> Segment<'_> {
         time: Time::default(),
         shown_stream: 0,
         began: true,
+        inside: false,
         src_address: &[],
         dst_address: &[],
         src_port: 50000,

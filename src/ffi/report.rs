@@ -7,8 +7,8 @@ use std::ptr;
 use libc::size_t;
 
 use super::record::wechat_record;
-use super::segment::WECHAT_SIDE;
-use crate::kernel::report::{HandOff, Item, ItemKind, Report, Source, To};
+use super::segment::{WECHAT_COUNTED, WECHAT_INSIDE, WECHAT_SIDE};
+use crate::kernel::report::{HandOff, Inner, Item, ItemKind, Report, Source};
 use crate::kernel::segment::{More, Step};
 
 /// What an item is. The set is closed.
@@ -100,17 +100,9 @@ impl From<&Source> for wechat_source {
     }
 }
 
-/// Whom a hand-off is for.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum wechat_hand_off_kind {
-    /// Whoever registered in table `to` of the report's protocol for `key`; else that table's heuristics.
-    Table = 1,
-    /// The protocol `to`, which is given `stream`, `shown_stream`, `position` and the side.
-    Protocol = 2,
-}
-
-/// Bytes that are for somebody else. When the host has drawn the items, it calls them.
+/// Bytes that are for somebody else: whoever registered for `key` in table `table` of the report's protocol, or else
+/// that table's heuristics. When the host has drawn the items, it calls them. If that is a protocol of ours, its
+/// segment has the stream, the position and the flags that stand here.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct wechat_hand_off {
@@ -120,34 +112,32 @@ pub struct wechat_hand_off {
     pub captured: u32,
     /// How many there are, captured or not.
     pub length: u32,
-    /// Key in a table.
+    /// Key in the table.
     pub key: u32,
-    /// Number of the inner stream, unique among those of its protocol.
+    /// Number of the inner stream, unique in the capture.
     pub stream: u32,
     /// The same as the host is to show it.
     pub shown_stream: u32,
     /// Position of the first byte in the inner stream.
     pub position: u32,
+    /// Bits of `wechat_segment.flags`: `WECHAT_INSIDE` if the bytes are for a protocol of ours, and then perhaps
+    /// `WECHAT_SIDE` and `WECHAT_COUNTED`.
+    pub flags: u32,
     /// The source.
     pub source: u16,
-    /// Place of a table among the report's protocol's, or of a protocol.
-    pub to: u16,
-    /// One of the kinds of hand-offs.
-    pub kind: u8,
-    /// `WECHAT_SIDE`, or 0.
-    pub side: u8,
+    /// Place of the table among those that the report's protocol offers.
+    pub table: u16,
 }
 
 impl wechat_hand_off {
     /// A hand-off of a report whose sources are these; none where no byte was captured.
     fn of(hand_off: &HandOff, sources: &[Source]) -> Option<Self> {
-        let HandOff { to, source, start, length, inner } = *hand_off;
+        let HandOff { table, key, source, start, length, inner, .. } = *hand_off;
         let there = sources.get(usize::from(source))?.captured as usize;
         let captured = there.checked_sub(start)?.min(length);
-        let (kind, to, key) = match to {
-            To::Table(table, key) => (wechat_hand_off_kind::Table, table, key),
-            To::Protocol(protocol) => (wechat_hand_off_kind::Protocol, protocol, 0),
-        };
+        let set = |is_set: Option<bool>, flag| if is_set == Some(true) { flag } else { 0 };
+        let side = set(inner.map(|inner: Inner| inner.lane.side), WECHAT_SIDE);
+        let counted = set(inner.map(|inner| inner.counted), WECHAT_COUNTED);
         (captured > 0).then_some(Self {
             offset: number(start),
             captured: number(captured),
@@ -156,10 +146,9 @@ impl wechat_hand_off {
             stream: inner.map_or(0, |inner| inner.lane.stream),
             shown_stream: inner.map_or(0, |inner| inner.shown_stream),
             position: inner.map_or(0, |inner| inner.position),
+            flags: set(Some(inner.is_some()), WECHAT_INSIDE) | side | counted,
             source,
-            to,
-            kind: kind as u8,
-            side: if inner.is_some_and(|inner| inner.lane.side) { WECHAT_SIDE as u8 } else { 0 },
+            table,
         })
     }
 }

@@ -26,7 +26,8 @@ pub const WECHAT_STREAM: u32 = 1 << 4;
 pub const WECHAT_BEGAN: u32 = 1 << 5;
 /// Bit of `wechat_segment.flags`: no port of the stream was given to WeChat.
 pub const WECHAT_ANY_PORT: u32 = 1 << 6;
-/// Bit of `wechat_segment.flags`: the bytes are from inside another protocol of ours, which handed them over.
+/// Bit of `wechat_segment.flags`: the bytes are from inside another protocol of ours: a `wechat_hand_off` with this bit
+/// says whose and where.
 pub const WECHAT_INSIDE: u32 = 1 << 7;
 
 /// Bit of `wechat_segment.wanted`: the words for the Info column.
@@ -156,6 +157,7 @@ impl wechat_segment {
             dst_port: self.dst_port,
             server_port: self.server_port,
             first_visit: self.flag(WECHAT_FIRST_VISIT),
+            inside: self.flag(WECHAT_INSIDE),
             more: self.flag(WECHAT_MORE),
             wanted,
         })

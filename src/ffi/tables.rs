@@ -10,11 +10,11 @@ use once_cell::sync::Lazy;
 
 use super::guard;
 use crate::http::MEDIA_TYPES;
-use crate::kernel::protocol::{Carrier, OfferTable, Protocol};
+use crate::kernel::protocol::{Carrier, OfferTable};
 use crate::kernel::record::{ValueKind, ValueRow};
 use crate::kernel::rows::{self, Base, Field, Group, Note, Part, PrefType, Preference, Severity, Type};
 use crate::kernel::tick::Node;
-use crate::protocols::PROTOCOLS;
+use crate::protocols::{PROTOCOLS, Row};
 
 /// Bits of a field's or a note's number that are the place of its row in a table; those above are the place of the
 /// protocol whose table that is.
@@ -526,7 +526,8 @@ impl Rows {
         wechat_node { name: row.name.as_ptr(), parent, ranges, range_count }
     }
 
-    fn protocol(&mut self, of: &Protocol) -> wechat_protocol {
+    fn protocol(&mut self, row: &Row) -> wechat_protocol {
+        let of = row.protocol;
         let note = |row: &Note| wechat_note {
             filter: row.filter.as_ptr(),
             summary: row.summary.as_ptr(),
@@ -548,7 +549,7 @@ impl Rows {
         let (notes, note_count) = self.keep(of.notes.iter().map(note));
         let (preferences, preference_count) = self.keep(preferences.into_iter());
         let (offers, offer_count) = self.keep(of.offers.iter().map(offer));
-        let (joins, join_count) = self.keep(of.joins.iter().map(join));
+        let (joins, join_count) = self.keep(row.joins.iter().map(join));
         let values = value_rows(of.table);
         let (nodes, node_count) = self.keep(nodes.into_iter());
         let (delay_rows, delay_row_count) = self.texts(of.delays.map_or(&[], |table| table.rows));
@@ -591,7 +592,7 @@ impl Rows {
 /// All rows for C: their pointers are to buffers of the registry's own, and to static texts.
 fn registry() -> wechat_registry {
     let mut rows = Rows::default();
-    let protocols: Vec<_> = PROTOCOLS.iter().map(|row| rows.protocol(row.protocol)).collect();
+    let protocols: Vec<_> = PROTOCOLS.iter().map(|row| rows.protocol(row)).collect();
     let (protocols, protocol_count) = rows.keep(protocols.into_iter());
     let (media_types, media_type_count) = rows.texts(MEDIA_TYPES);
     let tables = wechat_tables { protocols, protocol_count, media_types, media_type_count };

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`rows`] | what fields, notes and preferences are made of |
 //! | [`protocol`] | what a protocol offers, and what is asked of it |
+//! | [`stream`] | streams inside of other protocols, and what goes on from one carrier to the next |
 //! | [`streams`] | which number a stream has, whether or not the host has counted it |
 //! | [`proxy`] | what a proxy puts in front of a stream |
 //! | [`segment`] | what comes in |
@@ -25,6 +26,7 @@ pub mod record;
 pub mod report;
 pub mod rows;
 pub mod segment;
+pub mod stream;
 pub mod streams;
 pub mod tick;
 pub mod time;

@@ -83,8 +83,6 @@ pub struct Protocol {
     pub preferences: &'static [Preference],
     /// Tables in which others register for what is inside; a hand-off names one by its place.
     pub offers: &'static [OfferTable],
-    /// Keys under which it registers in such tables itself: name of the table, and key.
-    pub joins: &'static [(&'static CStr, u32)],
     /// Values of its records.
     pub values: &'static [ValueRow],
     /// Its tree of counters.
@@ -112,7 +110,6 @@ impl Protocol {
             notes,
             preferences: &[],
             offers: &[],
-            joins: &[],
             values: &[],
             tree: None,
             response_times: None,

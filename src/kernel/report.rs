@@ -97,29 +97,34 @@ pub const CAME_IN: u16 = 0;
 /// Of a message, its body as the carrier passed it on.
 pub const PASSED_ON: u16 = 1;
 
-/// Whom a hand-off is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum To {
-    /// Whoever registered in a table of the report's protocol, named by its place, for a key; else its
-    /// heuristics.
-    Table(u16, u32),
-    /// A protocol of ours, by the number of its table.
-    Protocol(u16),
-}
-
-/// Bytes of a source that are for somebody else. The host calls them when it has drawn the items.
+/// Bytes of a source that are for somebody else: whoever registered for a key in a table that the report's protocol
+/// offers, or else that table's heuristics. The host calls them when it has drawn the items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandOff {
-    /// Whom they are for.
-    pub to: To,
+    /// Place of the table among those that the protocol offers.
+    pub table: u16,
+    /// The key.
+    pub key: u32,
     /// The source.
     pub source: u16,
     /// First byte in the source.
     pub start: usize,
     /// Number of bytes, captured or not.
     pub length: usize,
-    /// Where they are from, of a protocol of ours.
+    /// What they are of a stream inside.
+    pub piece: Piece,
+    /// Where they are from, if they are for a protocol of ours: the capture says.
     pub inner: Option<Inner>,
+}
+
+/// What bytes are of the stream that is inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A message, which ends with them.
+    Whole,
+    /// Bytes from a position on, which may begin and end inside of messages; and which of the protocol's own
+    /// streams they are of.
+    At(u32, u32),
 }
 
 /// Where bytes of a stream inside a stream are from.
@@ -131,6 +136,8 @@ pub struct Inner {
     pub shown_stream: u32,
     /// Position of the first byte in the inner stream.
     pub position: u32,
+    /// Whether positions count the bytes of the stream.
+    pub counted: bool,
 }
 
 /// A subtree that has begun.
@@ -266,6 +273,28 @@ impl Report {
     /// Offers bytes to somebody else.
     pub fn hand_off(&mut self, hand_off: HandOff) {
         self.hand_offs.push(hand_off);
+    }
+
+    /// Changes a hand-off, or takes it back.
+    pub fn change_hand_off(&mut self, index: usize, to: Option<HandOff>) {
+        match (self.hand_offs.get_mut(index), to) {
+            (Some(one), Some(to)) => *one = to,
+            (Some(_), None) => drop(self.hand_offs.remove(index)),
+            (None, _) => {}
+        }
+    }
+
+    /// Bytes that the dissector put together out of several sources; their number.
+    pub fn put_together(&mut self, bytes: Bytes, name: impl Words) -> u16 {
+        let name = self.put(name);
+        self.add_source(bytes.len(), name, Some(bytes))
+    }
+
+    /// Notes something on bytes of a source, below the report's own item.
+    pub fn note_below(&mut self, note: u16, source: u16, range: Range<usize>, words: Arguments<'_>) {
+        let depth = std::mem::replace(&mut self.depth, 1);
+        self.within(source, |report| report.note(note, range, words));
+        self.depth = depth;
     }
 
     /// Lets `children` add items that lie in another source.
@@ -704,7 +733,15 @@ mod tests {
         report.within(PASSED_ON, |report| report.wire(1, 8..20));
         report.derived(2, 1..9, Bytes::from_static(b"derived"), "what was inside", |report, source| {
             report.wire(3, 5..9);
-            report.hand_off(HandOff { to: To::Protocol(1), source, start: 0, length: 7, inner: None });
+            report.hand_off(HandOff {
+                table: 1,
+                key: 2,
+                source,
+                start: 0,
+                length: 7,
+                piece: Piece::At(5, 0),
+                inner: None,
+            });
         });
         report.wire(4, 0..9);
         let lie = |item: &Item| (item.field, item.source, item.offset, item.length, item.depth);

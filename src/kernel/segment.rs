@@ -38,6 +38,9 @@ pub struct Segment<'a> {
     pub server_port: u16,
     /// Whether the packet has never been dissected before.
     pub first_visit: bool,
+    /// Whether another protocol of ours has it inside. Its first visit is made when that is dissected; whoever comes
+    /// again on the first visit of the packet finds everything decided.
+    pub inside: bool,
     /// Whether the carrier can wait for more bytes.
     pub more: bool,
     /// What of the report is asked for.

@@ -12,7 +12,7 @@ use super::session::{AckRule, Fact, Facts, Interval, Partner};
 use super::settings::Settings;
 use crate::kernel::place::Missing;
 use crate::kernel::proxy;
-use crate::kernel::report::{CAME_IN, HandOff, Report, To, Words};
+use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Words};
 use crate::kernel::time::{LastPacket, Seconds, Time};
 use crate::wechat::business;
 use crate::wechat::fields::{FIELDS, S};
@@ -88,10 +88,12 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
     let body = known.header.body(known.end());
     if body.start < known.data.len() && !body.is_empty() {
         report.hand_off(HandOff {
-            to: To::Table(BODY_TABLE, known.header.op),
+            table: BODY_TABLE,
+            key: known.header.op,
             source: CAME_IN,
             start: body.start,
             length: body.len(),
+            piece: Piece::Whole,
             inner: None,
         });
     }

@@ -31,6 +31,7 @@ pub mod session;
 pub mod settings;
 pub mod statistics;
 
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use foldhash::{HashMap, HashSet};
@@ -52,7 +53,7 @@ use settings::Settings;
 pub static LONG_LINK: Protocol = Protocol {
     carrier: Carrier::Stream,
     preferences: settings::PREFERENCES,
-    offers: &[OfferTable { name: c"wechat.op", title: c"WeChat operation", heuristics: c"wechat" }],
+    offers: &[OfferTable { name: BODIES, title: c"WeChat operation", heuristics: c"wechat" }],
     values: record::VALUES,
     tree: Some(statistics::TREE),
     response_times: Some(statistics::RESPONSE_TIMES),
@@ -62,6 +63,9 @@ pub static LONG_LINK: Protocol = Protocol {
     packet_filters: navigation::TITLES,
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
+
+/// The table in which others register for bodies, by the operation.
+pub const BODIES: &CStr = c"wechat.op";
 
 /// One direction of a stream.
 #[derive(Debug, Default)]
@@ -155,7 +159,7 @@ struct Decided {
 impl State for LongLink {
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step {
         let place = segment.place();
-        match segment.first_visit {
+        match segment.first_visit && !(segment.inside && self.session.find(place).is_some()) {
             true => self.first_visit(segment, place, report),
             false => self.later_visit(segment, place, report),
         }
@@ -289,13 +293,13 @@ impl LongLink {
                 let Some(header) = Header::read(segment.data) else {
                     return self.nothing_known(segment, place, report);
                 };
-                let facts = self.session.facts(event, false);
+                let facts = self.session.facts(event, segment.first_visit);
                 let extent = extent.unwrap_or(header.packet_len) as usize;
                 let decided = Decided { header, extent, meaning, wrong_length };
                 let known = known(segment, decided, operation::layout(meaning), facts);
                 annotate::frame(report, &known, &self.settings);
                 let row = self.rows.find(meaning.base);
-                record::make(report, &known, &self.settings, row, false);
+                record::make(report, &known, &self.settings, row, segment.first_visit);
                 Step::Consumed(extent)
             }
             None => self.nothing_known(segment, place, report),

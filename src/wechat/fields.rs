@@ -71,6 +71,8 @@ rows! {
         BODY_EXCESS = note(Group::Undecoded, Severity::Note, c"wechat.body_excess", c"Bytes behind the known layout");
         VARINT_UNENDING = note(Group::Malformed, Severity::Error, c"wechat.varint_unending", c"A varint does not end");
         SYNCKEY_MALFORMED = note(Group::Malformed, Severity::Error, c"wechat.synckey_malformed", c"The SyncKey is no protobuf of keys");
+        TOO_MANY_INSIDE = note(Group::Undecoded, Severity::Warning, c"wechat.too_many_inside", c"More is inside the packet than is shown");
+        TOO_MUCH_KEPT = note(Group::Reassemble, Severity::Warning, c"wechat.too_much_kept", c"A PDU that goes on elsewhere is not put together: too many bytes wait");
         SYNCKEY_COUNT_WRONG = note(Group::Protocol, Severity::Warning, c"wechat.synckey_count_wrong", c"The SyncKey holds another number of keys");
     }
 }

@@ -351,6 +351,7 @@ impl Offer {
             time: Time::from_nanoseconds(self.time),
             shown_stream: *number,
             began: *began,
+            inside: false,
             src_address: &source.0,
             dst_address: &destination.0,
             src_port: source.1,

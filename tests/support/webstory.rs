@@ -198,6 +198,7 @@ impl WebStory {
             time: Time::from_nanoseconds(packet.time),
             shown_stream: packet.stream,
             began: true,
+            inside: false,
             src_address: &[],
             dst_address: &[],
             src_port: 0,

@@ -2,6 +2,7 @@
 //! All tests that drive Wireshark's programs with the plugin: one program, so that it is linked once.
 
 mod live;
+mod nested;
 mod shared_ports;
 mod statistics;
 mod support;

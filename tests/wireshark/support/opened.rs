@@ -36,12 +36,25 @@ impl Wireshark {
         static SHARED: Mutex<Weak<Wireshark>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            need("tshark");
-            let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
-            let new = Arc::new(Self { sandbox, files: AtomicUsize::new(0) });
+            let new = Arc::new(Self::of(&plugin()));
             *shared = Arc::downgrade(&new);
             new
         })
+    }
+
+    /// A home with some plugin.
+    pub fn of(plugin: &Path) -> Self {
+        need("tshark");
+        let sandbox = Sandbox::new(plugin).expect("a home with the plugin");
+        Self { sandbox, files: AtomicUsize::new(0) }
+    }
+
+    /// Lets tshark open a capture here, with no option yet.
+    pub fn open(self: Arc<Self>, write: impl FnOnce(BufWriter<File>) -> io::Result<()>) -> Opened {
+        let (path, file) = self.add("pcap");
+        write(BufWriter::new(file)).expect("the capture is written");
+        let arguments = vec!["-r".to_owned(), path.to_str().expect("a path of text").to_owned()];
+        Opened { wireshark: self, arguments }
     }
 
     /// Runs tshark to its end.
@@ -135,11 +148,7 @@ pub fn open_packets(packets: impl Iterator<Item = Packet>, endpoints: &Endpoints
 
 /// Lets tshark open a file of any bytes.
 pub fn open_file(write: impl FnOnce(BufWriter<File>) -> io::Result<()>) -> Opened {
-    let wireshark = Wireshark::shared();
-    let (path, file) = wireshark.add("pcap");
-    write(BufWriter::new(file)).expect("the capture is written");
-    let arguments = vec!["-r".to_owned(), path.to_str().expect("a path of text").to_owned()];
-    Opened { wireshark, arguments }
+    Wireshark::shared().open(write)
 }
 
 impl Opened {
