@@ -26,7 +26,7 @@ const ORDER: &[&str] = &[
 const PROTOCOL_FOLDERS: &str = "(protocols' folders)";
 
 /// Folders whose files use what stands in their `mod.rs`; in all others it is above them.
-const SHARE_THEIR_MOD: &[&str] = &["ffi", "long_link/body", "long_link/session"];
+const SHARE_THEIR_MOD: &[&str] = &["ffi", "long_link/session"];
 
 /// Two files that know each other, where that is so still.
 const KNOWN_CIRCLES: &[[&str; 2]] = &[["ffi/record", "ffi/report"], ["kernel/record", "kernel/report"]];
