@@ -71,7 +71,8 @@ typedef struct {
 static wmem_map_t *tree_nodes;
 
 /* Changes a node or, with a name, the part of it that has the name. */
-static void tree_change(stats_tree *tree, tree_node *node, const char *name, const char *part, int how, int amount)
+static void tree_change(stats_tree *tree, tree_node *node, const char *name, const char *part, wechat_tick_kind how,
+                        int amount)
 {
     int parent = part != NULL ? node->id : node->parent;
 
@@ -91,8 +92,6 @@ static void tree_change(stats_tree *tree, tree_node *node, const char *name, con
     case WECHAT_TICK_KIND_RANGE:
         tick_stat_node(tree, name, parent, false);
         stats_tree_tick_range(tree, name, parent, amount);
-        break;
-    default:
         break;
     }
 }
@@ -131,8 +130,8 @@ static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC
         wechat_tick ticks[WECHAT_MOST_TICKS];
         size_t count = wechat_tree_ticks(record, ticks, WECHAT_MOST_TICKS);
         for (size_t i = 0; i < count; i++)
-            tree_change(tree, &nodes[ticks[i].node], rows[ticks[i].node].name, ticks[i].part, ticks[i].how,
-                        ticks[i].amount);
+            tree_change(tree, &nodes[ticks[i].node], rows[ticks[i].node].name, ticks[i].part,
+                        (wechat_tick_kind)ticks[i].how, ticks[i].amount);
     }
     return TAP_PACKET_REDRAW;
 }

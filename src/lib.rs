@@ -1,45 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! A Wireshark dissector for WeChat's long link.
+//! A Wireshark dissector for what WeChat's clients speak: the map.
 //!
-//! The mobile client keeps one TCP connection to its servers and exchanges frames on it: a header
-//! of 16 bytes, then a body ([`long_link::frame`] draws it). Requests and responses share a seqid, pushes
-//! carry seqid 0, heartbeats are headers without a body.
+//! The crate turns bytes of a stream into a report, a flat list of what they say. It is a C library
+//! (`include/wechat_dissector.h`); with the feature `wireshark` it is also the plugin, whose C side, `plugin/`, registers
+//! with Wireshark what the tables here list, and draws the reports.
 //!
 //! # The flow, one direction
 //!
 //! ```text
-//! bytes ─▶ framing ───▶ session ─────▶ annotate ─▶ report ─▶ ffi ───▶ plugin/ (C) ─▶ epan
-//!          where is     who answers    body by     items     C ABI
-//!          a frame?     whom?          body
-//!          └─────────── frame, operation, fields, config: what they all read ───────────┘
+//! bytes ─▶ segment ─▶ capture ─▶ protocol: framing ─▶ session ─▶ annotate ─▶ report ─▶ ffi ─▶ plugin/ (C) ─▶ epan
+//!                     whose is             where is   who answers what does                                  │
+//!                     it?                  a PDU?     whom?       it say?                                    │
+//!    ▲                                                                                                       │
+//!    └──────────────── what is inside, handed to the next dissector: ours, or anybody's ─────────────────────┘
 //! ```
 //!
 //! C calls once for each PDU and is told how many bytes that was; everything else about it is
 //! decided here. Rust returns data and never calls into Wireshark: its errors are long jumps,
-//! which must not cross a Rust frame.
+//! which must not cross a Rust frame. State changes on the first visit of a packet only; every later visit, in
+//! any order, reads it. `docs/architecture.md` tells the life of one segment.
 //!
-//! | module | is the only place that knows |
+//! # The rooms
+//!
+//! An upper room knows lower ones, never the other way, and protocols never know each other; `tests/architecture.rs`
+//! fails on any other arrow. A folder's own table says what each of its files is about.
+//!
+//! | room | is the only place that knows |
 //! | --- | --- |
-//! | [`long_link::frame`] | how a frame is laid out |
-//! | [`long_link::framing`] | where frames begin in a stream that may be cut, holed or wrong |
-//! | [`wechat::operation`] | what operation numbers mean |
-//! | [`long_link::session`] | which frame answers which |
-//! | [`claim`] | whose a stream on a shared port is |
-//! | [`streams`] | which number a stream has, whether or not the host has counted it |
-//! | [`proxy`] | what a proxy puts in front of a stream |
-//! | [`long_link::fields`] | the words a user reads or filters on |
-//! | [`config`] | what a user may set |
-//! | [`long_link::body`] | what is inside a body |
-//! | [`long_link::annotate`] | how all that becomes a report |
-//! | [`kernel::report`] | what a report is made of |
-//! | [`long_link::record`] | what a tap is told of a frame |
-//! | [`long_link::statistics`] | what is counted of a record, and what it is called |
-//! | [`kernel::line`] | how a record is written as a line |
-//! | [`long_link::navigation`] | which filters lead from one frame to others |
-//! | [`long_link`] | how a capture's state is put together |
-//! | [`ffi`] | the C ABI; `include/wechat_dissector.h` is made from it |
-//! | [`web`] | the web client, which syncs over HTTP: a protocol of its own, with rooms of its own |
 //! | `plugin` | the symbols Wireshark looks up |
+//! | [`ffi`] | the C ABI; `include/wechat_dissector.h` is made from it |
+//! | [`capture`] | how a capture's state is put together |
+//! | [`claim`] | whose a stream on a shared port is |
+//! | [`protocols`] | which protocols there are: a row each |
+//! | [`long_link`] | a protocol: frames on one TCP connection |
+//! | [`web`] | a protocol: the web client, which syncs over HTTP |
+//! | [`http`] | where messages of HTTP lie, which answers which, and whose each is |
+//! | [`wechat`] | what several protocols share: operations, business packet, SyncKey, secrets |
+//! | [`config`] | what a user has set |
+//! | [`kernel`] | what every protocol is built on; knows none |
+//!
+//! A new protocol is a folder beside [`web`] and a row in [`protocols`]: CONTRIBUTING.md has the tour.
 #![warn(missing_docs)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![deny(clippy::arithmetic_side_effects)]

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The README's table of filters is the field table, and docs/web.md says what is shown by the rows that decide it;
+//! The README's tables of protocols and filters are those of the protocols, and docs/web.md says what is shown by the rows that decide it;
 //! `cargo xtask bless` writes both.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
+use wechat_dissector::kernel::protocol::Carrier;
 use wechat_dissector::kernel::rows::{Severity, Type};
 use wechat_dissector::protocols::{PROTOCOLS, protocol};
 use wechat_dissector::web::members::{PARAMETERS, PARTS, ROOT, SYNC_KEY, Shape, Take};
 use wechat_dissector::wechat::secret::{HARMLESS, Rule, SECRET_ENDS, SECRET_PARTS};
-
-const BEGIN: &str = "<!-- filters -->\n";
-const END: &str = "<!-- end -->";
 
 fn type_name(ty: Type) -> &'static str {
     match ty {
@@ -52,10 +51,31 @@ fn tables() -> String {
     text
 }
 
+fn protocols() -> String {
+    let mut text =
+        String::from("\n| protocol | filter | what it is | where it lies |\n| --- | --- | --- | --- |\n");
+    for of in PROTOCOLS.iter().map(|row| row.protocol) {
+        let lies = match of.carrier {
+            // It lends its words to others.
+            Carrier::None => continue,
+            Carrier::Stream => "in a stream",
+            Carrier::Http => "in messages of HTTP",
+        };
+        let own = &of.fields[0];
+        let [filter, label, help] = [own.filter, own.label, own.help].map(|text| text.to_str().unwrap());
+        writeln!(text, "| {label} | `{filter}` | {help} | {lies} |").unwrap();
+    }
+    text.push('\n');
+    text
+}
+
 /// Compares what stands in a file between two marks, or writes it.
 #[track_caller]
 fn check(name: &str, [begin, end]: [&str; 2], expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    // A file may have several tables, each with a test of its own.
+    static FILES: Mutex<()> = Mutex::new(());
+    let _one = FILES.lock().unwrap_or_else(PoisonError::into_inner);
     let text = fs::read_to_string(&file).expect(name);
     let (before, rest) = text.split_once(begin).expect("the begin");
     let (found, after) = rest.split_once(end).expect("the end");
@@ -70,8 +90,13 @@ fn check(name: &str, [begin, end]: [&str; 2], expected: &str) {
 }
 
 #[test]
+fn the_table_of_protocols_is_up_to_date() {
+    check("README.md", ["<!-- protocols -->\n", "<!-- end protocols -->"], &protocols());
+}
+
+#[test]
 fn the_table_of_filters_is_up_to_date() {
-    check("README.md", [BEGIN, END], &tables());
+    check("README.md", ["<!-- filters -->\n", "<!-- end -->"], &tables());
 }
 
 /// Names of values and what is done with them, of a shape and all shapes in it.

@@ -7,13 +7,11 @@
 
 use std::ops::Range;
 
-use super::head::{Head, Kind};
-
 /// Codings of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coding {
     /// Whether there is a transfer coding of any sort: it outdoes a length.
-    transfer: bool,
+    pub(super) transfer: bool,
     chunked: bool,
     /// Whether it is compressed, with gzip if that says how long it is without.
     packed: Option<Packing>,
@@ -59,21 +57,17 @@ pub struct Body {
 }
 
 impl Body {
-    /// The body behind a head that ends at `start`, and where the message ends.
+    /// The body behind a head that ends at `start`, and where the message ends; `bodiless` says that it ends there
+    /// where no length is told.
     pub(super) fn behind(
         data: &[u8],
         start: usize,
-        kind: Kind,
+        bodiless: bool,
         coding: Coding,
         length: Option<usize>,
         media: Range<usize>,
     ) -> (Self, usize) {
         let there = data.len();
-        let bodiless = match kind {
-            Kind::Request => !coding.transfer,
-            Kind::Response(status) => matches!(status, 100..=199 | 204 | 304),
-            Kind::Other => false,
-        };
         let mut body = Self { at: start..there, media, is_coded: false, length: None };
         let mut end = match length.filter(|_| !coding.transfer) {
             Some(length) => start.saturating_add(length),
@@ -179,12 +173,12 @@ enum Fit {
 }
 
 impl Bodies {
-    /// The message of `heads`, which are those of `data`, whose body is passed on now: it lies at `at` of `data`
-    /// or, where it was coded, nowhere; it has `length` bytes, and the media type `media`, unless nobody knows.
+    /// The message whose body is passed on now; `bodies` are those of all messages of `data`. It lies at `at` of
+    /// `data` or, where it was coded, nowhere; it has `length` bytes, and the media type `media`, unless nobody knows.
     pub fn place<'a>(
         &mut self,
         data: &[u8],
-        heads: impl Iterator<Item = &'a Head>,
+        bodies: impl Iterator<Item = &'a Body>,
         at: Option<usize>,
         length: usize,
         media: Option<&str>,
@@ -193,8 +187,7 @@ impl Bodies {
             let of = data.get(body.media.clone()).unwrap_or_default();
             media.is_none_or(|media| of.eq_ignore_ascii_case(media.as_bytes()))
         };
-        let bodies = heads.map(|head| &head.body).enumerate().skip(self.next);
-        let found = bodies.filter_map(|(index, body)| {
+        let found = bodies.enumerate().skip(self.next).filter_map(|(index, body)| {
             let fit = match (at, body.is_coded) {
                 (Some(at), false) if at == body.at.start => Fit::Length,
                 (None, true) if !body.at.is_empty() && is_of(body) => match body.length {
@@ -214,7 +207,7 @@ impl Bodies {
 
 #[cfg(test)]
 mod tests {
-    use super::super::head::heads;
+    use super::super::head::{Head, heads};
     use super::*;
 
     fn ends(data: &str) -> Vec<usize> {
@@ -245,6 +238,10 @@ mod tests {
         assert_eq!(response(200, "Transfer-Encoding: Chunked\r\n", "2\r\nab\r\n0\r\n\r\n"), [12]);
     }
 
+    fn of(heads: &[Head]) -> impl Iterator<Item = &Body> {
+        heads.iter().map(|head| &head.body)
+    }
+
     #[test]
     fn a_body_is_given_to_the_message_that_it_fits() {
         let message = |headers: &str, body: &str| {
@@ -265,7 +262,7 @@ mod tests {
         let places = |passed: &[(Option<usize>, usize)]| {
             let mut bodies = Bodies::default();
             let mut place = |(at, length): &(Option<usize>, usize)| {
-                bodies.place(data.as_bytes(), heads.iter(), *at, *length, Some("A/B"))
+                bodies.place(data.as_bytes(), of(&heads), *at, *length, Some("A/B"))
             };
             passed.iter().map(&mut place).collect::<Vec<_>>()
         };
@@ -278,7 +275,7 @@ mod tests {
         assert_eq!(places(&[first, (None, 9), (None, 3), (None, 3), last]), [0, 1, 2, 3, 5].map(Some));
         assert_eq!(places(&[last, first]), [Some(5), None]);
         let mut bodies = Bodies::default();
-        assert_eq!(bodies.place(data.as_bytes(), heads.iter(), None, 2, Some("c/d")), None);
-        assert_eq!(bodies.place(data.as_bytes(), heads.iter(), None, 2, None), Some(2));
+        assert_eq!(bodies.place(data.as_bytes(), of(&heads), None, 2, Some("c/d")), None);
+        assert_eq!(bodies.place(data.as_bytes(), of(&heads), None, 2, None), Some(2));
     }
 }

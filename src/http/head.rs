@@ -25,6 +25,15 @@ impl Kind {
     pub fn is_interim(self) -> bool {
         matches!(self, Self::Response(100 | 102..=199))
     }
+
+    /// Whether no body follows where no length is told.
+    fn is_bodiless(self, coding: Coding) -> bool {
+        match self {
+            Self::Request => !coding.transfer,
+            Self::Response(status) => matches!(status, 100..=199 | 204 | 304),
+            Self::Other => false,
+        }
+    }
 }
 
 /// Where a message and its parts lie.
@@ -239,7 +248,8 @@ fn head(data: &[u8], start: usize) -> Option<Head> {
         at = next;
     }
     let length = told.length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    let (body, end) = Body::behind(data, at, message, told.coding, length, told.media);
+    let bodiless = message.is_bodiless(told.coding);
+    let (body, end) = Body::behind(data, at, bodiless, told.coding, length, told.media);
     let target = target.filter(|_| message == Kind::Request).unwrap_or(at..at);
     let host = if told.host.is_empty() { at..at } else { told.host };
     Some(Head { kind: message, at: start..at, target, host, body, end })

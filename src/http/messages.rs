@@ -230,7 +230,7 @@ impl Http {
         media: Option<&str>,
     ) -> Option<usize> {
         let Pass { messages, bodies, .. } = self.passes.iter_mut().find(|pass| pass.lane == segment.lane)?;
-        bodies.place(segment.data, messages.iter().map(|message| &message.head), at, length, media)
+        bodies.place(segment.data, messages.iter().map(|message| &message.head.body), at, length, media)
     }
 
     /// HTTP's dissector has returned, and has dealt with the first `taken` bytes. Returns how many messages are to be

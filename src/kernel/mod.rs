@@ -15,7 +15,7 @@
 //! | [`record`] | what a tap is told |
 //! | [`time`] | when something was, and how that is written |
 //! | [`tick`] | what statistics count of it |
-//! | [`line`] | how it is written as a line |
+//! | [`mod@line`] | how it is written as a line |
 
 pub mod line;
 pub mod place;

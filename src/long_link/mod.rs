@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The long link: frames with operation and seqid on one TCP connection.
 //!
+//! The mobile client keeps one connection to its servers and exchanges frames on it: a header of 16 bytes, then a
+//! body ([`frame`] draws it). Requests and responses share a seqid, pushes carry seqid 0, heartbeats are headers without
+//! a body.
+//!
 //! ```text
 //! segment ─▶ framing ───▶ session ─────▶ annotate ─▶ report
 //!            where is     who answers    body by

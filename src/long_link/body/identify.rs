@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The identify exchange (operation 205): who is at the other end of the long link.
 
-use super::Context;
+use super::context::Context;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::long_link::fields::F;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What is inside a body: one file for each layout, one reader for all.
 
+mod context;
 mod identify;
 mod notices;
 mod push;
@@ -12,8 +13,9 @@ use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::wechat::business;
 use crate::wechat::fields::FAULTS;
-use crate::wechat::keys::Growth;
-use crate::wechat::operation::{Layout, Meaning};
+use crate::wechat::operation::Layout;
+
+pub use context::Context;
 
 /// What a body tells the session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,17 +45,6 @@ pub fn read(data: &[u8], range: Range<usize>, layout: Layout, keys: &mut Vec<(u6
         | Layout::VoipRequest
         | Layout::NoticeIds => nothing,
     }
-}
-
-/// What a body is read with.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// What the frame is.
-    pub meaning: Meaning,
-    /// How the keys of its SyncKey grew since the one before.
-    pub growth: Option<&'a Growth>,
-    /// Whether account numbers and cookies are shown.
-    pub show_account: bool,
 }
 
 /// Shows the body of a frame, which lies at `range` of it. `data` is what was captured of the frame.

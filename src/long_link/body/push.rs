@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::Context;
+use super::context::Context;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::long_link::fields::{F, N};
