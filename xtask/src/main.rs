@@ -108,3 +108,30 @@ fn help() -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is compiled for a package, by name.
+    fn built_for(package: &[&str]) -> Vec<String> {
+        let mut tree = cargo::cargo("tree");
+        tree.args(["--edges=normal,build", "--prefix=none", "--format={p}", "--package"]).args(package);
+        let text = process::stdout(&mut tree).expect("cargo shows its tree");
+        text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn who_installs_builds_no_generator_and_the_demos_has_no_tls() {
+        const TLS: [&str; 4] = ["ring", "rustls", "rcgen", "x25519-dalek"];
+        let has = |built: &[String], names: &[&str]| built.iter().any(|name| names.contains(&name.as_str()));
+        for package in ["xtask", cargo::PLUGIN_PACKAGE] {
+            let built = built_for(&[package]);
+            assert!(has(&built, &[package]) && !has(&built, &TLS), "{package}: {built:?}");
+            assert!(!has(&built, &["wechat-traffic", "cbindgen", "proptest"]), "{package}: {built:?}");
+        }
+        let demo = built_for(&["wechat-traffic", "--no-default-features"]);
+        assert!(has(&demo, &["pcap-file"]) && !has(&demo, &TLS), "{demo:?}");
+        assert!(has(&built_for(&["wechat-traffic"]), &TLS));
+    }
+}
