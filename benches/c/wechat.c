@@ -431,7 +431,7 @@ static void show_unanswered(proto_tree *tree, tvbuff_t *tvb, packet_info *pinfo,
     nstime_delta(&until_end, &last_seen, &frame->time);
     if (until_end.secs < PATIENCE)
         proto_tree_add_expert_format(tree, pinfo, &ei_no_response_yet, tvb, 12, 4,
-                                     "no response seen; the capture ends %d.%d s later", (int)until_end.secs,
+                                     "no response seen; the last packet is %d.%d s later", (int)until_end.secs,
                                      until_end.nsecs / 100000000);
 }
 
