@@ -186,6 +186,8 @@ pub enum wechat_preference_type {
     Choice,
     /// A table the user fills in (UAT).
     Table,
+    /// A text, at first empty.
+    Text,
 }
 
 impl From<PrefType> for wechat_preference_type {
@@ -196,6 +198,7 @@ impl From<PrefType> for wechat_preference_type {
             PrefType::Number => Self::Number,
             PrefType::Choice => Self::Choice,
             PrefType::Table => Self::Table,
+            PrefType::Text => Self::Text,
         }
     }
 }

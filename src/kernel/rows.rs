@@ -169,6 +169,8 @@ pub enum PrefType {
     Choice,
     /// A table the user fills in (UAT).
     Table,
+    /// A text, at first empty.
+    Text,
 }
 
 /// A row of the preference table.
