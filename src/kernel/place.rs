@@ -28,6 +28,15 @@ pub struct Place {
     pub position: u32,
 }
 
+/// The other half of a pair, such as a request and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partner {
+    /// The packet that holds it.
+    pub packet: u32,
+    /// Nanoseconds from the earlier half to the later; negative where the clock was set back between.
+    pub elapsed: i64,
+}
+
 /// What is due and never came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
