@@ -15,6 +15,7 @@ use super::session::{Facts, Gist};
 use super::walk::{self, Entry, row, walk};
 use crate::http::{Head, Kind};
 use crate::kernel::report::{CAME_IN, PASSED_ON, Report};
+use crate::kernel::rows::name_of;
 use crate::kernel::time::LastPacket;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
@@ -503,7 +504,7 @@ struct Meaning(u16, u32);
 impl Display for Meaning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let values = row(self.0).map_or(&[][..], |row| row.values);
-        let name = values.iter().find(|(value, _)| *value == self.1).and_then(|(_, name)| name.to_str().ok());
+        let name = name_of(values, self.1).and_then(|name| name.to_str().ok());
         name.map_or(Ok(()), |name| write!(out, ", {name}"))
     }
 }

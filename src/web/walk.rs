@@ -11,6 +11,7 @@ use super::members::{self, Member, ROOT, SYNC_KEY, SYNC_KEY_ENTRY, Sense, Shape,
 use super::session::{Compared, Facts, Gist};
 use crate::kernel::report::{Open, Report};
 use crate::kernel::rows::{Field, Type, row_of};
+use crate::kernel::time::{MILLISECOND, SECOND};
 use crate::wechat::keys::Change;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
@@ -28,7 +29,6 @@ const MOST_MESSAGES: usize = 10_000;
 const MOST_TYPES: usize = 40;
 /// Keys that are kept of one SyncKey.
 const MOST_KEYS: usize = 256;
-const SECOND: i64 = 1_000_000_000;
 /// The end of the year 9999, in seconds.
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -619,7 +619,7 @@ pub fn show(report: &mut Report, config: &Shared, member: &Member, words: &str, 
             report.decoded(*field, at, nanoseconds(number(*field), SECOND), format_args!(""));
         }
         Take::Milliseconds(field) => {
-            report.decoded(*field, at, nanoseconds(number(*field), SECOND / 1000), format_args!(""));
+            report.decoded(*field, at, nanoseconds(number(*field), MILLISECOND), format_args!(""));
         }
         Take::Bits(field, bits) => {
             let value = number(*field) as u64;

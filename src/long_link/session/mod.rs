@@ -20,7 +20,7 @@ mod newest;
 use foldhash::HashMap;
 
 use crate::kernel::place::{LaneId, Missing, Partner, Place};
-use crate::kernel::time::Time;
+use crate::kernel::time::{SECOND, Time};
 use crate::long_link::framing::Why;
 use crate::wechat::keys::{Growth, Keys};
 use crate::wechat::operation::{Kind, Meaning, Sync};
@@ -155,8 +155,8 @@ impl<'a> Facts<'a> {
 
 const NOBODY: u32 = u32::MAX;
 
-/// The next link of a client counts as another attempt for so long: 10 s in nanoseconds.
-const NEXT_ATTEMPT: i64 = 10_000_000_000;
+/// The next link of a client counts as another attempt for so long: 10 s.
+const NEXT_ATTEMPT: i64 = 10 * SECOND;
 
 /// Whether a client counts such seqids up; the others are reserved, or mean that nothing is asked.
 fn is_ordinary(seq: u32) -> bool {
@@ -313,9 +313,8 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::time::MILLISECOND as MS;
     use crate::wechat::operation::{self, Sender, classify};
-
-    const MS: i64 = 1_000_000;
 
     struct Story {
         session: Session,
