@@ -450,7 +450,7 @@ pub struct wechat_tables {
 }
 
 /// The rows of values, by the numbers of the protocols' tables. Listeners know no registry, and records that name
-/// their values outlive it.
+/// their values outlive it: made once, for as long as the program runs.
 struct ValueRows(Vec<Vec<wechat_value_row>>);
 
 // SAFETY: nobody writes to them, and the texts that they point to are constants.
