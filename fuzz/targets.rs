@@ -625,7 +625,10 @@ pub fn abi(data: &[u8]) {
             2 => {
                 let text = text(&mut input);
                 // SAFETY: NULL or ended by a NUL.
-                unsafe { ffi::wechat_config_set_ports(config.as_deref_mut(), preference, pointer(&text)) };
+                unsafe {
+                    ffi::wechat_config_set_ports(config.as_deref_mut(), preference, pointer(&text));
+                    ffi::wechat_config_set_text(config.as_deref_mut(), preference, pointer(&text));
+                }
             }
             3 => {
                 let texts = [text(&mut input), text(&mut input), text(&mut input)];

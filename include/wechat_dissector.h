@@ -220,6 +220,8 @@ typedef enum wechat_preference_type {
   WECHAT_PREFERENCE_TYPE_CHOICE,
   // A table the user fills in (UAT).
   WECHAT_PREFERENCE_TYPE_TABLE,
+  // A text, at first empty.
+  WECHAT_PREFERENCE_TYPE_TEXT,
 } wechat_preference_type;
 
 // Where a protocol lies.
@@ -717,6 +719,14 @@ enum wechat_result wechat_config_set_number(struct wechat_config *config,
 enum wechat_result wechat_config_set_ports(struct wechat_config *config,
                                            uint16_t preference,
                                            const char *range);
+
+// Sets a text.
+//
+// # Safety
+// `value` is NULL or a NUL-terminated text.
+enum wechat_result wechat_config_set_text(struct wechat_config *config,
+                                          uint16_t preference,
+                                          const char *value);
 
 // Adds a row to a table preference. `cells` has as many texts as the table has columns.
 //

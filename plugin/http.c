@@ -71,17 +71,7 @@ static int dissect_message(tvbuff_t *tvb G_GNUC_UNUSED, packet_info *pinfo, prot
     wechat_report report;
     drawing drawing;
 
-    if (message == NULL)
-        return 0;
-    switch (report_message(message, &report)) {
-    case WECHAT_RESULT_OK:
-    case WECHAT_RESULT_FAILED:
-        break;
-    case WECHAT_RESULT_NULL:
-    case WECHAT_RESULT_INVALID:
-        return 0;
-    }
-    if (report.length == 0)
+    if (message == NULL || !shim_has_report(report_message(message, &report)) || report.length == 0)
         return 0;
     *message->last = draw_record(&report, *message->last, pinfo);
     col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocols[report.protocol].label);

@@ -192,14 +192,8 @@ static void dissect_pdus(wechat_segment segment, unsigned before, tvbuff_t *tvb,
         segment.captured = captured - here;
         segment.reported = reported - offset;
         segment.position = first + offset;
-        switch (wechat_dissect(shim_dissector(), &segment, &report)) {
-        case WECHAT_RESULT_OK:
-        case WECHAT_RESULT_FAILED:
-            break;
-        case WECHAT_RESULT_NULL:
-        case WECHAT_RESULT_INVALID:
+        if (!shim_has_report(wechat_dissect(shim_dissector(), &segment, &report)))
             return;
-        }
         if (report.verdict != WECHAT_VERDICT_CONSUMED) {
             /* What is from before comes with the same segment again. */
             pinfo->desegment_offset = (int)(MAX(offset, before) - before);

@@ -13,6 +13,7 @@ typedef struct {
         unsigned number;
         int choice;
         range_t *ports;
+        const char *text;
     } value;
 } preference;
 
@@ -257,6 +258,10 @@ static void register_preference(const shim_protocol *protocol, module_t *module,
     case WECHAT_PREFERENCE_TYPE_TABLE:
         register_table(protocol, module, preference);
         break;
+    case WECHAT_PREFERENCE_TYPE_TEXT:
+        preference->value.text = "";
+        prefs_register_string_preference(module, row->name, row->title, row->help, &preference->value.text);
+        break;
     }
 }
 
@@ -314,6 +319,9 @@ static void configure(wechat_config *config, const preference *preference)
     case WECHAT_PREFERENCE_TYPE_TABLE:
         for (unsigned i = 0; i < table.row_count; i++)
             wechat_config_add_row(config, number, (const char *const *)table.rows[i].cells, table.columns);
+        break;
+    case WECHAT_PREFERENCE_TYPE_TEXT:
+        wechat_config_set_text(config, number, preference->value.text);
         break;
     }
 }

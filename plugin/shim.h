@@ -77,6 +77,12 @@ bool shim_is_enabled(const shim_protocol *protocol);
 /* A text for epan, which keeps it for as long as it runs. */
 #define shim_words(...) wmem_strdup_printf(wmem_epan_scope(), __VA_ARGS__)
 
+/* Whether a call that makes a report made one: it does when the library failed, too. */
+static inline bool shim_has_report(wechat_result result)
+{
+    return result == WECHAT_RESULT_OK || result == WECHAT_RESULT_FAILED;
+}
+
 /* The state of the capture that is open, or NULL. */
 wechat_dissector *shim_dissector(void);
 

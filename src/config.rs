@@ -2,20 +2,29 @@
 //! What a user has set, by the numbers of the preferences' rows. What it means is their protocol's to know.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::kernel::rows::{Preference, row_of};
 
 /// What is set of one preference.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Setting {
     Number(u32),
     Ports(String),
+    Text(String),
     Rows(Vec<Vec<String>>),
 }
 
 /// What is set; a preference that is not has its row's default.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Config(BTreeMap<u16, Setting>);
+
+/// What is set, and not to what: a text may be a key.
+impl fmt::Debug for Config {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Config {
     /// Sets a yes/no, a number or a choice.
@@ -26,6 +35,11 @@ impl Config {
     /// Sets ports, as a range such as `80,8080-8090`.
     pub fn set_ports(&mut self, preference: u16, range: &str) {
         self.0.insert(preference, Setting::Ports(range.to_owned()));
+    }
+
+    /// Sets a text.
+    pub fn set_text(&mut self, preference: u16, text: &str) {
+        self.0.insert(preference, Setting::Text(text.to_owned()));
     }
 
     /// Adds a row to a table.
@@ -50,6 +64,14 @@ impl Config {
         match self.0.get(&preference) {
             Some(Setting::Ports(range)) => range,
             _ => of.get(row_of(preference)).map_or("", |row| row.ports.to_str().unwrap_or_default()),
+        }
+    }
+
+    /// A text, empty where none is set.
+    pub fn text(&self, preference: u16) -> &str {
+        match self.0.get(&preference) {
+            Some(Setting::Text(text)) => text,
+            _ => "",
         }
     }
 

@@ -515,7 +515,7 @@ static void check_misuse(void)
     char message[200];
     wechat_segment segment = segment_of(heartbeat, sizeof heartbeat);
     wechat_report report;
-    uint16_t ports = 0, table = 0, number = 0, any_port = 0;
+    uint16_t ports = 0, table = 0, number = 0, text = 0, any_port = 0;
     const uint16_t web = place_of("wechat_web"), no_protocol = (uint16_t)tables->protocol_count;
 
     CHECK(wechat_abi_version() == WECHAT_ABI_VERSION);
@@ -534,6 +534,8 @@ static void check_misuse(void)
                 table = number_of(of, i);
             else if (kind == WECHAT_PREFERENCE_TYPE_NUMBER)
                 number = number_of(of, i);
+            else if (kind == WECHAT_PREFERENCE_TYPE_TEXT)
+                text = number_of(of, i);
             else if (strcmp(protocol->preferences[i].name, "try_any_port") == 0)
                 any_port = number_of(of, i);
         }
@@ -553,6 +555,13 @@ static void check_misuse(void)
     CHECK(wechat_config_set_ports(config, number, "80") == WECHAT_RESULT_INVALID);
     CHECK(wechat_config_set_ports(config, ports, "\xff") == WECHAT_RESULT_INVALID);
     CHECK(wechat_config_set_ports(config, ports, "80,,x,99999,5-,8080-8090") == WECHAT_RESULT_OK);
+    CHECK(wechat_config_set_text(NULL, text, "abc") == WECHAT_RESULT_NULL);
+    CHECK(wechat_config_set_text(config, text, NULL) == WECHAT_RESULT_NULL);
+    CHECK(wechat_config_set_text(config, ports, "80") == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_text(config, text, "\xff") == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_ports(config, text, "80") == WECHAT_RESULT_INVALID);
+    CHECK(wechat_config_set_text(config, text, "") == WECHAT_RESULT_OK);
+    CHECK(wechat_config_set_text(config, text, "abc") == WECHAT_RESULT_OK);
     CHECK(wechat_config_add_row(config, table, good, 3) == WECHAT_RESULT_OK);
     CHECK(wechat_config_add_row(config, table, bad, 3) == WECHAT_RESULT_INVALID);
     CHECK(wechat_config_add_row(config, table, good, 2) == WECHAT_RESULT_INVALID);

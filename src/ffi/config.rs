@@ -55,17 +55,46 @@ pub unsafe extern "C" fn wechat_config_set_ports(
     preference: u16,
     range: *const c_char,
 ) -> wechat_result {
+    // SAFETY: the caller's promise.
+    unsafe { set(config, preference, PrefType::Ports, range, Config::set_ports) }
+}
+
+/// Sets a text.
+///
+/// # Safety
+/// `value` is NULL or a NUL-terminated text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_config_set_text(
+    config: Option<&mut wechat_config>,
+    preference: u16,
+    value: *const c_char,
+) -> wechat_result {
+    // SAFETY: the caller's promise.
+    unsafe { set(config, preference, PrefType::Text, value, Config::set_text) }
+}
+
+/// Sets a preference of a type that is written as a text.
+///
+/// # Safety
+/// `value` is NULL or a NUL-terminated text.
+unsafe fn set(
+    config: Option<&mut wechat_config>,
+    preference: u16,
+    ty: PrefType,
+    value: *const c_char,
+    set: fn(&mut Config, u16, &str),
+) -> wechat_result {
     let Some(config) = config else { return wechat_result::Null };
     // SAFETY: the caller's promise.
-    let range = match unsafe { text(range) } {
-        Ok(range) => range,
+    let value = match unsafe { text(value) } {
+        Ok(value) => value,
         Err(result) => return result,
     };
-    if protocols::preference(preference).is_none_or(|row| row.ty != PrefType::Ports) {
+    if protocols::preference(preference).is_none_or(|row| row.ty != ty) {
         return wechat_result::Invalid;
     }
     guard(wechat_result::Failed, || {
-        config.config.set_ports(preference, range);
+        set(&mut config.config, preference, value);
         wechat_result::Ok
     })
 }

@@ -37,6 +37,7 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
+// C's word for a length, and a search for a NUL that does not go on for ever: `std` has neither.
 use libc::size_t;
 #[cfg(not(miri))]
 use libc::strnlen;

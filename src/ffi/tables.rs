@@ -186,6 +186,8 @@ pub enum wechat_preference_type {
     Choice,
     /// A table the user fills in (UAT).
     Table,
+    /// A text, at first empty.
+    Text,
 }
 
 impl From<PrefType> for wechat_preference_type {
@@ -196,6 +198,7 @@ impl From<PrefType> for wechat_preference_type {
             PrefType::Number => Self::Number,
             PrefType::Choice => Self::Choice,
             PrefType::Table => Self::Table,
+            PrefType::Text => Self::Text,
         }
     }
 }
@@ -447,7 +450,7 @@ pub struct wechat_tables {
 }
 
 /// The rows of values, by the numbers of the protocols' tables. Listeners know no registry, and records that name
-/// their values outlive it.
+/// their values outlive it: made once, for as long as the program runs.
 struct ValueRows(Vec<Vec<wechat_value_row>>);
 
 // SAFETY: nobody writes to them, and the texts that they point to are constants.

@@ -13,7 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use foldhash::fast::RandomState;
 
 use crate::kernel::place::LaneId;
-use crate::kernel::time::Time;
+use crate::kernel::time::{SECOND, Time};
 
 /// What stands for a message of somebody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Mark {
 
 /// A message that comes later on the same connection, while another waits for its response, is pipelined
 /// within this time; behind it, the response is missing from the capture.
-const PIPELINED: i64 = 1_000_000_000;
+const PIPELINED: i64 = SECOND;
 /// Requests that wait on one connection; more never get a response.
 const MOST_OPEN: usize = 256;
 
@@ -187,8 +187,6 @@ impl Exchanges {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SECOND: i64 = 1_000_000_000;
 
     fn client(time: i64) -> Origin {
         let lane = LaneId::new(1, false);

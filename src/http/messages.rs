@@ -18,7 +18,7 @@ use crate::kernel::place::{LaneId, Place};
 use crate::kernel::report::Report;
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
-use crate::wechat::secret::{Rule, shown};
+use crate::wechat::secret::Key;
 
 /// A message of a protocol's.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,9 @@ pub struct Message<'a> {
 
 /// The state of a protocol in the messages of HTTP, in one capture.
 pub trait Carried: fmt::Debug {
+    /// What secrets are hashed with, as the user has set it: all protocols of a capture have the same.
+    fn key(&self) -> &Key;
+
     /// Whether bytes may hold a request of its own: quick, and right when it says no.
     fn may_be_in(&self, data: &[u8]) -> bool;
 
@@ -307,8 +310,12 @@ impl Http {
         let Seen { head, mark, .. } = pass.messages.get(index)?;
         let owner = mark.and_then(|mark| self.protocols.get_mut(usize::from(mark.owner))?.as_mut());
         let (Some(protocol), Some(mark)) = (owner, mark) else {
-            if pass.speaks {
-                report.set_info(&*first_words(segment.data, head, show_account));
+            let mut keys = self.protocols.iter().flatten().map(|protocol| protocol.key());
+            if pass.speaks
+                && let Some(key) = keys.next()
+            {
+                let line = first_words(segment.data, head);
+                report.set_info(&*if show_account { line } else { key.without_secrets(&line) });
             }
             return None;
         };
@@ -342,9 +349,8 @@ fn origin(segment: &Segment<'_>, offset: usize) -> Origin {
 }
 
 /// What HTTP's dissector says of a message in the Info column: its first line.
-fn first_words<'a>(data: &'a [u8], head: &Head, show_account: bool) -> Cow<'a, str> {
+fn first_words<'a>(data: &'a [u8], head: &Head) -> Cow<'a, str> {
     let head = data.get(head.at.clone()).unwrap_or_default();
     let line = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    Cow::Owned(shown(Rule::Text, "", &line, show_account).into_owned())
+    String::from_utf8_lossy(line)
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Where something was seen, and what is due there.
 
+use super::time::SECOND;
+
 /// Number of a stream, and which of its two ends sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneId {
@@ -28,6 +30,15 @@ pub struct Place {
     pub position: u32,
 }
 
+/// The other half of a pair, such as a request and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partner {
+    /// The packet that holds it.
+    pub packet: u32,
+    /// Nanoseconds from the earlier half to the later; negative where the clock was set back between.
+    pub elapsed: i64,
+}
+
 /// What is due and never came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -37,8 +48,8 @@ pub struct Missing {
     pub superseded: bool,
 }
 
-/// An answer is due for so long before its absence is a fault: 5 s in nanoseconds.
-const PATIENCE: i64 = 5_000_000_000;
+/// An answer is due for so long before its absence is a fault: 5 s.
+const PATIENCE: i64 = 5 * SECOND;
 
 impl Missing {
     /// Whether the capture ends so soon that the answer may have come behind it.

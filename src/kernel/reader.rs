@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+// Reads a number of so many bytes off a slice, or says that they are not there.
 use bytes::Buf;
 
 use super::report::Report;

@@ -66,6 +66,11 @@ pub enum Base {
 /// A name for a value.
 pub type Value = (u32, &'static CStr);
 
+/// The name of a value, if it has one.
+pub fn name_of(values: &[Value], value: u32) -> Option<&'static CStr> {
+    values.iter().find(|(other, _)| *other == value).map(|(_, name)| *name)
+}
+
 /// A row of the field table.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -169,6 +174,8 @@ pub enum PrefType {
     Choice,
     /// A table the user fills in (UAT).
     Table,
+    /// A text, at first empty.
+    Text,
 }
 
 /// A row of the preference table.

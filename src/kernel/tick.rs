@@ -7,6 +7,7 @@
 use std::ffi::CStr;
 
 use super::record::View;
+use super::time::SECOND;
 
 /// A line of a tree of counters.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +26,6 @@ pub(crate) const fn top(name: &'static CStr) -> Node {
 pub(crate) const fn part(parent: u16, name: &'static CStr) -> Node {
     Node { name, parent: Some(parent), ranges: &[] }
 }
-
-const SECOND: i64 = 1_000_000_000;
 
 /// How a node changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

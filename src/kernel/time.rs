@@ -3,7 +3,10 @@
 
 use std::fmt::{self, Display};
 
-const SECOND: i128 = 1_000_000_000;
+/// A millisecond in nanoseconds.
+pub const MILLISECOND: i64 = 1_000_000;
+/// A second in nanoseconds.
+pub const SECOND: i64 = 1000 * MILLISECOND;
 
 /// When a packet was captured: nanoseconds since 1970, of any year that a capture can name. A clock that
 /// was read in the wrong unit is off by thousands of years; the times between packets still hold.
@@ -13,7 +16,7 @@ pub struct Time(i128);
 impl Time {
     /// So many seconds and nanoseconds since 1970; nanoseconds may be any number.
     pub fn new(seconds: i64, nanoseconds: i32) -> Self {
-        Self(i128::from(seconds).saturating_mul(SECOND).saturating_add(nanoseconds.into()))
+        Self(i128::from(seconds).saturating_mul(SECOND.into()).saturating_add(nanoseconds.into()))
     }
 
     /// So many nanoseconds since 1970.
@@ -25,8 +28,8 @@ impl Time {
     pub fn parts(self) -> (i64, u32) {
         let (seconds, nanoseconds) = match i64::try_from(self.0) {
             // Much faster, and right until the year 2262.
-            Ok(all) => (i128::from(all.div_euclid(SECOND as i64)), all.rem_euclid(SECOND as i64) as u32),
-            Err(_) => (self.0.div_euclid(SECOND), self.0.rem_euclid(SECOND) as u32),
+            Ok(all) => (i128::from(all.div_euclid(SECOND)), all.rem_euclid(SECOND) as u32),
+            Err(_) => (self.0.div_euclid(SECOND.into()), self.0.rem_euclid(SECOND.into()) as u32),
         };
         (saturated(seconds), nanoseconds)
     }
@@ -44,7 +47,7 @@ impl Time {
 
     /// So many milliseconds before.
     pub fn before(self, milliseconds: u32) -> Self {
-        Self(self.0.saturating_sub(i128::from(milliseconds).saturating_mul(1_000_000)))
+        Self(self.0.saturating_sub(i128::from(milliseconds).saturating_mul(MILLISECOND.into())))
     }
 
     /// The upper half, which is the same for 584 years, and the lower one.
@@ -115,7 +118,7 @@ mod tests {
     /// a carrier can say, and where the halves change.
     #[test]
     fn differences_hold_in_any_year() {
-        let year_2554 = ((1_i128 << 64) / SECOND) as i64;
+        let year_2554 = ((1_i128 << 64) / i128::from(SECOND)) as i64;
         for seconds in [0, -10, -62_135_596_800, 1_421_740_800, 10_413_792_000, year_2554 - 20] {
             let (asked, answered) = (Time::new(seconds, 999_999_999), Time::new(seconds + 36, 7));
             assert_eq!(answered.since(asked), 35_000_000_008, "{seconds}");

@@ -8,9 +8,9 @@ use super::body;
 use super::fields::{F, N};
 use super::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
 use super::framing::Why;
-use super::session::{AckRule, Fact, Facts, Interval, Partner};
+use super::session::{AckRule, Fact, Facts, Interval};
 use super::settings::Settings;
-use crate::kernel::place::Missing;
+use crate::kernel::place::{Missing, Partner};
 use crate::kernel::proxy;
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Words};
 use crate::kernel::time::{LastPacket, Seconds, Time};
@@ -152,11 +152,11 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
         "" => report.wire(F::OP, at::OP),
         _ => report.wire_labelled(F::OP, at::OP, (", ", name)),
     }
-    if let Some(back) = known.facts.back
+    if let (Some(back), Some(back_op)) = (known.facts.back, known.facts.back_op)
         && known.meaning.kind.answers()
-        && !operation::answers(op, back.op)
+        && !operation::answers(op, back_op)
     {
-        let words = format_args!("operation {op} answers operation {} in packet {}", back.op, back.packet);
+        let words = format_args!("operation {op} answers operation {back_op} in packet {}", back.packet);
         report.note(N::OP_MISMATCH, at::OP, words);
     }
 
@@ -208,7 +208,7 @@ fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
 fn links(report: &mut Report, known: &Known<'_>) {
     let Facts { back, ahead, ack_rule, open, interval, .. } = known.facts;
     let (is_ack, is_push) = (known.meaning.kind == Kind::PushAck, known.meaning.kind == Kind::Push);
-    if let Some(Partner { packet, elapsed, .. }) = back {
+    if let Some(Partner { packet, elapsed }) = back {
         let (link, time) = if is_ack { (F::ACK_TO, F::ACK_TIME) } else { (F::RESPONSE_TO, F::RESPONSE_TIME) };
         report.generated(link, at::SEQ, packet.into());
         report.generated(time, at::SEQ, elapsed as u64);

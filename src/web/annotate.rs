@@ -12,11 +12,12 @@ use super::form;
 use super::members::{self, Member, PARAMETERS, PARTS, Sense, Shape, Sort, Take};
 use super::query::{self, Part};
 use super::session::{Facts, Gist};
-use super::walk::{self, Entry, Look, row, walk};
+use super::walk::{self, Entry, row, walk};
 use crate::http::{Head, Kind};
 use crate::kernel::report::{CAME_IN, PASSED_ON, Report};
+use crate::kernel::rows::name_of;
 use crate::kernel::time::LastPacket;
-use crate::wechat::secret::{Rule, Secret, shown};
+use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 use crate::wechat::synckey::Steps;
 
@@ -176,7 +177,8 @@ fn pairs(text: &[u8], from: usize, base: usize, other: u16) -> impl Iterator<Ite
 }
 
 /// What a message says.
-pub fn read(known: &Known<'_>, gist: &mut Gist) {
+pub fn read(known: &Known<'_>, gist: &mut Gist, config: &Shared) {
+    let stands_for = |words: &str| Some(config.key.secret(words).number());
     for given in known.parameters().chain(known.form_values()) {
         let Some(member) = given.member() else { continue };
         match (member.sense, &member.take) {
@@ -185,20 +187,20 @@ pub fn read(known: &Known<'_>, gist: &mut Gist) {
                     *keys = Some(keys_of(given.raw));
                 }
             }
-            (_, Take::Object(..)) => walk(given.raw, 0, gist, None),
+            (_, Take::Object(..)) => walk(given.raw, 0, config, gist, None),
             (Sense::Sid, _) if !given.raw.is_empty() => {
-                gist.sid = Some(Secret::of(&given.words()).number());
+                gist.sid = stands_for(&given.words());
             }
             (Sense::Uin, Take::Account(field))
                 if walk::integer(&given.words(), *field).is_some_and(|uin| uin != 0) =>
             {
-                gist.account = Some(Secret::of(&given.words()).number());
+                gist.account = stands_for(&given.words());
             }
             _ => {}
         }
     }
     match known.form() {
-        Form::Json => walk(known.body, 0, gist, None),
+        Form::Json => walk(known.body, 0, config, gist, None),
         Form::Poll => {
             gist.retcode = number_after(known.body, b"retcode").map(|(number, _)| number);
             gist.selector = number_after(known.body, b"selector").map(|(number, _)| number);
@@ -225,7 +227,7 @@ const MOST_ENTRIES: usize = 256;
 
 /// Shows a message.
 pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>, config: &Shared) {
-    let sentence = Sentence { known, gist, facts, show_account: config.show_account };
+    let sentence = Sentence { known, gist, facts, config };
     report.set_info(format_args!("{sentence}"));
     if !report.wanted().items {
         return;
@@ -322,31 +324,29 @@ fn show_given(report: &mut Report, given: &Given<'_>, facts: Facts<'_>, config: 
 }
 
 fn show_value(report: &mut Report, given: &Given<'_>, facts: Facts<'_>, config: &Shared) {
-    let show_account = config.show_account;
     let (whole, at) = (given.at.clone(), given.value.clone());
     let words = given.words();
     if let Some(file) = &given.file {
-        let file = shown(Rule::Text, "filename", file, show_account);
+        let file = config.shown(Rule::Text, "filename", file);
         report.decoded_text(W::UPLOAD_FILE, at.clone(), &*file);
         return report.generated(W::UPLOAD_FILE_LEN, at.clone(), at.len() as u64);
     }
     let member = given.member();
     match member {
         Some(Member { take: Take::SyncKey(sort), .. }) => {
-            return sync_key(report, facts, *sort, given.raw, at, show_account);
+            return sync_key(report, facts, *sort, given.raw, at, config);
         }
         Some(Member { take: Take::Object(..), .. }) => {
-            let look = Look { show_account, facts };
-            return walk(given.raw, at.start, &mut Gist::default(), Some((report, look)));
+            return walk(given.raw, at.start, config, &mut Gist::default(), Some((report, facts)));
         }
         Some(member) if fits(&member.take, &words) => {
-            return walk::show(report, show_account, member, &words, at);
+            return walk::show(report, config, member, &words, at);
         }
         _ => {}
     }
-    let words = shown(given.rule(), &given.name, &words, show_account);
+    let words = config.shown(given.rule(), &given.name, &words);
     // Without a value, all of it is the name.
-    let name = shown(Rule::Text, "", &given.name, show_account);
+    let name = config.shown(Rule::Text, "", &given.name);
     report.decoded_text(given.other, whole, format_args!("{name}: {words}"));
     if let Some(member) = member {
         report.note(WN::NO_NUMBER, at, format_args!("{} is no number that fits", member.name));
@@ -366,7 +366,7 @@ fn sync_key(
     sort: Sort,
     text: &[u8],
     at: Range<usize>,
-    show_account: bool,
+    config: &Shared,
 ) {
     let compared = facts.compared(sort);
     let shift = |range: Range<usize>| walk::shift(&range, at.start);
@@ -375,7 +375,7 @@ fn sync_key(
         match part {
             Part::Garbage(range) => {
                 let garbage = String::from_utf8_lossy(text.get(range.clone()).unwrap_or_default());
-                let garbage = shown(Rule::Text, "", &garbage, show_account);
+                let garbage = config.shown(Rule::Text, "", &garbage);
                 report.note(
                     WN::SYNCKEY_GARBAGE,
                     shift(range),
@@ -411,8 +411,7 @@ fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Share
             }
         }
         Form::Json => {
-            let look = Look { show_account: config.show_account, facts };
-            walk(known.body, 0, &mut Gist::default(), Some((report, look)));
+            walk(known.body, 0, config, &mut Gist::default(), Some((report, facts)));
         }
         Form::Parameters | Form::Parts => {
             report.subtree(W::FORM, at, "", |report| {
@@ -457,20 +456,20 @@ fn login_answer(report: &mut Report, known: &Known<'_>, config: &Shared) {
         |range: &Range<usize>| String::from_utf8_lossy(known.body.get(range.clone()).unwrap_or_default());
     if let Some(range) = value_after(known.body, b"redirect_uri") {
         let words = text(&range);
-        let words = shown(Rule::Text, "redirect_uri", &words, config.show_account);
+        let words = config.shown(Rule::Text, "redirect_uri", &words);
         report.decoded_text(W::REDIRECT, range.clone(), &*words);
         let url = known.body.get(range.clone()).unwrap_or_default();
         let query =
             url.iter().position(|byte| *byte == b'?').map_or(url.len(), |place| place.saturating_add(1));
         for given in pairs(url, query, range.start, W::PARAMETER) {
             if let Some(member) = given.member().filter(|_| given.rule() == Rule::Secret) {
-                walk::show(report, config.show_account, member, &given.words(), given.value);
+                walk::show(report, config, member, &given.words(), given.value);
             }
         }
     } else if let Some(range) = value_after(known.body, b"uuid")
         && let Some((_, member)) = members::find(PARAMETERS, "uuid")
     {
-        walk::show(report, config.show_account, member, &text(&range), range);
+        walk::show(report, config, member, &text(&range), range);
     }
 }
 
@@ -505,7 +504,7 @@ struct Meaning(u16, u32);
 impl Display for Meaning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let values = row(self.0).map_or(&[][..], |row| row.values);
-        let name = values.iter().find(|(value, _)| *value == self.1).and_then(|(_, name)| name.to_str().ok());
+        let name = name_of(values, self.1).and_then(|name| name.to_str().ok());
         name.map_or(Ok(()), |name| write!(out, ", {name}"))
     }
 }
@@ -515,12 +514,12 @@ struct Sentence<'a> {
     known: &'a Known<'a>,
     gist: &'a Gist,
     facts: Facts<'a>,
-    show_account: bool,
+    config: &'a Shared,
 }
 
 impl Display for Sentence<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { known, gist, facts, show_account } = self;
+        let Self { known, gist, facts, config } = self;
         write!(out, "{} {}", name(known.call), kind(known))?;
         if let Kind::Response(status) = known.head.kind
             && status != 200
@@ -563,8 +562,8 @@ impl Display for Sentence<'_> {
         for (place, given) in known.parameters().enumerate() {
             let sign = if place == 0 { " ?" } else { "&" };
             let words = given.words();
-            let words = shown(given.rule(), &given.name, &words, *show_account);
-            write!(out, "{sign}{}={words}", shown(Rule::Text, "", &given.name, *show_account))?;
+            let words = config.shown(given.rule(), &given.name, &words);
+            write!(out, "{sign}{}={words}", config.shown(Rule::Text, "", &given.name))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 
 use crate::kernel::rows::Type::*;
-use crate::kernel::rows::{Field, Group, Note, Severity, Value, bit, field, mark, note, rows};
+use crate::kernel::rows::{Field, Group, Note, Severity, Value, bit, field, mark, name_of, note, rows};
 
 /// Number of the table.
 pub const TABLE: u16 = 2;
@@ -266,30 +266,31 @@ rows! {
     }
 }
 
-const RETCODES: &[Value] = &[
-    (0, c"fine"),
-    (1100, c"logged out, or the session failed"),
-    (1101, c"logged in elsewhere, or logged out"),
-    (1102, c"cookie not valid"),
-    (1203, c"login environment refused"),
-    (1205, c"too many requests"),
-];
+const FINE: Value = (0, c"fine");
+// Why a session does not go on: a poll says it as its retcode, other calls as Ret.
+const LOGGED_OUT: Value = (1100, c"logged out, or the session failed");
+const ELSEWHERE: Value = (1101, c"logged in elsewhere, or logged out");
+const BAD_COOKIE: Value = (1102, c"cookie not valid");
+const REFUSED: Value = (1203, c"login environment refused");
+const TOO_MANY: Value = (1205, c"too many requests");
+
+const RETCODES: &[Value] = &[FINE, LOGGED_OUT, ELSEWHERE, BAD_COOKIE, REFUSED, TOO_MANY];
 
 const LOGIN_CODES: &[Value] =
     &[(200, c"confirmed"), (201, c"scanned"), (400, c"expired"), (408, c"waits for a scan")];
 
 /// Numbers below 0 stand in two's complement.
 const RETS: &[Value] = &[
-    (0, c"fine"),
+    FINE,
     (1, c"parameter"),
     (-1i32 as u32, c"system"),
     (-2i32 as u32, c"logic"),
     (-14i32 as u32, c"ticket"),
-    (1100, c"logged out, or the session failed"),
-    (1101, c"logged in elsewhere, or logged out"),
-    (1102, c"cookie not valid"),
-    (1203, c"login environment refused"),
-    (1205, c"too many requests"),
+    LOGGED_OUT,
+    ELSEWHERE,
+    BAD_COOKIE,
+    REFUSED,
+    TOO_MANY,
 ];
 
 /// Types of messages.
@@ -331,7 +332,7 @@ const MSG_TYPES: &[Value] = &[
 
 /// The name of a type of messages.
 pub fn message_type(kind: u32) -> Option<&'static CStr> {
-    MSG_TYPES.iter().find(|(value, _)| *value == kind).map(|(_, name)| *name)
+    name_of(MSG_TYPES, kind)
 }
 
 const APP_MSG_TYPES: &[Value] = &[

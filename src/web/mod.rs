@@ -45,6 +45,7 @@ use crate::kernel::protocol::{Carrier, Protocol};
 use crate::kernel::report::{Report, Wanted};
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
+use crate::wechat::secret::Key;
 use crate::wechat::settings::Shared;
 use annotate::{Known, Line};
 use session::{Gist, Sessions};
@@ -73,6 +74,10 @@ impl Web {
 }
 
 impl Carried for Web {
+    fn key(&self) -> &Key {
+        &self.config.key
+    }
+
     fn may_be_in(&self, data: &[u8]) -> bool {
         call::may_be_in(data)
     }
@@ -102,7 +107,7 @@ impl Carried for Web {
         let Wanted { columns, items, record, .. } = segment.wanted;
         if segment.first_visit || columns || items || record {
             self.gist = Gist::default();
-            annotate::read(&known, &mut self.gist);
+            annotate::read(&known, &mut self.gist, &self.config);
         }
         if segment.first_visit {
             self.sessions.learn(event, segment.lane.stream, &self.gist, row.role);

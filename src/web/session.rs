@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::call::Role;
 use super::members::Sort;
-use crate::kernel::place::Missing;
+use crate::kernel::place::{Missing, Partner};
 use crate::kernel::time::Time;
 use crate::wechat::keys::{Growth, sorted};
 
@@ -96,15 +96,6 @@ pub struct Sessions {
     passed: HashSet<Event>,
     /// When the last packet was captured that came here.
     end: Time,
-}
-
-/// The other half of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partner {
-    /// The packet that holds it.
-    pub packet: u32,
-    /// Nanoseconds from the request to the response; negative where the clock was set back between.
-    pub elapsed: i64,
 }
 
 /// How one SyncKey of a message compares.

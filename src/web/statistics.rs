@@ -14,6 +14,7 @@ use crate::kernel::report::Report;
 use crate::kernel::rows::{row_of, rows};
 use crate::kernel::segment::Segment;
 use crate::kernel::tick::{Node, Ticks, Tree, part, top};
+use crate::kernel::time::{MILLISECOND, SECOND};
 use crate::wechat::keys::Change;
 
 const HOLDS: &[&CStr] = &[c"0-0", c"1-4", c"5-9", c"10-19", c"20-24", c"25-27", c"28-34", c"35-"];
@@ -47,9 +48,6 @@ rows! {
         FAILED = top(c"Calls that the server refused");
     }
 }
-
-const MILLISECOND: i64 = 1_000_000;
-const SECOND: i64 = 1000 * MILLISECOND;
 
 /// What a selector announces.
 fn news(selector: u32) -> &'static CStr {

@@ -11,8 +11,10 @@ use super::members::{self, Member, ROOT, SYNC_KEY, SYNC_KEY_ENTRY, Sense, Shape,
 use super::session::{Compared, Facts, Gist};
 use crate::kernel::report::{Open, Report};
 use crate::kernel::rows::{Field, Type, row_of};
+use crate::kernel::time::{MILLISECOND, SECOND};
 use crate::wechat::keys::Change;
-use crate::wechat::secret::{Rule, Secret, shown};
+use crate::wechat::secret::Rule;
+use crate::wechat::settings::Shared;
 use crate::wechat::synckey::{KEY_MESSAGES, KEY_TIME, Step, Steps, meaning};
 
 /// Members that are shown of one body; what epan can hold is far more, but not for each packet.
@@ -27,18 +29,8 @@ const MOST_MESSAGES: usize = 10_000;
 const MOST_TYPES: usize = 40;
 /// Keys that are kept of one SyncKey.
 const MOST_KEYS: usize = 256;
-const SECOND: i64 = 1_000_000_000;
 /// The end of the year 9999, in seconds.
 const LAST_SECOND: i64 = 253_402_300_799;
-
-/// What a walk goes by.
-#[derive(Clone, Copy)]
-pub struct Look<'a> {
-    /// Whether accounts and secrets are shown.
-    pub show_account: bool,
-    /// What the session knows.
-    pub facts: Facts<'a>,
-}
 
 /// The row of a field.
 pub fn row(field: u16) -> Option<&'static Field> {
@@ -131,7 +123,8 @@ struct Unknown {
 
 /// A walk.
 struct Walk<'a, 'b> {
-    report: Option<(&'b mut Report, Look<'b>)>,
+    config: &'b Shared,
+    report: Option<(&'b mut Report, Facts<'b>)>,
     gist: &'b mut Gist,
     /// Where the body begins in the report's source.
     base: usize,
@@ -143,9 +136,17 @@ struct Walk<'a, 'b> {
     deep: bool,
 }
 
-/// Reads a body: adds what it says to `gist`, and shows it in `report`, in whose source it begins at `base`.
-pub fn walk(data: &[u8], base: usize, gist: &mut Gist, report: Option<(&mut Report, Look<'_>)>) {
+/// Reads a body: adds what it says to `gist`, and shows it in `report`, in whose source it begins at `base`, with what
+/// the session knows.
+pub fn walk(
+    data: &[u8],
+    base: usize,
+    config: &Shared,
+    gist: &mut Gist,
+    report: Option<(&mut Report, Facts<'_>)>,
+) {
     let mut walk = Walk {
+        config,
         report,
         gist,
         base,
@@ -371,16 +372,16 @@ impl<'a> Walk<'a, '_> {
     fn member(&mut self, pending: Option<&Pending<'a>>, value: &Value<'_>, at: Range<usize>) {
         let may = self.may_show();
         let base = self.base;
-        let Some((report, look)) = self.report.as_mut().filter(|_| may) else { return };
+        let Some((report, _)) = self.report.as_mut().filter(|_| may) else { return };
         let whole = pending.map_or(at.start, |pending| pending.at.start)..at.end;
         let name = pending.map_or("", |pending| &pending.name);
         let colon = if pending.is_some() { ": " } else { "" };
         let rule = pending.map_or(Rule::Text, Pending::rule);
         let words = match value {
-            Value::Text(text) | Value::Number(text) => shown(rule, name, text, look.show_account),
+            Value::Text(text) | Value::Number(text) => self.config.shown(rule, name, text),
             Value::Other(words) => Cow::Borrowed(*words),
         };
-        let name = shown(Rule::Text, "", name, look.show_account);
+        let name = self.config.shown(Rule::Text, "", name);
         report.decoded_text(W::MEMBER, shift(&whole, base), format_args!("{name}{colon}{words}"));
     }
 
@@ -415,8 +416,8 @@ impl<'a> Walk<'a, '_> {
         }
         let may = self.may_show();
         let base = self.base;
-        if let Some((report, look)) = self.report.as_mut().filter(|_| may) {
-            show(report, look.show_account, member, value.words(), shift(&at, base));
+        if let Some((report, _)) = self.report.as_mut().filter(|_| may) {
+            show(report, self.config, member, value.words(), shift(&at, base));
         }
         true
     }
@@ -435,9 +436,9 @@ impl<'a> Walk<'a, '_> {
         match member.sense {
             Sense::None => {}
             Sense::Sid if words.is_empty() => {}
-            Sense::Sid => gist.sid = Some(Secret::of(words).number()),
+            Sense::Sid => gist.sid = Some(self.config.key.secret(words).number()),
             Sense::Uin if unsigned.is_none_or(|uin| uin == 0) => {}
-            Sense::Uin => gist.account = Some(Secret::of(words).number()),
+            Sense::Uin => gist.account = Some(self.config.key.secret(words).number()),
             Sense::Message => {
                 level.told.id = unsigned;
                 if let Some(id) = unsigned.filter(|_| gist.messages.len() < MOST_MESSAGES) {
@@ -483,9 +484,9 @@ impl<'a> Walk<'a, '_> {
             self.note(WN::CALL_FAILED, at, format_args!("the server refused the call: {ret}"));
         }
         let place = self.base.saturating_add(end);
-        let Some((report, look)) = &mut self.report else { return };
+        let Some((report, facts)) = &mut self.report else { return };
         let Some(open) = open else { return };
-        let facts = look.facts;
+        let facts = *facts;
         if let Some(sort) = sort {
             let compared = facts.compared(sort);
             show_links(report, facts, sort, place..place);
@@ -542,9 +543,9 @@ impl<'a> Walk<'a, '_> {
             keys.push((key, *value));
         }
         let base = self.base;
-        let Some((report, look)) = &mut self.report else { return };
+        let Some((report, facts)) = &mut self.report else { return };
         let Some(open) = open else { return };
-        let compared = sort.and_then(|sort| look.facts.compared(sort));
+        let compared = sort.and_then(|sort| facts.compared(sort));
         let (Some(key), Some((value, at))) = (key, value) else {
             return report.close(open, base.saturating_add(end), format_args!(""));
         };
@@ -598,27 +599,27 @@ pub fn integer(text: &str, field: u16) -> Option<i128> {
 }
 
 /// Shows a value that fits its member, by the words that stand for it.
-pub fn show(report: &mut Report, show_account: bool, member: &Member, words: &str, at: Range<usize>) {
+pub fn show(report: &mut Report, config: &Shared, member: &Member, words: &str, at: Range<usize>) {
     let number = |field| integer(words, field).unwrap_or(0);
     let nanoseconds =
         |number: i128, unit: i64| (i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(unit)) as u64;
     match &member.take {
         Take::Text(field) | Take::Mark(field) | Take::Secret(field) => {
-            let words = shown(member.take.rule(), member.name, words, show_account);
+            let words = config.shown(member.take.rule(), member.name, words);
             report.decoded_text(*field, at, &*words);
         }
-        Take::Account(field) if show_account || number(*field) == 0 => {
+        Take::Account(field) if config.show_account || number(*field) == 0 => {
             report.decoded(*field, at, number(*field) as u64, format_args!(""));
         }
         Take::Account(_) => {
-            let words = shown(Rule::Secret, member.name, words, show_account);
+            let words = config.shown(Rule::Secret, member.name, words);
             report.decoded_text(W::ACCOUNT, at, &*words);
         }
         Take::Seconds(field) => {
             report.decoded(*field, at, nanoseconds(number(*field), SECOND), format_args!(""));
         }
         Take::Milliseconds(field) => {
-            report.decoded(*field, at, nanoseconds(number(*field), SECOND / 1000), format_args!(""));
+            report.decoded(*field, at, nanoseconds(number(*field), MILLISECOND), format_args!(""));
         }
         Take::Bits(field, bits) => {
             let value = number(*field) as u64;

@@ -6,38 +6,85 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
+use hmac::digest::Key as Block;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use once_cell::sync::Lazy;
 use percent_encoding::percent_decode_str;
-use siphasher::sip::SipHasher24;
+use sha2::Sha256;
 
-/// A random key, one for a run of the program: the words stay the same when a capture is dissected
-/// again, and say nothing in another run.
-static KEY: Lazy<(u64, u64)> = Lazy::new(|| {
-    let random = || RandomState::new().hash_one(0);
-    (random(), random())
+/// The key of this run of the program: the words stay the same when a capture is dissected again, and say nothing in
+/// another run. Made once, by the first capture.
+static OWN: Lazy<Key> = Lazy::new(|| {
+    let mut block = Block::<Hmac<Sha256>>::default();
+    for word in block.chunks_exact_mut(size_of::<u64>()) {
+        word.copy_from_slice(&RandomState::new().hash_one(0).to_ne_bytes());
+    }
+    Key(Hmac::new(&block))
 });
 
-/// What stands for a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Secret(u64);
+/// What secrets are hashed with, ready for use: a key itself is not kept. What is hashed with equal keys compares.
+#[derive(Clone, Debug)]
+pub struct Key(Hmac<Sha256>);
 
-impl Secret {
+impl Key {
+    /// The key that a text is; without one the run's own.
+    pub fn of(text: &str) -> Self {
+        let given = Hmac::new_from_slice(text.as_bytes()).ok().filter(|_| !text.is_empty());
+        given.map_or_else(|| OWN.clone(), Self)
+    }
+
     /// What stands for `text`, in whichever way that is written: with its escapes or without, a number with
     /// leading zeros or without.
-    pub fn of(text: &str) -> Self {
+    pub fn secret(&self, text: &str) -> Secret {
         let plain = plain(text);
         let digits = match plain.bytes().all(|byte| byte.is_ascii_digit()) {
             true => plain.trim_start_matches('0'),
             false => &plain,
         };
-        let mut hasher = SipHasher24::new_with_keys(KEY.0, KEY.1);
-        hasher.write(digits.as_bytes());
-        Self(hasher.finish())
+        let hash = self.0.clone().chain_update(digits).finalize().into_bytes();
+        Secret(hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
     }
 
+    /// The words that are shown of a value. Those of an empty one are empty.
+    pub fn shown<'a>(&self, rule: Rule, name: &str, value: &'a str, show_account: bool) -> Cow<'a, str> {
+        if show_account || value.is_empty() {
+            return Cow::Borrowed(value);
+        }
+        let is_secret = match rule {
+            Rule::Secret => true,
+            Rule::Name if may_be_secret(name) => true,
+            // Names of users are made anew in each session; an account number in place of one is not.
+            Rule::Text | Rule::Name => names_user(name) && is_account(value),
+        };
+        if is_secret { Cow::Owned(self.secret(value).to_string()) } else { self.without_secrets(value) }
+    }
+
+    /// The text with each value in it replaced whose name may be a secret's, and each session key.
+    pub fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut out = String::new();
+        let (mut done, mut at) = (0usize, 0usize);
+        while let Some(secret) = next_secret(text, at) {
+            at = secret.end;
+            out.push_str(text.get(done..secret.start).unwrap_or_default());
+            out.push_str(&self.secret(text.get(secret).unwrap_or_default()).to_string());
+            done = at;
+        }
+        if done == 0 {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(text.get(done..).unwrap_or_default());
+        Cow::Owned(out)
+    }
+}
+
+/// What stands for a secret: the first 64 bits of its HMAC-SHA256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secret(u64);
+
+impl Secret {
     /// The number behind the words.
     pub fn number(self) -> u64 {
         self.0
@@ -74,20 +121,6 @@ pub enum Rule {
     Text,
     /// There is no row: its name.
     Name,
-}
-
-/// The words that are shown of a value. Those of an empty one are empty.
-pub fn shown<'a>(rule: Rule, name: &str, value: &'a str, show_account: bool) -> Cow<'a, str> {
-    if show_account || value.is_empty() {
-        return Cow::Borrowed(value);
-    }
-    let is_secret = match rule {
-        Rule::Secret => true,
-        Rule::Name if may_be_secret(name) => true,
-        // Names of users are made anew in each session; an account number in place of one is not.
-        Rule::Text | Rule::Name => names_user(name) && is_account(value),
-    };
-    if is_secret { Cow::Owned(Secret::of(value).to_string()) } else { without_secrets(value) }
 }
 
 /// What the name of a secret may hold, in small letters and without signs.
@@ -132,23 +165,6 @@ fn names_user(name: &str) -> bool {
 /// Whether a value is the number of an account; the smallest has five digits.
 fn is_account(value: &str) -> bool {
     value.len() >= 5 && value.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The text with each value in it replaced whose name may be a secret's, and each session key.
-pub fn without_secrets(text: &str) -> Cow<'_, str> {
-    let mut out = String::new();
-    let (mut done, mut at) = (0usize, 0usize);
-    while let Some(secret) = next_secret(text, at) {
-        at = secret.end;
-        out.push_str(text.get(done..secret.start).unwrap_or_default());
-        out.push_str(&Secret::of(text.get(secret).unwrap_or_default()).to_string());
-        done = at;
-    }
-    if done == 0 {
-        return Cow::Borrowed(text);
-    }
-    out.push_str(text.get(done..).unwrap_or_default());
-    Cow::Owned(out)
 }
 
 /// Begins a session key, behind a sign that may be escaped.
@@ -328,19 +344,40 @@ mod tests {
 
     #[test]
     fn equal_secrets_have_equal_words_that_do_not_show_them() {
-        let words = |text| Secret::of(text).to_string();
+        let words = |text| Key::of("").secret(text).to_string();
         assert_eq!(words("secret"), words("secret"));
         assert_ne!(words("secret"), words("secreu"));
         assert!(!words("secret").contains("secret"));
         // Without a key, anybody could try all account numbers.
-        let mut keyless = SipHasher24::new_with_keys(0, 0);
-        keyless.write(b"secret");
-        assert_ne!(Secret::of("secret").number(), keyless.finish());
+        let keyless = Hmac::<Sha256>::new(&Block::<Hmac<Sha256>>::default());
+        assert_ne!(Key::of("").secret("secret"), Key(keyless).secret("secret"));
+    }
+
+    /// Of another program: `printf 3123456789 | openssl dgst -sha256 -hmac abc`, and Python's `hmac`, the first 16
+    /// digits. The last key is longer than a block of the hash.
+    #[test]
+    fn with_a_key_given_the_words_are_those_of_hmac_sha256() {
+        let long = "k".repeat(100);
+        for (key, text, words) in [
+            ("abc", "3123456789", "#2d0fd87ca1fa400d"),
+            ("abc", "@crypt_1_2", "#c1e409897bfee7e0"),
+            ("schlüssel", "secret", "#ef87ba614fddb215"),
+            (&*long, "secret", "#7612b26e1ef2c48b"),
+        ] {
+            assert_eq!(Key::of(key).secret(text).to_string(), words, "{text}");
+            assert_ne!(Key::of(key).secret(text), Key::of("").secret(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_kept() {
+        assert!(!format!("{:?}", Key::of("abcxyz")).contains("abcxyz"));
+        assert!(!format!("{:?}", Key::of("abcxyz")).contains("97, 98, 99"));
     }
 
     #[test]
     fn a_secret_has_one_word_however_it_is_written() {
-        let of = |text: &str| Secret::of(text).to_string();
+        let of = |text: &str| Key::of("").secret(text).to_string();
         for (one, other) in [
             ("a+b/c==", "a%2Bb%2fc%3D%3D"),
             ("a+b/c==", "a%252Bb%252Fc%253d%253D"),
@@ -389,6 +426,7 @@ mod tests {
     /// Each text with its secrets in braces.
     #[test]
     fn secrets_inside_of_a_text_are_replaced_and_nothing_else() {
+        let key = Key::of("");
         for marked in [
             "/cgi-bin/mmwebwx-bin/webwxgeticon?seq=1&username=@ab&skey={@crypt_5ec4_00}",
             "https://wx.example/p?ticket={A@qrticket_0}&uuid={Qe==}&lang=en&scan=1#top",
@@ -421,19 +459,20 @@ mod tests {
             while let Some((before, behind)) = rest.split_once('{') {
                 let (secret, behind) = behind.split_once('}').unwrap();
                 given.push_str(&format!("{before}{secret}"));
-                expected.push_str(&format!("{before}{}", Secret::of(secret)));
+                expected.push_str(&format!("{before}{}", key.secret(secret)));
                 rest = behind;
             }
             given.push_str(rest);
             expected.push_str(rest);
-            assert_eq!(without_secrets(&given), expected, "{given}");
+            assert_eq!(key.without_secrets(&given), expected, "{given}");
         }
     }
 
     #[test]
     fn a_value_is_shown_by_its_row_or_by_its_name() {
-        let hashed = |text: &str| Secret::of(text).to_string();
-        let of = |rule, name: &str, value: &str| shown(rule, name, value, false).into_owned();
+        let key = Key::of("");
+        let hashed = |text: &str| key.secret(text).to_string();
+        let of = |rule, name: &str, value: &str| key.shown(rule, name, value, false).into_owned();
         assert_eq!(of(Rule::Secret, "x", "abc"), hashed("abc"));
         assert_eq!(of(Rule::Secret, "x", ""), "");
         assert_eq!(of(Rule::Name, "wxsid", "abc"), hashed("abc"));
@@ -442,6 +481,6 @@ mod tests {
         assert_eq!(of(Rule::Text, "FromUserName", "3123456789"), hashed("3123456789"));
         assert_eq!(of(Rule::Text, "FromUserName", "@3123456789"), "@3123456789");
         assert_eq!(of(Rule::Text, "FileName", "3123456789"), "3123456789");
-        assert_eq!(shown(Rule::Secret, "x", "abc", true), "abc");
+        assert_eq!(key.shown(Rule::Secret, "x", "abc", true), "abc");
     }
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a user may set for all protocols.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use super::fields::TABLE;
 use super::operation::Sender;
+use super::secret::{Key, Rule};
 use crate::config::Config;
 use crate::kernel::rows::{Part, PrefType, Preference, rows};
 
@@ -28,6 +30,8 @@ rows! {
         };
         SHOW_ACCOUNT = Preference::new(PrefType::Boolean, c"show_account", c"Show account numbers and cookies",
             c"They name a person; off, the tree says where they lie and nothing more");
+        HASH_KEY = Preference::new(PrefType::Text, c"hash_key", c"Key of the hashes that stand for secrets",
+            c"With the same key the hashes of several runs compare; empty, each run has a key of its own. Whoever knows it can find out account numbers by trying");
     }
 }
 
@@ -47,6 +51,8 @@ pub struct Shared {
     server_side: ServerSide,
     /// Whether account numbers and cookies are shown.
     pub show_account: bool,
+    /// What secrets are hashed with.
+    pub key: Key,
 }
 
 impl Default for Shared {
@@ -67,7 +73,13 @@ impl Shared {
                 _ => ServerSide::Nobody,
             },
             show_account: config.number(PREFERENCES, P::SHOW_ACCOUNT) != 0,
+            key: Key::of(config.text(P::HASH_KEY)),
         }
+    }
+
+    /// The words that are shown of a value: see [`Key::shown`].
+    pub fn shown<'a>(&self, rule: Rule, name: &str, value: &'a str) -> Cow<'a, str> {
+        self.key.shown(rule, name, value, self.show_account)
     }
 
     /// Who sent a segment, by its ports and the one that was connected to, 0 when nobody knows.
@@ -127,6 +139,20 @@ mod tests {
         assert_eq!(config.sender(1024, 8080, 0), Some(Sender::Client));
         let config = by(3);
         assert_eq!(config.sender(1024, 8080, 0), None);
+    }
+
+    #[test]
+    fn a_key_given_makes_the_words_of_a_secret_and_is_nowhere() {
+        let mut config = Config::default();
+        config.set_text(P::HASH_KEY, "abcxyz");
+        let shared = Shared::of(&config);
+        let words = |of: &Shared| of.shown(Rule::Secret, "uin", "3123456789").into_owned();
+        // The first 16 digits of HMAC-SHA256, as Python's `hmac` says.
+        assert_eq!(words(&shared), "#9aa00ee536893111");
+        assert_ne!(words(&Shared::default()), words(&shared));
+        assert_eq!(words(&Shared::default()), words(&Shared::of(&Config::default())));
+        let told = format!("{config:?} {shared:?}");
+        assert!(!told.contains("abcxyz"), "{told}");
     }
 
     #[test]

@@ -285,13 +285,14 @@ fn a_storm_of_preferences_leaves_nothing_behind() {
     const CHANGES: usize = 1000;
     /// Changes, of which the last is back to the defaults.
     const ROUND: usize = 10;
-    const PREFERENCES: [(&str, &[&str]); 11] = [
+    const PREFERENCES: [(&str, &[&str]); 12] = [
         ("wechat.tcp.port", &["80,8080,443", "80", "443,14000", ""]),
         ("wechat.desegment", &["TRUE", "FALSE"]),
         ("wechat.max_frame", &["1048576", "64", "4096"]),
         ("wechat.try_any_port", &["FALSE", "TRUE"]),
         ("wechat.server_side", &["listed", "lower", "higher", "none"]),
         ("wechat.show_account", &["FALSE", "TRUE"]),
+        ("wechat.hash_key", &["", "abc", "another key"]),
         ("tcp.desegment_tcp_streams", &["TRUE", "FALSE"]),
         ("tcp.reassemble_out_of_order", &["FALSE", "TRUE"]),
         ("tcp.relative_sequence_numbers", &["TRUE", "FALSE"]),

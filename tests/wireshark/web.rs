@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use wechat_dissector::kernel::rows::Type;
 use wechat_dissector::web::fields::{FIELDS as WEB_FIELDS, NOTES as WEB_NOTES};
+use wechat_dissector::wechat::secret::Key;
 use wechat_traffic::capture::{BASE_TIME, Capture};
 use wechat_traffic::flow::{Chunk, Segmentation};
 use wechat_traffic::packet::{Direction, Endpoints};
@@ -1263,6 +1264,34 @@ fn words_for_secrets_tell_them_apart() {
         let distinct: HashSet<&String> = words.values().collect();
         assert_eq!((words.len(), distinct.len()), (2, 2), "{parameter}");
     }
+}
+
+/// With the preference for it, whoever has the key gets the same words in another run. Without, nobody does, and no run
+/// tells the key.
+#[test]
+fn with_a_key_given_secrets_have_the_same_words_in_every_run() {
+    const KEY: &str = "WhatNobodyReads";
+    let shown = show("secrets", PLAIN);
+    let keyed = |key: &str| shown.opened.with(&["-o", &format!("wechat.hash_key:{key}")]);
+    let words = |of: &Opened| {
+        of.values("wechat_web.account or wechat_web.sid", &["wechat_web.account", "wechat_web.sid"])
+    };
+    let own = words(&shown.opened);
+    let given = words(&keyed(KEY));
+    assert!(given.len() >= 3 && given.iter().all(|words| words.contains('#')), "{given:?}");
+    assert_eq!(words(&keyed(KEY)), given);
+    let others = [own.clone(), words(&shown.opened), words(&keyed("")), words(&keyed("another"))];
+    for (place, other) in others.iter().enumerate() {
+        assert_eq!(other.len(), given.len());
+        for once in others[..place].iter().chain([&given]) {
+            assert!(once.iter().zip(other).all(|(one, other)| one != other), "{once:?} and {other:?}");
+        }
+    }
+    let uin = shown.rows.iter().find_map(|row| row.facts.uin).expect("an account").to_string();
+    let word = Key::of(KEY).secret(&uin).to_string();
+    assert!(given.iter().any(|words| words.contains(&word)), "{word} is not in {given:?}");
+    let all = own_words(&keyed(KEY)) + &other_words(&keyed(KEY)) + &keyed(KEY).text(&["-2", "-V", "-x"]);
+    assert!(all.contains(&word) && !all.contains(KEY));
 }
 
 #[test]

@@ -10,15 +10,13 @@ use super::fact::{Fact, Remarks};
 use super::newest::Newest;
 use super::{Decision, NOBODY, Observed, is_ordinary};
 use crate::kernel::place::Place;
-use crate::kernel::time::Time;
+use crate::kernel::time::{MILLISECOND, SECOND, Time};
 use crate::long_link::framing::Why;
 use crate::wechat::keys::Growth;
 use crate::wechat::operation::{self, Kind, Meaning, Sender, Sync};
 
-/// How far the stated elapsed time may be off either way: 50 ms in nanoseconds.
-const ACK_TOLERANCE: i64 = 50_000_000;
-
-const SECOND: i64 = 1_000_000_000;
+/// How far the stated elapsed time may be off either way: 50 ms.
+const ACK_TOLERANCE: i64 = 50 * MILLISECOND;
 
 /// What is acknowledged by inference is not older.
 const INFERRED_ACK: i64 = 5 * SECOND;

@@ -19,8 +19,8 @@ mod newest;
 
 use foldhash::HashMap;
 
-use crate::kernel::place::{LaneId, Missing, Place};
-use crate::kernel::time::Time;
+use crate::kernel::place::{LaneId, Missing, Partner, Place};
+use crate::kernel::time::{SECOND, Time};
 use crate::long_link::framing::Why;
 use crate::wechat::keys::{Growth, Keys};
 use crate::wechat::operation::{Kind, Meaning, Sync};
@@ -82,17 +82,6 @@ pub struct Observed<'a> {
     pub extent: Option<u32>,
 }
 
-/// The other frame of a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partner {
-    /// The packet that holds it.
-    pub packet: u32,
-    /// Nanoseconds from the earlier to the later of the two; negative where the clock was set back between.
-    pub elapsed: i64,
-    /// Its operation as on the wire.
-    pub op: u32,
-}
-
 /// How an acknowledgement found its push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AckRule {
@@ -126,6 +115,8 @@ impl Interval {
 pub struct Facts<'a> {
     /// What it answers or acknowledges.
     pub back: Option<Partner>,
+    /// The operation of that as on the wire.
+    pub back_op: Option<u32>,
     /// What answers or acknowledges it; on later visits only.
     pub ahead: Option<Partner>,
     /// Of an acknowledgement, how its push was found.
@@ -164,8 +155,8 @@ impl<'a> Facts<'a> {
 
 const NOBODY: u32 = u32::MAX;
 
-/// The next link of a client counts as another attempt for so long: 10 s in nanoseconds.
-const NEXT_ATTEMPT: i64 = 10_000_000_000;
+/// The next link of a client counts as another attempt for so long: 10 s.
+const NEXT_ATTEMPT: i64 = 10 * SECOND;
 
 /// Whether a client counts such seqids up; the others are reserved, or mean that nothing is asked.
 fn is_ordinary(seq: u32) -> bool {
@@ -248,7 +239,8 @@ impl Session {
         let elapsed = || time.since(link.time(event.partner));
         let answers = kind.answers() || kind == Kind::PushAck;
         if let Some(other) = partner.filter(|_| answers) {
-            facts.back = Some(Partner { packet: other.packet, elapsed: elapsed(), op: other.op });
+            facts.back = Some(Partner { packet: other.packet, elapsed: elapsed() });
+            facts.back_op = Some(other.op);
             facts.closes = other.tags.has(Tags::EXPECTS);
             facts.ack_rule = (kind == Kind::PushAck).then(|| match event.tags.has(Tags::BY_TIME) {
                 true => AckRule::ElapsedTime,
@@ -259,10 +251,8 @@ impl Session {
             return facts;
         }
         facts.inferred = link.inferred(id.event).map(|other| link.packet(other));
-        facts.ahead = partner.map(|other| {
-            let elapsed = elapsed().saturating_neg();
-            Partner { packet: other.packet, elapsed, op: other.op }
-        });
+        facts.ahead =
+            partner.map(|other| Partner { packet: other.packet, elapsed: elapsed().saturating_neg() });
         let missing = event.tags.has(Tags::EXPECTS) && facts.ahead.is_none() && facts.inferred.is_none();
         facts.missing = missing.then(|| Missing {
             until_end: self.end.since(time),
@@ -323,9 +313,8 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::time::MILLISECOND as MS;
     use crate::wechat::operation::{self, Sender, classify};
-
-    const MS: i64 = 1_000_000;
 
     struct Story {
         session: Session,
@@ -420,7 +409,7 @@ mod tests {
             let answer = story.frame(true, 1_000_000_006, u32::MAX, time + 40 * MS, None);
             let facts = story.facts(answer, true, true);
             let back = facts.back.unwrap();
-            assert_eq!((back.packet, back.elapsed, back.op), (request, 40 * MS, 6));
+            assert_eq!((back.packet, back.elapsed, facts.back_op), (request, 40 * MS, Some(6)));
             assert_eq!(facts.rest().count(), 0);
             let interval = story.facts(request, false, false).interval;
             assert_eq!(interval.map(|interval| interval.now), (beat > 0).then_some(270_000 * MS));
