@@ -323,6 +323,8 @@ void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree
 {
     const char *const saved_proto = pinfo->current_proto;
     const uint16_t saved_can_desegment = pinfo->can_desegment;
+    const int saved_offset = pinfo->desegment_offset;
+    const uint32_t saved_length = pinfo->desegment_len;
     volatile size_t i;
 
     for (i = 0; i < drawing->hand_off_count; i++) {
@@ -342,8 +344,8 @@ void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree
         pinfo->current_proto = saved_proto;
     }
     pinfo->can_desegment = saved_can_desegment;
-    pinfo->desegment_offset = 0;
-    pinfo->desegment_len = 0;
+    pinfo->desegment_offset = saved_offset;
+    pinfo->desegment_len = saved_length;
 }
 
 wechat_record *draw_record(const wechat_report *report, wechat_record *last, packet_info *pinfo)

@@ -157,10 +157,25 @@ static void silence(pass *around, packet_info *pinfo)
         col_set_writable(pinfo->cinfo, COL_INFO, false);
 }
 
-static void unsilence(const pass *around, packet_info *pinfo)
+/* Whether HTTP is kept from writing by a call of it that this one is inside of, as in a tunnel. */
+static bool is_silent(const pass *around)
 {
-    if (around->silent)
+    for (; around != NULL; around = around->outer)
+        if (around->silent)
+            return true;
+    return false;
+}
+
+/* HTTP has returned: what is to be said is said here, whoever is silent. */
+static void finish(pass *around, packet_info *pinfo, proto_tree *tree, size_t taken)
+{
+    const bool outer = is_silent(around->outer);
+
+    if (around->silent || outer)
         col_set_writable(pinfo->cinfo, COL_INFO, true);
+    draw_messages(around, pinfo, tree, taken);
+    if (outer)
+        col_set_writable(pinfo->cinfo, COL_INFO, false);
 }
 
 static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
@@ -197,19 +212,17 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     CATCH_ALL {
         /* A message that was cut off has a head all the same. */
         current = around.outer;
-        unsilence(&around, pinfo);
-        draw_messages(&around, pinfo, tree, around.handed_on ? 0 : around.segment.captured);
+        finish(&around, pinfo, tree, around.handed_on ? 0 : around.segment.captured);
         RETHROW;
     }
     ENDTRY;
     current = around.outer;
-    unsilence(&around, pinfo);
     /* HTTP that takes nothing is disabled. */
     if (result == 0 || around.handed_on)
         taken = 0;
     else if (pinfo->desegment_len != 0)
         taken = (size_t)MAX(pinfo->desegment_offset, 0);
-    draw_messages(&around, pinfo, tree, taken);
+    finish(&around, pinfo, tree, taken);
     return result;
 }
 

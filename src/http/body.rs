@@ -20,7 +20,10 @@ pub struct Coding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packing {
     Gzip,
-    Other,
+    Deflate,
+    Brotli,
+    /// One that HTTP's dissector does not know: it passes no such body on.
+    Unknown,
 }
 
 impl Coding {
@@ -30,7 +33,9 @@ impl Coding {
         self.packed = match () {
             () if is(b"identity") => None,
             () if is(b"gzip") || is(b"x-gzip") => Some(Packing::Gzip),
-            () => Some(Packing::Other),
+            () if is(b"deflate") => Some(Packing::Deflate),
+            () if is(b"br") => Some(Packing::Brotli),
+            () => Some(Packing::Unknown),
         };
     }
 
@@ -54,6 +59,7 @@ pub struct Body {
     is_coded: bool,
     /// The length that it has then, where that can be told.
     length: Option<usize>,
+    packed: Option<Packing>,
 }
 
 impl Body {
@@ -68,7 +74,7 @@ impl Body {
         media: Range<usize>,
     ) -> (Self, usize) {
         let there = data.len();
-        let mut body = Self { at: start..there, media, is_coded: false, length: None };
+        let mut body = Self { at: start..there, media, is_coded: false, length: None, packed: coding.packed };
         let mut end = match length.filter(|_| !coding.transfer) {
             Some(length) => start.saturating_add(length),
             None if bodiless => start,
@@ -190,10 +196,13 @@ impl Bodies {
         let found = bodies.enumerate().skip(self.next).filter_map(|(index, body)| {
             let fit = match (at, body.is_coded) {
                 (Some(at), false) if at == body.at.start => Fit::Length,
-                (None, true) if !body.at.is_empty() && is_of(body) => match body.length {
-                    Some(other) if other == length => Fit::Length,
-                    None => Fit::Unknown,
-                    Some(_) => Fit::Media,
+                (None, true) if !body.at.is_empty() && is_of(body) => match (body.packed, body.length) {
+                    (Some(Packing::Unknown), _) => return None,
+                    // It is always undone, to whatever length.
+                    (Some(Packing::Deflate), _) => Fit::Length,
+                    (_, Some(other)) if other == length => Fit::Length,
+                    (_, None) => Fit::Unknown,
+                    (_, Some(_)) => Fit::Media,
                 },
                 _ => return None,
             };
@@ -240,6 +249,21 @@ mod tests {
 
     fn of(heads: &[Head]) -> impl Iterator<Item = &Body> {
         heads.iter().map(|head| &head.body)
+    }
+
+    #[test]
+    fn a_deflated_body_comes_in_its_turn_and_an_unknown_coding_never() {
+        let message = |headers: &str| {
+            format!(
+                "HTTP/1.1 200 x\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n{headers}\r\n2\r\nab\r\n0\r\n\r\n"
+            )
+        };
+        let codings = ["Content-Encoding: x-new\r\n", "Content-Encoding: deflate\r\n", ""];
+        let data = codings.map(message).concat();
+        let heads: Vec<Head> = heads(data.as_bytes()).collect();
+        let mut bodies = Bodies::default();
+        let mut place = || bodies.place(data.as_bytes(), of(&heads), None, 2, Some("a/b"));
+        assert_eq!([place(), place(), place()], [Some(1), Some(2), None]);
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Head {
     pub body: Body,
     /// End of the message, which may lie behind the bytes that are there.
     pub end: usize,
+    /// Whether the bytes end in the name of a header: HTTP's dissector reads so far and gives up.
+    pub is_cut: bool,
 }
 
 /// The messages in `data`, up to the first byte at which HTTP's dissector gives up.
@@ -211,7 +213,7 @@ fn head(data: &[u8], start: usize) -> Option<Head> {
     let mut message = Kind::Other;
     let mut target = None;
     let mut told = Told::default();
-    let mut at = start;
+    let (mut at, mut is_cut) = (start, false);
     while at < data.len() {
         let (words, next) = line(data, at);
         if let Some(kind) = kind(words) {
@@ -240,9 +242,8 @@ fn head(data: &[u8], start: usize) -> Option<Head> {
             }
         } else {
             // At the end of all bytes HTTP's dissector takes it for a header that is cut short, and gives up.
-            if at > start && at.saturating_add(words.len()) >= data.len() {
-                return None;
-            }
+            is_cut = at > start && at.saturating_add(words.len()) >= data.len();
+            at = if is_cut { data.len() } else { at };
             break;
         }
         at = next;
@@ -252,7 +253,7 @@ fn head(data: &[u8], start: usize) -> Option<Head> {
     let (body, end) = Body::behind(data, at, bodiless, told.coding, length, told.media);
     let target = target.filter(|_| message == Kind::Request).unwrap_or(at..at);
     let host = if told.host.is_empty() { at..at } else { told.host };
-    Some(Head { kind: message, at: start..at, target, host, body, end })
+    Some(Head { kind: message, at: start..at, target, host, body, end, is_cut })
 }
 
 #[cfg(test)]
@@ -307,9 +308,12 @@ mod tests {
             "HTTP/1.1 200 OK\r\n: no name\r\nX",
             &many,
         ] {
-            let found = kinds(response.as_bytes());
-            let cut = response.ends_with('X');
-            assert_eq!(found.first(), if cut { None } else { Some(&Kind::Response(200)) }, "{response:?}");
+            let head = heads(response.as_bytes()).next().unwrap();
+            assert_eq!(
+                (head.kind, head.is_cut),
+                (Kind::Response(200), response.ends_with('X')),
+                "{response:?}"
+            );
         }
         for status in ["HTTP/1.1\r\n\r\n", "HTTP/1.1 20\r\n\r\n", "HTTP/1.1 abc\r\n\r\n"] {
             assert_eq!(kinds(status.as_bytes()), [Kind::Response(0)], "{status:?}");

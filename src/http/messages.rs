@@ -144,7 +144,8 @@ impl Http {
             messages.push(Seen { head, claim, mark: None, place: None });
         }
         if messages.iter().all(|message| message.head.kind == Kind::Other) {
-            self.says_nothing(segment);
+            let kind = messages.first().map(|message| message.head.kind).or(first_line(segment.data));
+            self.says_nothing(segment, kind);
             return 0;
         }
         let count = messages.len();
@@ -183,14 +184,14 @@ impl Http {
                 self.exchanges.foreign_answers(origin(segment, 0));
             }
             Some(Kind::Response(_)) | None => {}
-            Some(Kind::Other) => self.says_nothing(segment),
+            Some(Kind::Other) => self.says_nothing(segment, kind),
         }
         true
     }
 
     /// Bytes hold no message. Those that begin with half a line may be offered again with the rest of it.
-    fn says_nothing(&mut self, segment: &Segment<'_>) {
-        if segment.first_visit && first_line(segment.data) == Some(Kind::Other) {
+    fn says_nothing(&mut self, segment: &Segment<'_>, kind: Option<Kind>) {
+        if segment.first_visit && kind == Some(Kind::Other) && first_line(segment.data).is_some() {
             self.exchanges.says(origin(segment, 0));
         }
     }
@@ -241,7 +242,7 @@ impl Http {
     pub fn end(&mut self, segment: &Segment<'_>, taken: usize) -> usize {
         let Some(at) = self.passes.iter().position(|pass| pass.lane == segment.lane) else { return 0 };
         let mut pass = self.passes.swap_remove(at);
-        pass.messages.retain(|message| message.head.at.start < taken);
+        pass.messages.retain(|message| message.head.at.start < taken && !message.head.is_cut);
         let first = if segment.counted { 0 } else { self.turn.take(segment, pass.messages.len()) };
         for (number, message) in (first..).zip(&mut pass.messages) {
             let place = place(segment, number, message.head.at.start);

@@ -1488,14 +1488,51 @@ fn the_first_exchange_of_exported_pdus_is_shown() {
     assert_eq!(shown, two_passes);
 }
 
+/// What HTTP wants to see again is put together: a message of ours in front of it takes nothing of that away.
+#[test]
+fn a_message_behind_one_of_ours_may_go_on_in_the_next_packet() {
+    use Direction::{ClientToServer as Client, ServerToClient as Server};
+    let poll = "window.synccheck={retcode:\"0\",selector:\"2\"}";
+    let (first, second) =
+        (answer("200 OK", poll), answer("200 OK", "window.synccheck={retcode:\"0\",selector:\"4\"}"));
+    for cut in [5, 17, 30, second.len() - 20, second.len() - 1] {
+        let (begin, rest) = second.split_at(cut);
+        let capture = conversation(&[
+            (Client, format!("{OWN}{OWN}")),
+            (Server, format!("{first}{begin}")),
+            (Server, rest.into()),
+        ]);
+        for passes in [&[][..], TWO_PASSES] {
+            let opened = open(&capture).with(passes);
+            let shown = opened.values("wechat_web.selector", &["frame.number", "wechat_web.selector"]);
+            let [first, second] =
+                [6, 8].map(|packet| format!("{packet} 0x0000000{}", if packet == 6 { 2 } else { 4 }));
+            assert_eq!(shown, [first, second], "cut at {cut}, {passes:?}");
+        }
+    }
+}
+
+/// HTTP writes what it has read of a head before it asks for the rest.
+#[test]
+fn info_holds_no_secret_wherever_a_head_is_cut() {
+    use Direction::ClientToServer as Client;
+    let request = OWN.replace("Host", "Accept: */*\r\nHost");
+    for cut in 1..request.len() {
+        let (begin, rest) = request.split_at(cut);
+        let opened = open(&conversation(&[(Client, begin.into()), (Client, rest.into())]));
+        let words = opened.values("tcp", &["_ws.col.Info"]).join("\n");
+        assert!(!words.contains("SidSecret1") && !words.contains("3123456789"), "cut at {cut}: {words}");
+    }
+}
+
 /// In a tunnel too, whose conversation HTTP makes when it is first asked.
 #[test]
 fn the_first_exchange_in_a_tunnel_is_shown() {
     let asks = |text: &str| (Direction::ClientToServer, vec![text.as_bytes().to_vec()]);
     let answers = |text: &str| (Direction::ServerToClient, vec![text.as_bytes().to_vec()]);
-    let turns = || {
+    let turns = |port: u16| {
         vec![
-            asks("CONNECT wx.qq.com:8001 HTTP/1.1\r\n\r\n"),
+            asks(&format!("CONNECT wx.qq.com:{port} HTTP/1.1\r\n\r\n")),
             answers("HTTP/1.1 200 OK\r\n\r\n"),
             asks("GET /cgi-bin/mmwebwx-bin/webwxsync?r=1 HTTP/1.1\r\nHost: wx.qq.com\r\n\r\n"),
             answers("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
@@ -1503,7 +1540,7 @@ fn the_first_exchange_in_a_tunnel_is_shown() {
             answers("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
         ]
     };
-    let capture = carry_turns(&[turns(), turns()], 3128, None, &mut ChaCha8Rng::seed_from_u64(2));
+    let capture = carry_turns(&[turns(8001), turns(443)], 3128, None, &mut ChaCha8Rng::seed_from_u64(2));
     let opened = open(&capture.expect("a capture"));
     for options in [&[][..], TWO_PASSES] {
         let opened = opened.with(options);
@@ -1512,6 +1549,11 @@ fn the_first_exchange_in_a_tunnel_is_shown() {
         let expected =
             [" webwxsync request", " webwxsync response", " webwxinit request", " webwxinit response"];
         assert_eq!((of("0"), of("1")), (expected.to_vec(), expected.to_vec()), "{options:?}");
+        for stream in 0..2 {
+            let words = opened.values(&format!("wechat_web && tcp.stream == {stream}"), &["_ws.col.Info"]);
+            let heads: Vec<_> = words.iter().map(|words| words.split(',').next().expect("words")).collect();
+            assert_eq!(heads, expected.map(str::trim_start), "{options:?}, stream {stream}");
+        }
     }
 }
 
