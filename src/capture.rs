@@ -104,6 +104,12 @@ impl Capture {
         &self.report
     }
 
+    /// Whether the numbers of streams are the host's, of all those that it has counted. Nearly always they are.
+    #[inline]
+    pub fn counts_as_host(&self) -> bool {
+        self.streams.are_counted()
+    }
+
     /// The number of a stream: the host's, if it has one, or else our own for its two ends. `None` on a later visit
     /// of what was never seen.
     pub fn stream(&mut self, host: Option<u32>, ends: Ends<'_>, first_visit: bool) -> Option<u32> {
@@ -125,6 +131,12 @@ impl Capture {
             self.pending.insert(offer.lane.stream, claim.begun);
         }
         claim.ours.then_some(LONG_LINK)
+    }
+
+    /// Whether any segment may have bytes that belong before it.
+    #[inline]
+    pub fn has_begun(&self) -> bool {
+        !self.pending.is_empty() || !self.begun.is_empty()
     }
 
     /// The bytes that belong before those of a segment: its port's owner was given them when nobody could tell

@@ -41,8 +41,9 @@ impl wechat_dissector {
     pub(super) unsafe fn segment<'a>(&mut self, from: &wechat_segment) -> Result<Segment<'a>, wechat_result> {
         // SAFETY: the caller's promise.
         let mut segment = unsafe { from.read() }?;
-        // What is inside of another protocol has a number of that protocol's.
-        if !from.flag(WECHAT_INSIDE) {
+        // What is inside of another protocol has a number of ours.
+        let is_known = from.flag(WECHAT_INSIDE) || from.flag(WECHAT_STREAM) && self.capture.counts_as_host();
+        if !is_known {
             let stream =
                 guard(None, || self.capture.stream(from.host_stream(), ends(&segment), segment.first_visit));
             segment.lane.stream = stream.unwrap_or(u32::MAX);
@@ -175,6 +176,9 @@ pub unsafe extern "C" fn wechat_begun(
     begun: Option<&mut *const u8>,
 ) -> size_t {
     let (Some(handle), Some(segment), Some(begun)) = (dissector, segment, begun) else { return 0 };
+    if !handle.capture.has_begun() {
+        return 0;
+    }
     // SAFETY: the caller's promise.
     let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
     guard(0, || {

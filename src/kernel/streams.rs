@@ -41,10 +41,15 @@ pub struct Streams {
 }
 
 impl Streams {
+    /// Whether the host has counted every stream that was met: then its numbers are those of the streams.
+    #[inline]
+    pub fn are_counted(&self) -> bool {
+        self.by_ends.is_empty()
+    }
+
     /// The number of a stream on a first visit; `host` is the host's, if it has one.
     pub fn meet(&mut self, host: Option<u32>, ends: Ends<'_>) -> u32 {
-        // Nearly always the host has counted every stream.
-        if let Some(host) = host.filter(|_| self.by_ends.is_empty()) {
+        if let Some(host) = host.filter(|_| self.are_counted()) {
             return host;
         }
         let Some(host) = host else {

@@ -16,7 +16,8 @@ pub struct Time(i128);
 impl Time {
     /// So many seconds and nanoseconds since 1970; nanoseconds may be any number.
     pub fn new(seconds: i64, nanoseconds: i32) -> Self {
-        Self(i128::from(seconds).saturating_mul(SECOND.into()).saturating_add(nanoseconds.into()))
+        // Neither can overflow, and it is done for each PDU.
+        Self(i128::from(seconds).wrapping_mul(SECOND.into()).wrapping_add(nanoseconds.into()))
     }
 
     /// So many nanoseconds since 1970.
