@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * wechat_dissector.h - the C interface of the WeChat long-link dissector.
+ * wechat_dissector.h - the C interface of the dissector of WeChat's protocols.
  * Made from src/ffi/; `cargo xtask header` makes it anew.
  *
  * The library turns bytes of a stream into a flat list of items. It never calls back, never
@@ -81,6 +81,9 @@
 
 // Most protocols there may be.
 #define WECHAT_MOST_PROTOCOLS 8
+
+// Most media types of HTTP's bodies that may be ours.
+#define WECHAT_MOST_MEDIA_TYPES 16
 
 // What a function says of its call. A malformed frame is never an error: it is a report with a note.
 typedef enum wechat_result {

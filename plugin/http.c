@@ -324,8 +324,7 @@ static void keep_body(tvbuff_t *tvb, const char *media)
 }
 
 /* Types that have a wrapper, and what they had before. */
-#define MOST_MEDIA_TYPES 12
-static dissector_handle_t media_wrappers[MOST_MEDIA_TYPES], media_owners[MOST_MEDIA_TYPES];
+static dissector_handle_t media_wrappers[WECHAT_MOST_MEDIA_TYPES], media_owners[WECHAT_MOST_MEDIA_TYPES];
 
 static int dissect_media(size_t type, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
@@ -341,22 +340,12 @@ static int dissect_media(size_t type, tvbuff_t *tvb, packet_info *pinfo, proto_t
     {                                                                                                        \
         return dissect_media(type, tvb, pinfo, tree, data);                                                  \
     }
-MEDIA_WRAPPER(0)
-MEDIA_WRAPPER(1)
-MEDIA_WRAPPER(2)
-MEDIA_WRAPPER(3)
-MEDIA_WRAPPER(4)
-MEDIA_WRAPPER(5)
-MEDIA_WRAPPER(6)
-MEDIA_WRAPPER(7)
-MEDIA_WRAPPER(8)
-MEDIA_WRAPPER(9)
-MEDIA_WRAPPER(10)
-MEDIA_WRAPPER(11)
-static const dissector_t media_dissectors[MOST_MEDIA_TYPES] = {
-    dissect_media_0, dissect_media_1, dissect_media_2, dissect_media_3, dissect_media_4,  dissect_media_5,
-    dissect_media_6, dissect_media_7, dissect_media_8, dissect_media_9, dissect_media_10, dissect_media_11,
-};
+#define MEDIA_DISSECTOR(type) dissect_media_##type,
+#define EACH_MEDIA_TYPE(DO)                                                                                  \
+    DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
+EACH_MEDIA_TYPE(MEDIA_WRAPPER)
+static const dissector_t media_dissectors[] = { EACH_MEDIA_TYPE(MEDIA_DISSECTOR) };
+_Static_assert(G_N_ELEMENTS(media_dissectors) == WECHAT_MOST_MEDIA_TYPES, "as many as EACH_MEDIA_TYPE has");
 
 /* A body of a type that nobody owns, or of none. HTTP shows it as it would without us. */
 static ws_bool keep_untyped(tvbuff_t *tvb, packet_info *pinfo G_GNUC_UNUSED, proto_tree *tree G_GNUC_UNUSED,
@@ -364,11 +353,6 @@ static ws_bool keep_untyped(tvbuff_t *tvb, packet_info *pinfo G_GNUC_UNUSED, pro
 {
     keep_body(tvb, NULL);
     return false;
-}
-
-static size_t media_count(void)
-{
-    return MIN(shim_tables()->media_type_count, MOST_MEDIA_TYPES);
 }
 
 /* ---- the life of a capture ---- */
@@ -419,7 +403,7 @@ void http_install(void)
     install_ports(&tls_ports);
     if (alpn_table != NULL && is_unchanged(alpn_table, "tls.alpn", HTTP_1_1, &handle) && handle == http_tls)
         change_string("tls.alpn", HTTP_1_1, http_tls, tls_wrapper);
-    for (size_t i = 0; i < media_count(); i++)
+    for (size_t i = 0; i < shim_tables()->media_type_count; i++)
         if (is_unchanged(media_table, "media_type", shim_tables()->media_types[i], &handle)) {
             media_owners[i] = handle;
             change_string("media_type", shim_tables()->media_types[i], handle, media_wrappers[i]);
@@ -436,7 +420,7 @@ void http_remove(void)
     shared_remove(&tcp_ports);
     if (alpn_table != NULL && dissector_get_default_string_handle("tls.alpn", HTTP_1_1) == tls_wrapper)
         change_string("tls.alpn", HTTP_1_1, tls_wrapper, http_tls);
-    for (size_t i = 0; i < media_count(); i++) {
+    for (size_t i = 0; i < shim_tables()->media_type_count; i++) {
         if (media_owners[i] != NULL)
             change_string("media_type", shim_tables()->media_types[i], media_wrappers[i], media_owners[i]);
         media_owners[i] = NULL;
@@ -467,7 +451,7 @@ void http_register(void)
     /* TLS (3.4) shows the name, and TCP's export of PDUs does not go without. */
     tcp_wrapper = create_dissector_handle_with_name(dissect_tcp_port, proto_helper, HTTP_OVER_TCP);
     tls_wrapper = create_dissector_handle_with_name(dissect_tls, proto_helper, HTTP_OVER_TLS);
-    for (size_t i = 0; i < media_count(); i++)
+    for (size_t i = 0; i < shim_tables()->media_type_count; i++)
         media_wrappers[i] = described_handle(media_dissectors[i], proto_helper,
                                              shim_words("%s and %s", shim_tables()->media_types[i], first->label));
     shared_begin(&tcp_ports, "tcp.port", tcp_wrapper);

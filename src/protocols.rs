@@ -82,6 +82,8 @@ const _: () = {
     while place < PROTOCOLS.len() {
         assert!(PROTOCOLS[place].protocol.table as usize == place);
         assert!(PROTOCOLS[place].protocol.fields.len() <= FieldSet::MOST_ROWS);
+        // What is inside of others comes as segments.
+        assert!(PROTOCOLS[place].joins.is_empty() || PROTOCOLS[place].begin.is_some());
         place += 1;
     }
 };

@@ -9,7 +9,7 @@ use std::path::Path;
 const PREAMBLE: &str = "\
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * wechat_dissector.h - the C interface of the WeChat long-link dissector.
+ * wechat_dissector.h - the C interface of the dissector of WeChat's protocols.
  * Made from src/ffi/; `cargo xtask header` makes it anew.
  *
  * The library turns bytes of a stream into a flat list of items. It never calls back, never

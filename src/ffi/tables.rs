@@ -370,6 +370,11 @@ pub struct wechat_value_row {
     pub kind: wechat_value_kind,
 }
 
+/// Most media types of HTTP's bodies that may be ours.
+pub const WECHAT_MOST_MEDIA_TYPES: usize = 16;
+
+const _: () = assert!(MEDIA_TYPES.len() <= WECHAT_MOST_MEDIA_TYPES);
+
 /// A protocol: everything to register of it. A title that is NULL says that there is no such thing.
 #[repr(C)]
 pub struct wechat_protocol {
