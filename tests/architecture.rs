@@ -25,12 +25,6 @@ const ORDER: &[&str] = &[
 ];
 const PROTOCOL_FOLDERS: &str = "(protocols' folders)";
 
-/// Folders whose files use what stands in their `mod.rs`; in all others it is above them.
-const SHARE_THEIR_MOD: &[&str] = &["ffi", "long_link/session"];
-
-/// Two files that know each other, where that is so still.
-const KNOWN_CIRCLES: &[[&str; 2]] = &[["ffi/record", "ffi/report"], ["kernel/record", "kernel/report"]];
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -338,13 +332,12 @@ fn no_file_of_a_folder_knows_itself_through_others() {
             let (Some(from), Some(to)) = (part(folder, &arrow.from), part(folder, &arrow.to)) else {
                 continue;
             };
-            let through_mod = from == folder || to == folder;
-            if from != to && !(through_mod && SHARE_THEIR_MOD.contains(&folder.as_str())) {
+            if from != to {
                 uses.entry(from).or_default().insert(to, arrow);
             }
             // A mod.rs stands above its files, and names them without a path that is seen here.
             assert!(
-                to != folder || from == to || SHARE_THEIR_MOD.contains(&folder.as_str()),
+                to != folder || from == to,
                 "{}: {from} uses what stands in its own mod.rs ({})",
                 arrow.at,
                 arrow.path
@@ -372,13 +365,8 @@ fn no_file_of_a_folder_knows_itself_through_others() {
             }
         }
     }
-    let known: BTreeSet<String> = KNOWN_CIRCLES.iter().map(|files| files.join(" - ")).collect();
-    let found: BTreeSet<String> = circles.iter().map(|(files, _)| files.clone()).collect();
-    let new: Vec<_> = circles.iter().filter(|(files, _)| !known.contains(files)).collect();
-    let told: Vec<_> = new.iter().map(|(files, way)| format!("{files}\n{way}")).collect();
-    assert!(new.is_empty(), "circles:\n{}", told.join("\n"));
-    let gone: Vec<_> = known.difference(&found).collect();
-    assert!(gone.is_empty(), "these are no circles any more, strike them off the list: {gone:?}");
+    let told: Vec<_> = circles.iter().map(|(files, way)| format!("{files}\n{way}")).collect();
+    assert!(circles.is_empty(), "circles:\n{}", told.join("\n"));
 }
 
 /// The shim's files: a source sees `shim.h`, and that the rest.

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 
 use libc::size_t;
 
-use super::{guard, put_text, text, wechat_result};
+use super::common::{guard, put_text, text, wechat_result};
 use crate::config::Config;
 use crate::kernel::rows::{PrefType, Preference};
 use crate::protocols;

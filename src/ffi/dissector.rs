@@ -5,10 +5,10 @@ use std::ffi::{c_char, c_int};
 
 use libc::size_t;
 
+use super::common::{bytes, guard, text, wechat_result};
 use super::config::wechat_config;
 use super::report::{Kept, wechat_report};
 use super::segment::{WECHAT_ANY_PORT, WECHAT_INSIDE, WECHAT_STREAM, wechat_segment};
-use super::{bytes, guard, text, wechat_result};
 use crate::capture::Capture;
 use crate::claim::{self, Offer};
 use crate::config::Config;

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 
 use libc::size_t;
 
+use super::common::{bytes, guard, put_text};
 use super::dissector::wechat_dissector;
 use super::segment::{WECHAT_FIRST_VISIT, wechat_segment};
-use super::{bytes, guard, put_text};
 use crate::kernel::protocol::Packet;
 use crate::protocols;
 

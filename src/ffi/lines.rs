@@ -4,8 +4,8 @@
 use std::ffi::c_char;
 use std::ptr;
 
+use super::common::{guard, text};
 use super::record::{view, wechat_record};
-use super::{guard, text};
 use crate::kernel::line::{self, Format, Lines};
 use crate::protocols;
 

@@ -7,9 +7,8 @@ use std::ptr;
 
 use libc::size_t;
 
-use super::report::number;
+use super::common::{bytes, guard, number};
 use super::tables::{value_rows, wechat_value_row};
-use super::{bytes, guard};
 use crate::kernel::protocol::{Protocol, Side};
 use crate::kernel::record::{MOST_VALUES, Record, View};
 use crate::kernel::report::Report;

@@ -6,6 +6,7 @@ use std::ptr;
 
 use libc::size_t;
 
+use super::common::number;
 use super::record::wechat_record;
 use super::segment::{WECHAT_COUNTED, WECHAT_INSIDE, WECHAT_SIDE};
 use crate::kernel::report::{HandOff, Inner, Item, ItemKind, Report, Source};
@@ -247,8 +248,4 @@ impl Kept {
 fn refill<T>(rows: &mut Vec<T>, with: impl Iterator<Item = T>) {
     rows.clear();
     rows.extend(with);
-}
-
-pub(super) fn number(value: usize) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
 }

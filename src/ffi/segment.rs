@@ -3,7 +3,7 @@
 
 use libc::size_t;
 
-use super::{bytes, wechat_result};
+use super::common::{bytes, wechat_result};
 use crate::kernel::place::LaneId;
 use crate::kernel::report::Wanted;
 use crate::kernel::rows::FieldSet;

@@ -8,7 +8,7 @@ use std::ptr;
 use libc::size_t;
 use once_cell::sync::Lazy;
 
-use super::guard;
+use super::common::guard;
 use crate::http::MEDIA_TYPES;
 use crate::kernel::protocol::{Carrier, OfferTable};
 use crate::kernel::record::{ValueKind, ValueRow};

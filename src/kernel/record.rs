@@ -3,8 +3,10 @@
 
 use std::ffi::CStr;
 
-use super::report::Text;
 use super::time::Time;
+
+/// Where a text is in the texts of a report; 0 is none.
+pub type Text = u32;
 
 /// Most values of a record.
 pub const MOST_VALUES: usize = 48;

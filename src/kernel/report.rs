@@ -13,7 +13,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::place::LaneId;
-use super::record::{Record, View};
+use super::record::{Record, Text, View};
 use super::rows::{FieldSet, Note, ROW_BITS};
 
 /// What an item is. The set is closed.
@@ -148,9 +148,6 @@ pub struct Open {
     start: usize,
     depth: u8,
 }
-
-/// Where a text is in the report's texts; 0 is none.
-pub type Text = u32;
 
 /// What a text is made of: words that stand as they are, or `format_args!`, which takes longer.
 pub trait Words: Copy {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One PDU of the first pass, packed.
 
-use super::{NOBODY, Observed};
+use super::observed::{NOBODY, Observed};
 use crate::kernel::place::Place;
 use crate::kernel::time::Time;
 use crate::long_link::framing::Why;

@@ -8,7 +8,7 @@ use foldhash::HashMap;
 use super::event::{Event, Tags, grow};
 use super::fact::{Fact, Remarks};
 use super::newest::Newest;
-use super::{Decision, NOBODY, Observed, is_ordinary};
+use super::observed::{Decision, NOBODY, Observed, is_ordinary};
 use crate::kernel::place::Place;
 use crate::kernel::time::{MILLISECOND, SECOND, Time};
 use crate::long_link::framing::Why;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use foldhash::HashMap;
 
-use super::NOBODY;
 use super::event::{Event, grow};
+use super::observed::{NOBODY, is_ordinary};
 
 /// Clients count upwards, so a table that begins at their first seqid holds nearly all of them, in four
 /// bytes each. The rest goes into a map: reserved seqids, and those far from the others.
@@ -33,12 +33,12 @@ impl Newest {
 
     /// Makes `event` the newest request with this seqid.
     pub fn set(&mut self, seq: u32, event: u32) {
-        if self.table.is_empty() && super::is_ordinary(seq) {
+        if self.table.is_empty() && is_ordinary(seq) {
             self.first = seq;
         }
         let length = u32::try_from(self.table.len()).unwrap_or(u32::MAX);
         match seq.checked_sub(self.first) {
-            Some(place) if super::is_ordinary(seq) && place <= length.saturating_add(NEAR) => {
+            Some(place) if is_ordinary(seq) && place <= length.saturating_add(NEAR) => {
                 while self.table.len() <= place as usize {
                     grow(&mut self.table);
                     self.table.push(NOBODY);
