@@ -140,7 +140,9 @@ pub fn may_be_in(data: &[u8]) -> bool {
         part.is_some_and(|part| part.eq_ignore_ascii_case(PART))
     };
     memchr::memchr2_iter(b'x', b'X', data).any(holds_part)
-        || ["/jslogin", "/l/", "/qrcode/"].iter().any(|part| memchr::memmem::find(data, part.as_bytes()).is_some())
+        || ["/jslogin", "/l/", "/qrcode/"]
+            .iter()
+            .any(|part| memchr::memmem::find(data, part.as_bytes()).is_some())
 }
 
 /// Where in the target of a request its parts lie.

@@ -575,9 +575,19 @@ mod tests {
         ] {
             assert!(may_be_secret(name), "{name}");
         }
-        for name in
-            ["", "side", "r", "_", "lang", "KeyWord", "synckey", "NickName", "seq", "FileName", "AppAccountFlag"]
-        {
+        for name in [
+            "",
+            "side",
+            "r",
+            "_",
+            "lang",
+            "KeyWord",
+            "synckey",
+            "NickName",
+            "seq",
+            "FileName",
+            "AppAccountFlag",
+        ] {
             assert!(!may_be_secret(name), "{name}");
         }
     }
