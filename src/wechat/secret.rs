@@ -339,9 +339,9 @@ fn assigned(
 ) -> Option<Range<usize>> {
     let before = text.get(..trimmed(text, at))?;
     // A list's name has its place behind it.
-    let list = before.len().saturating_sub(LONGEST_NAME);
     let list = before.strip_suffix(']').and_then(|before| {
-        before.bytes().enumerate().skip(list).filter(|(_, byte)| *byte == b'[').map(|(place, _)| place).last()
+        let near = before.len().saturating_sub(LONGEST_NAME);
+        near.checked_add(memchr::memrchr(b'[', before.as_bytes().get(near..)?)?)
     });
     let name = name_before(text, list.unwrap_or(before.len()), level.is_none());
     let start = at.checked_add(length)?;
@@ -366,8 +366,8 @@ fn paired(
     if text.get(start..)?.starts_with("//") || bare.len() == before.len() && name.contains('.') {
         return None;
     }
-    let is_header = HEADERS.iter().any(|header| name.to_ascii_lowercase().ends_with(header));
-    of_name(text, name, start, users, || value(text, start, level, is_header))
+    let is_header = || HEADERS.iter().any(|header| name.to_ascii_lowercase().ends_with(header));
+    of_name(text, name, start, users, || value(text, start, level, is_header()))
 }
 
 /// The value behind a blank: an account's number behind a name of it, the token of a bearer.
@@ -375,9 +375,10 @@ fn said(text: &str, at: usize) -> Option<Range<usize>> {
     let start = at.checked_add(1)?;
     let name = name_before(text, at, false);
     if text.as_bytes().get(start).is_some_and(u8::is_ascii_digit) {
-        let is_account = named(name) == Named::User
-            || named(name) == Named::Secret
-                && ["uin", "qq"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+        let is_account = match named(name) {
+            Named::Secret => ["uin", "qq"].iter().any(|end| name.to_ascii_lowercase().ends_with(end)),
+            named => named == Named::User,
+        };
         return is_account.then(|| account(text, start)).flatten();
     }
     let token = name.eq_ignore_ascii_case("bearer").then(|| unquoted(text, start, ENDS, None))?;
@@ -652,6 +653,35 @@ mod tests {
             expected.push_str(rest);
             assert_eq!(key.without_secrets(&given), expected, "{given}");
         }
+    }
+
+    /// With a look at all that follows at each sign, this would take half a minute or more.
+    #[test]
+    fn a_long_text_is_read_once() {
+        let key = Key::of("");
+        for part in [
+            "user=",
+            "user:",
+            "<username><![CDATA[",
+            "user='user=\"",
+            "skey=&",
+            "user %2512345",
+            "uin 1",
+            "a[]=",
+            "Bearer ",
+            "http://qq.com/l/",
+            "[[[[=",
+        ] {
+            let text = part.repeat(30_000);
+            let begin = part.get(..3).unwrap();
+            assert!(key.without_secrets(&text).starts_with(begin), "{part}");
+        }
+        let list = format!("[{}]", "312345 ".repeat(30_000));
+        let hash = key.secret("312345");
+        assert_eq!(
+            key.shown(Rule::Text, "UserName", &list, false),
+            list.replace("312345", &hash.to_string())
+        );
     }
 
     #[test]

@@ -1092,7 +1092,7 @@ fn a_session_id_parts_nothing_however_it_is_written() {
     assert_eq!(one("sid").len(), 1);
     assert_eq!(one("account").len(), 1);
     assert!(one("poll.unfetched").is_empty() && one("synckey_garbage").is_empty());
-    assert_eq!(one("fetch.poll").len(), 6);
+    assert_eq!(one("fetch.poll").len(), 7);
     assert_truth("session-ids", PLAIN);
 }
 

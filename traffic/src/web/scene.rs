@@ -271,9 +271,11 @@ pub fn session_ids(rng: &mut ChaCha8Rng) -> Dialogue {
     let mut client = Client::new(rng, Era::Later);
     client.set_sid("Ab+cd/efGHij+kl=");
     client.init();
-    let spell: [fn(&str) -> String; 6] = [
+    let spell: [fn(&str) -> String; 7] = [
         |target| target.into(),
         |target| target.replace("%2B", "+"),
+        // A form library takes it for a blank.
+        |target| target.replace("%2B", "%20"),
         |target| target.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d"),
         |target| target.replace("%2B", "+").replace("%2F", "/").replace("%3D", "="),
         |target| target.replace("%2B", "%252B").replace("%2F", "%252F").replace("%3D", "%253D"),
