@@ -397,7 +397,8 @@ fn account(text: &str, at: usize) -> Option<Range<usize>> {
             start = start.checked_add(2)?;
         }
         start = start.checked_add(2)?;
-    } else if before.last().is_some_and(is_of_word) {
+    } else if before.strip_suffix(b"qq").unwrap_or(before).last().is_some_and(is_of_word) {
+        // Names that the server made of an account's number begin with these letters.
         return None;
     }
     let rest = text.as_bytes().get(start..)?;
@@ -628,6 +629,7 @@ mod tests {
             "username%3D{3123456789}%26seq%3D3123456789, user=%2520{312345}",
             r#"{"UserName":"@a,{3123456789},{312345},wxid_312345","t":"3123456789",\"Sender\":{312345}}"#,
             "3123456789@chatroom user=3123456789@chatroom",
+            "username=qq{3123456789}&user=wxqq3123456789&alias=q3123456789",
             "uin {3123456789} logged out at 1234567 by user {312345}, key 201000, count 12345",
             "sid[]={abc}&sid[0]={d}&x[]=1",
             "Cookie: {a=b; c=d}\r\nAuthorization: {Bearer ab.c1}\r\nHost: wx2.qq.com:443",

@@ -169,6 +169,9 @@ pub fn secrets(rng: &mut ChaCha8Rng) -> Dialogue {
     let texts = texts_with_secrets(&mut client, &data_ticket);
     let call = client.sync_with(key_json(&client.key.clone()), texts.browser_style().into());
     client.call_mut(call).facts.bad = Some("members that no server sends".into());
+    let cut = format!("{{\"BaseResponse\":{{\"Ret\":0,\"ErrMsg\":\"see ?ticket={data_ticket}&skey={skey}");
+    let call = client.sync_with(key_json(&client.key.clone()), cut.into());
+    client.call_mut(call).facts.bad = Some("an answer that is cut".into());
     client.push_login();
     let out = client.log_out();
     let form = http::query(&[("sid", &sid), ("uin", &uin.to_string()), ("authkey", &auth_ticket)]);
