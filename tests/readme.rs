@@ -12,7 +12,7 @@ use wechat_dissector::kernel::protocol::Carrier;
 use wechat_dissector::kernel::rows::{Severity, Type};
 use wechat_dissector::protocols::{PROTOCOLS, protocol};
 use wechat_dissector::web::members::{PARAMETERS, PARTS, ROOT, SYNC_KEY, Shape, Take};
-use wechat_dissector::wechat::secret::{HARMLESS, Rule, SECRET_ENDS, SECRET_PARTS};
+use wechat_dissector::wechat::secret::{HARMLESS, Rule, SECRET_ENDS, SECRET_PARTS, USER_ENDS, may_be_secret};
 
 fn type_name(ty: Type) -> &'static str {
     match ty {
@@ -140,15 +140,18 @@ fn what_is_shown() -> String {
         ("parts of a form", Names::default().add(PARTS)),
         ("members of JSON", Names::default().add(ROOT).add(SYNC_KEY)),
     ] {
+        // The same names in a text are no row's.
+        assert!(names.hashed.iter().all(|name| may_be_secret(name)), "{:?}", names.hashed);
         let columns = [names.hashed, names.texts, names.others].map(|names| list(&mut names.into_iter()));
         writeln!(text, "| {place} | {} |", columns.join(" | ")).unwrap();
     }
     let parts = list(&mut SECRET_PARTS.iter().copied());
     let ends = list(&mut SECRET_ENDS.iter().copied());
     let harmless = list(&mut HARMLESS.iter().copied());
+    let users = list(&mut USER_ENDS.iter().copied());
     writeln!(
         text,
-        "| all others | where the name has {parts} in it, or ends with {ends}; but not {harmless} | the rest | |\n"
+        "| all others | where the name has {parts} in it, or ends with {ends}; but not {harmless}. Account numbers where it ends with {users} | the rest | |\n"
     )
     .unwrap();
     text

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::ops::Range;
 
-use super::call::{self, Answer, Call, Role};
+use super::call::{self, ANOTHER, Answer, Call, Line, Role};
 use super::escape;
 use super::fields::{W, WN};
 use super::form;
@@ -20,17 +20,6 @@ use crate::kernel::time::LastPacket;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 use crate::wechat::synckey::Steps;
-
-/// The request line of a call.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// Place of the call in its table.
-    pub call: u8,
-    /// Bytes of its name in the target.
-    pub name: Range<usize>,
-    /// Where in the target the query begins.
-    pub query: usize,
-}
 
 /// A message and where its parts lie.
 #[derive(Clone, Debug)]
@@ -98,6 +87,17 @@ impl<'a> Given<'a> {
 }
 
 impl Known<'_> {
+    /// What the call is called, by its path if it has no row.
+    fn name(&self, config: &Shared) -> String {
+        let row = name(self.call);
+        let line = self.line.as_ref().filter(|_| std::ptr::eq(self.call, ANOTHER));
+        let path = line.and_then(|line| std::str::from_utf8(self.target().get(line.name.clone())?).ok());
+        match path.filter(|path| !path.is_empty()) {
+            Some(path) => format!("{row} {}", config.shown(call::name_rule(path), "", path)),
+            None => row.to_owned(),
+        }
+    }
+
     /// Whether it is a request.
     pub fn is_request(&self) -> bool {
         self.head.kind == Kind::Request
@@ -145,7 +145,13 @@ impl Known<'_> {
             (_, Answer::Poll) => Form::Poll,
             (_, Answer::Login) => Form::Login,
             (_, Answer::Other) => Form::Other,
+            (_, Answer::Unknown) => self.unknown_form(),
         }
+    }
+
+    /// Of what nobody knows, only what looks like JSON is read.
+    fn unknown_form(&self) -> Form {
+        if self.body.trim_ascii_start().starts_with(b"{") { Form::Json } else { Form::Other }
     }
 
     /// Clients send JSON by other types too.
@@ -156,6 +162,7 @@ impl Known<'_> {
             _ if !self.is_request() => Form::Json,
             [b'-', b'-', ..] => Form::Parts,
             _ if media.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Form::Parameters,
+            _ if self.call.answer == Answer::Unknown => Form::Other,
             _ => Form::Json,
         }
     }
@@ -232,11 +239,10 @@ pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_
     if !report.wanted().items {
         return;
     }
-    let name = name(known.call);
-    let kind = kind(known);
+    let (name, kind) = (known.name(config), kind(known));
     let words = format_args!(", {name} {kind}");
     report.subtree(W::WEB, known.head.at.clone(), words, |report| {
-        head(report, known);
+        head(report, known, config);
         links(report, known, gist, facts);
         known.parameters().for_each(|given| show_given(report, &given, facts, config));
         body(report, known, facts, config);
@@ -251,7 +257,7 @@ fn kind(known: &Known<'_>) -> &'static str {
     if known.is_request() { "request" } else { "response" }
 }
 
-fn head(report: &mut Report, known: &Known<'_>) {
+fn head(report: &mut Report, known: &Known<'_>, config: &Shared) {
     let at = match &known.line {
         Some(line) => known.in_report(&line.name),
         None => known.head.at.start..known.head.at.start,
@@ -260,12 +266,42 @@ fn head(report: &mut Report, known: &Known<'_>) {
         true => report.decoded_text(W::CALL, at.clone(), format_args!("{}", name(known.call))),
         false => report.text_value(W::CALL, at.clone(), format_args!("{}", name(known.call))),
     }
+    if let Some(line) = &known.line {
+        path(report, known, line, config);
+    }
     report.text_value(W::KIND, at.start..at.start, format_args!("{}", kind(known)));
     let host = &known.head.host;
     if known.is_request() && !host.is_empty() {
         let text = String::from_utf8_lossy(known.data.get(host.clone()).unwrap_or_default());
-        report.decoded_text(W::HOST, host.clone(), format_args!("{text}"));
+        // Clients that take it from a URL may leave a name and a password in front.
+        let (user, sign, bare) = match text.rsplit_once('@') {
+            Some((user, bare)) => (config.shown(Rule::Secret, "", user), "@", bare),
+            None => (Cow::Borrowed(""), "", &*text),
+        };
+        report.decoded_text(W::HOST, host.clone(), format_args!("{user}{sign}{bare}"));
         report.generated(W::HOST_KNOWN, host.clone(), call::knows_host(&text).into());
+    }
+}
+
+/// What of a path the row of its call does not say.
+fn path(report: &mut Report, known: &Known<'_>, line: &Line, config: &Shared) {
+    let text = |range: &Range<usize>| {
+        String::from_utf8_lossy(known.target().get(range.clone()).unwrap_or_default()).into_owned()
+    };
+    if std::ptr::eq(known.call, ANOTHER) && !line.name.is_empty() {
+        let name = text(&line.name);
+        let words = config.shown(call::name_rule(&name), "", &name);
+        report.decoded_text(W::PATH, known.in_report(&line.name), &*words);
+    }
+    let rest = text(&line.rest);
+    if rest.starts_with(';') {
+        let words = config.shown(Rule::Text, "", &rest);
+        report.decoded_text(W::PATH, known.in_report(&line.rest), &*words);
+    } else if let Some((_, member)) = members::find(PARAMETERS, "uuid")
+        && let Some(ticket) = rest.get(1..).filter(|ticket| !ticket.is_empty())
+    {
+        let at = known.in_report(&line.rest);
+        walk::show(report, config, member, ticket, at.start.saturating_add(1)..at.end);
     }
 }
 
@@ -405,7 +441,8 @@ fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Share
     let at = 0..known.body.len();
     report.within(PASSED_ON, |report| match known.form() {
         Form::Nothing => {
-            if !known.is_request() && known.call.answer != Answer::Other {
+            let is_text = !matches!(known.call.answer, Answer::Other | Answer::Unknown);
+            if !known.is_request() && is_text {
                 let words = format_args!("HTTP passed no body on: it is empty, or was not put together");
                 report.within(CAME_IN, |report| report.note(WN::NO_BODY, known.head.at.clone(), words));
             }
@@ -421,8 +458,8 @@ fn body(report: &mut Report, known: &Known<'_>, facts: Facts<'_>, config: &Share
         Form::Poll => poll_answer(report, known, at),
         Form::Login => login_answer(report, known, config),
         Form::Other => {
-            let words = format_args!("the answer to {} is no JSON", name(known.call));
-            report.note(WN::UNDECODED, at, words);
+            let what = if known.is_request() { "the body of" } else { "the answer to" };
+            report.note(WN::UNDECODED, at, format_args!("{what} {} is no JSON", name(known.call)));
         }
     });
 }
@@ -520,7 +557,7 @@ struct Sentence<'a> {
 impl Display for Sentence<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { known, gist, facts, config } = self;
-        write!(out, "{} {}", name(known.call), kind(known))?;
+        write!(out, "{} {}", known.name(config), kind(known))?;
         if let Kind::Response(status) = known.head.kind
             && status != 200
         {

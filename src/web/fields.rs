@@ -15,8 +15,9 @@ rows! {
         WEB = field(Protocol, c"wechat_web", c"WeChat-Web", c"WeChat web client");
 
         // What the message is.
-        CALL = field(Text, c"wechat_web.call", c"Call", c"Last part of the path");
+        CALL = field(Text, c"wechat_web.call", c"Call", c"Last part of the path, as the table of calls has it");
         KIND = field(Text, c"wechat_web.kind", c"Kind", c"request or response");
+        PATH = field(Text, c"wechat_web.path", c"Path", c"What the path of a request has where no call that is known has its name, or behind that name; what may be a secret is replaced, as wechat_web.sid");
         HOST = field(Text, c"wechat_web.host", c"Host", c"As the request names it; calls are known by their path, on any host");
         HOST_KNOWN = mark(c"wechat_web.host.known", c"Host of WeChat's", c"Whether the host is one of those that WeChat's web client is known to use");
         SESSION = field(U32, c"wechat_web.session", c"Session", c"Number of the session in the capture, from 0: messages with the same sid or, where they name none, the same account or connection");

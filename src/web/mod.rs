@@ -47,7 +47,8 @@ use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
 use crate::wechat::secret::Key;
 use crate::wechat::settings::Shared;
-use annotate::{Known, Line};
+use annotate::Known;
+use call::Line;
 use session::{Gist, Sessions};
 
 /// What there is to register.
@@ -133,7 +134,7 @@ pub fn is_call(data: &[u8]) -> bool {
     // What is cut off may belong to the path.
     let cut = words.next().is_none() && !target.contains(&b'?');
     let target = path(target).unwrap_or_default();
-    matches!(method, Some(b"GET" | b"POST")) && !cut && call::find(target).is_some()
+    matches!(method, Some(b"GET" | b"POST")) && !cut && call::find(target, "").is_some()
 }
 
 /// The request line of a call, which stands in front and is whole. HTTP's dissector takes it behind other lines too,
@@ -143,8 +144,8 @@ fn line(data: &[u8], head: &Head) -> Option<Line> {
     if ends(head.at.start..head.target.start)? || !ends(head.target.end..head.at.end)? {
         return None;
     }
-    let (call, name, query) = call::find(path(data.get(head.target.clone())?)?)?;
-    Some(Line { call, name, query })
+    let host = std::str::from_utf8(data.get(head.host.clone())?).unwrap_or_default();
+    call::find(path(data.get(head.target.clone())?)?, host)
 }
 
 /// A target, or as much of it as is text. What is none may stand in the query, behind the path.
@@ -187,6 +188,7 @@ mod tests {
             "GET /",
             "GET /cgi-bin/mmwebwx-bin/synccheck",
             "GET /cgi-bin/mmwebwx-bin/webwxsyn",
+            "GET /l/abc== HTTP/1.1\r\nHost: login.weixin.qq.com\r\n",
             "PUT /cgi-bin/mmwebwx-bin/webwxsync HTTP/1.1",
             "HTTP/1.1 200 OK\r\n",
         ] {

@@ -349,7 +349,9 @@ impl<'a> Walk<'a, '_> {
                 let base = self.base;
                 let may = self.may_show();
                 if let Some((report, _)) = self.report.as_mut().filter(|_| may) {
-                    report.decoded_text(*field, shift(&inner, base), format_args!("{text}"));
+                    let name = member.map_or("", |member| member.name);
+                    let words = self.config.shown(Rule::Text, name, &text);
+                    report.decoded_text(*field, shift(&inner, base), &*words);
                 }
             }
             Some(_) => {}

@@ -36,15 +36,16 @@ impl Key {
         given.map_or_else(|| OWN.clone(), Self)
     }
 
-    /// What stands for `text`, in whichever way that is written: with its escapes or without, a number with
-    /// leading zeros or without.
+    /// What stands for `text`, in whichever way that is written: with its escapes or without, a blank for a `+`, a
+    /// number with leading zeros or blanks around it.
     pub fn secret(&self, text: &str) -> Secret {
-        let plain = plain(text);
-        let digits = match plain.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => plain.trim_start_matches('0'),
+        let plain = plain(text).replace(' ', "+");
+        let number = plain.trim_matches(['+', '\t', '\r', '\n']);
+        let words = match number.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => number.trim_start_matches('0'),
             false => &plain,
         };
-        let hash = self.0.clone().chain_update(digits).finalize().into_bytes();
+        let hash = self.0.clone().chain_update(words).finalize().into_bytes();
         Secret(hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
     }
 
@@ -53,20 +54,24 @@ impl Key {
         if show_account || value.is_empty() {
             return Cow::Borrowed(value);
         }
-        let is_secret = match rule {
-            Rule::Secret => true,
-            Rule::Name if may_be_secret(name) => true,
-            // Names of users are made anew in each session; an account number in place of one is not.
-            Rule::Text | Rule::Name => names_user(name) && is_account(value),
-        };
-        if is_secret { Cow::Owned(self.secret(value).to_string()) } else { self.without_secrets(value) }
+        match (rule, named(name)) {
+            (Rule::Secret, _) | (Rule::Name, Named::Secret) => Cow::Owned(self.secret(value).to_string()),
+            (_, Named::User) => self.replaced(value, value.len()),
+            (Rule::Text | Rule::Name, _) => self.replaced(value, 0),
+        }
     }
 
-    /// The text with each value in it replaced whose name may be a secret's, and each session key.
+    /// The text with each value in it replaced whose name may be a secret's, each session key, and account numbers in
+    /// place of a user's name.
     pub fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.replaced(text, 0)
+    }
+
+    /// As [`Self::without_secrets`], of a text that names users up to a place.
+    fn replaced<'a>(&self, text: &'a str, mut users: usize) -> Cow<'a, str> {
         let mut out = String::new();
         let (mut done, mut at) = (0usize, 0usize);
-        while let Some(secret) = next_secret(text, at) {
+        while let Some(secret) = next_secret(text, at, &mut users) {
             at = secret.end;
             out.push_str(text.get(done..secret.start).unwrap_or_default());
             out.push_str(&self.secret(text.get(secret).unwrap_or_default()).to_string());
@@ -100,7 +105,7 @@ impl fmt::Display for Secret {
 /// Times that a text may have been escaped.
 const MOST_ESCAPED: usize = 4;
 
-/// A secret without escapes. A `+` is one: no secret holds a blank, and many are base64.
+/// A secret without escapes. A `+` is none: no secret holds a blank, and many are base64.
 fn plain(text: &str) -> Cow<'_, str> {
     let mut plain = Cow::Borrowed(text);
     for _ in 0..MOST_ESCAPED {
@@ -142,29 +147,47 @@ pub const SECRET_PARTS: &[&str] = &[
     "uin",
     "openid",
     "unionid",
+    "account",
+    "qqnum",
+    "mediaid",
+    "sendid",
+    "transferid",
+    "transcationid",
+    "transactionid",
 ];
 /// How it may end.
-pub const SECRET_ENDS: &[&str] = &["sid"];
+pub const SECRET_ENDS: &[&str] = &["sid", "qq", "fromuser"];
 /// What holds one of these and is none.
-pub const HARMLESS: &[&str] = &["keyword", "synckey", "synccheckkey"];
+pub const HARMLESS: &[&str] = &["keyword", "synckey", "synccheckkey", "appaccountflag", "clientmediaid"];
+/// How the name of a user's name may end.
+pub const USER_ENDS: &[&str] = &["user", "username", "userid", "sender", "alias"];
+
+/// What a name says of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// It may be a secret.
+    Secret,
+    /// It is the name of a user, or of several. It is made anew in each session; an account number in its place is not.
+    User,
+    /// Anything else.
+    Other,
+}
+
+fn named(name: &str) -> Named {
+    let name: String = plain(name).chars().filter(char::is_ascii_alphanumeric).collect();
+    let name = name.to_ascii_lowercase();
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    match HARMLESS.contains(&&*name) {
+        true => Named::Other,
+        false if SECRET_PARTS.iter().any(|part| name.contains(part)) || ends(SECRET_ENDS) => Named::Secret,
+        false if ends(USER_ENDS) => Named::User,
+        false => Named::Other,
+    }
+}
 
 /// Whether a value of this name may be a secret.
 pub fn may_be_secret(name: &str) -> bool {
-    let name: String = plain(name).chars().filter(char::is_ascii_alphanumeric).collect();
-    let name = name.to_ascii_lowercase();
-    !HARMLESS.contains(&&*name)
-        && (SECRET_PARTS.iter().any(|part| name.contains(part))
-            || SECRET_ENDS.iter().any(|end| name.ends_with(end)))
-}
-
-fn names_user(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["user", "username", "sender", "alias"].iter().any(|end| name.ends_with(end))
-}
-
-/// Whether a value is the number of an account; the smallest has five digits.
-fn is_account(value: &str) -> bool {
-    value.len() >= 5 && value.bytes().all(|byte| byte.is_ascii_digit())
+    named(name) == Named::Secret
 }
 
 /// Begins a session key, behind a sign that may be escaped.
@@ -175,26 +198,41 @@ const SESSION_KEY_DIGITS: usize = 8;
 const LONGEST_NAME: usize = 64;
 /// Nor is a tag with its attributes.
 const LONGEST_TAG: usize = 256;
-/// Quotes around a value, as they stand in JSON, JavaScript, XML, and XML in any of these.
-const QUOTES: [&str; 8] = ["\"", "'", "\\\"", "\\'", "&quot;", "&#34;", "&apos;", "%22"];
+/// Digits of an account's number at least.
+const ACCOUNT_DIGITS: usize = 5;
+/// Backslashes that stand in front of a quote at most, in JSON inside of JSON.
+const MOST_BACKSLASHES: usize = 15;
+/// Quotes around a value, as they stand in XML, URLs and JavaScript, but for those with backslashes.
+const ESCAPED_QUOTES: [&str; 7] = ["&quot;", "&#34;", "&apos;", "&amp;quot;", "%22", "%2522", "\\u0022"];
 /// What ends a value without quotes.
 const ENDS: &[u8] = b"&#\"'<>;,)}]|\\`";
+/// What ends a header's.
+const LINE_ENDS: &[u8] = b"\"<>\\\r\n";
+/// The headers whose values have several parts, which are all secret.
+const HEADERS: [&str; 3] = ["cookie", "cookies", "authorization"];
 
-/// The next place at or behind `from` that is to be replaced.
-fn next_secret(text: &str, from: usize) -> Option<Range<usize>> {
+/// The next place at or behind `from` that is to be replaced. Up to `users` the text names users.
+fn next_secret(text: &str, from: usize, users: &mut usize) -> Option<Range<usize>> {
     (from..text.len()).find_map(|at| {
         // All that leads to a value or a key begins with a byte of ASCII.
         let rest = text.get(at..)?;
         let found = match rest.as_bytes().first()? {
-            b'=' => assigned(text, at, 1, None),
-            b'%' => match escape(rest, "3d") {
-                Some((length, level)) => assigned(text, at, length, Some(level)),
-                None => user_of_url(text, at),
+            b'=' => assigned(text, at, 1, None, users),
+            b'%' => match (escape(rest, "3d"), escape(rest, "3a")) {
+                (Some((length, level)), _) => assigned(text, at, length, Some(level), users),
+                (_, Some((length, level))) => {
+                    user_of_url(text, at).or_else(|| paired(text, at, length, Some(level), users))
+                }
+                _ => login_path(text, at),
             },
-            b':' => user_of_url(text, at).or_else(|| paired(text, at)),
-            b'>' => element(text, at, 1, "<"),
-            b'&' if rest.starts_with("&gt;") => element(text, at, 4, "&lt;"),
+            b':' => user_of_url(text, at).or_else(|| paired(text, at, 1, None, users)),
+            b'/' => login_path(text, at),
+            b'>' => element(text, at, 1, "<", users),
+            b'&' if rest.starts_with("&gt;") => element(text, at, 4, "&lt;", users),
+            b'&' if rest.starts_with("&amp;gt;") => element(text, at, 8, "&amp;lt;", users),
             b'c' if rest.starts_with(SESSION_KEY) => session_key(text, at),
+            b' ' => said(text, at),
+            b'0'..=b'9' if at < *users => account(text, at),
             _ => None,
         };
         found.filter(|found| found.start >= from && !found.is_empty())
@@ -229,17 +267,31 @@ fn trimmed(text: &str, end: usize) -> usize {
 /// The value behind a quote that stands at `at`, without its quotes.
 fn quoted(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
-    let quote = QUOTES.iter().find(|quote| rest.starts_with(**quote))?;
-    let start = at.checked_add(quote.len())?;
-    let length = text.get(start..)?.find(quote).unwrap_or(text.len().saturating_sub(start));
-    Some(start..start.saturating_add(length))
+    if let Some(quote) = ESCAPED_QUOTES.iter().find(|quote| rest.starts_with(**quote)) {
+        let start = at.checked_add(quote.len())?;
+        let length = text.get(start..)?.find(quote).unwrap_or(text.len().saturating_sub(start));
+        return Some(start..start.saturating_add(length));
+    }
+    let depth = rest.bytes().take(MOST_BACKSLASHES).take_while(|byte| *byte == b'\\').count();
+    let quote = *rest.as_bytes().get(depth).filter(|byte| b"\"'".contains(byte))?;
+    let start = at.checked_add(depth)?.checked_add(1)?;
+    // One with more backslashes is part of the value.
+    let mut backslashes = 0usize;
+    for (place, byte) in text.bytes().enumerate().skip(start) {
+        if byte == quote && backslashes <= depth {
+            return Some(start..place.saturating_sub(backslashes));
+        }
+        backslashes = if byte == b'\\' { backslashes.saturating_add(1) } else { 0 };
+    }
+    Some(start..text.len())
 }
 
-/// The value at `at`, to the next sign that no value holds, which may be escaped `level` times beyond once.
-fn unquoted(text: &str, at: usize, level: Option<usize>) -> Range<usize> {
+/// The value at `at`, to the next of the signs that end it, which may be escaped `level` times beyond once.
+fn unquoted(text: &str, at: usize, signs: &[u8], level: Option<usize>) -> Range<usize> {
     let rest = text.get(at..).unwrap_or_default();
     let ends = |(place, c): (usize, char)| {
-        let is_end = c.is_whitespace() || u8::try_from(c).is_ok_and(|byte| ENDS.contains(&byte));
+        let is_blank = c.is_whitespace() && signs == ENDS;
+        let is_end = is_blank || u8::try_from(c).is_ok_and(|byte| signs.contains(&byte));
         let is_escaped = |level| {
             let behind = rest.get(place..).unwrap_or_default();
             ["26", "23"].iter().any(|code| escape(behind, code).is_some_and(|(_, deep)| deep <= level))
@@ -250,49 +302,147 @@ fn unquoted(text: &str, at: usize, level: Option<usize>) -> Range<usize> {
     at..at.saturating_add(length)
 }
 
-/// The value behind an equals sign of `length` bytes: of a URL's parameter, a cookie, an attribute, a variable.
-fn assigned(text: &str, at: usize, length: usize, level: Option<usize>) -> Option<Range<usize>> {
-    let name = name_before(text, trimmed(text, at), level.is_none());
-    if !may_be_secret(name.rsplit("%26").next()?) {
-        return None;
+/// What is to be replaced of the value of a name: all of it, or nothing before the numbers in it are looked at.
+fn of_name(
+    text: &str,
+    name: &str,
+    start: usize,
+    users: &mut usize,
+    value: impl FnOnce() -> Option<Range<usize>>,
+) -> Option<Range<usize>> {
+    match named(name) {
+        Named::Secret => value(),
+        // No place is looked at twice.
+        Named::User if start >= *users => {
+            *users = value().map_or(start, |value| value.end.min(text.len()));
+            None
+        }
+        Named::User | Named::Other => None,
     }
-    let start = at.checked_add(length)?;
-    let blanks = text.get(start..)?.bytes().take_while(|byte| *byte == b' ').count();
-    Some(quoted(text, start.checked_add(blanks)?).unwrap_or_else(|| unquoted(text, start, level)))
 }
 
-/// The value behind a colon: of a member in JSON or JavaScript.
-fn paired(text: &str, at: usize) -> Option<Range<usize>> {
+/// The value at `start`, behind blanks and with or without quotes. A header's has several parts.
+fn value(text: &str, start: usize, level: Option<usize>, is_header: bool) -> Option<Range<usize>> {
+    let blanks = text.get(start..)?.bytes().take_while(|byte| *byte == b' ').count();
+    let at = start.checked_add(blanks)?;
+    let signs = if is_header { LINE_ENDS } else { ENDS };
+    Some(quoted(text, at).unwrap_or_else(|| unquoted(text, at, signs, level)))
+}
+
+/// The value behind an equals sign of `length` bytes: of a URL's parameter, a cookie, an attribute, a variable.
+fn assigned(
+    text: &str,
+    at: usize,
+    length: usize,
+    level: Option<usize>,
+    users: &mut usize,
+) -> Option<Range<usize>> {
     let before = text.get(..trimmed(text, at))?;
-    let bare = QUOTES.iter().find_map(|quote| before.strip_suffix(quote)).unwrap_or(before);
-    if !may_be_secret(name_before(text, bare.len(), false)) {
+    // A list's name has its place behind it.
+    let list = before.strip_suffix(']').and_then(|before| {
+        let near = before.len().saturating_sub(LONGEST_NAME);
+        near.checked_add(memchr::memrchr(b'[', before.as_bytes().get(near..)?)?)
+    });
+    let name = name_before(text, list.unwrap_or(before.len()), level.is_none());
+    let start = at.checked_add(length)?;
+    of_name(text, name.rsplit("%26").next()?, start, users, || value(text, start, level, false))
+}
+
+/// The value behind a colon of `length` bytes: of a member in JSON or JavaScript, of a header.
+fn paired(
+    text: &str,
+    at: usize,
+    length: usize,
+    level: Option<usize>,
+    users: &mut usize,
+) -> Option<Range<usize>> {
+    let before = text.get(..trimmed(text, at))?;
+    let bare = ESCAPED_QUOTES.iter().find_map(|quote| before.strip_suffix(quote)).unwrap_or_else(|| {
+        before.strip_suffix(['"', '\'']).map_or(before, |bare| bare.trim_end_matches('\\'))
+    });
+    let name = name_before(text, bare.len(), false);
+    let start = at.checked_add(length)?;
+    // A host in front of its port is no name.
+    if text.get(start..)?.starts_with("//") || bare.len() == before.len() && name.contains('.') {
         return None;
     }
+    let is_header = || HEADERS.iter().any(|header| name.to_ascii_lowercase().ends_with(header));
+    of_name(text, name, start, users, || value(text, start, level, is_header()))
+}
+
+/// The value behind a blank: an account's number behind a name of it, the token of a bearer.
+fn said(text: &str, at: usize) -> Option<Range<usize>> {
     let start = at.checked_add(1)?;
-    let blanks = text.get(start..)?.bytes().take_while(|byte| *byte == b' ').count();
-    let value = start.checked_add(blanks)?;
-    let is_url = || text.get(start..).is_some_and(|rest| rest.starts_with("//"));
-    quoted(text, value).or_else(|| (!is_url()).then(|| unquoted(text, value, None)))
+    let name = name_before(text, at, false);
+    if text.as_bytes().get(start).is_some_and(u8::is_ascii_digit) {
+        let is_account = match named(name) {
+            Named::Secret => ["uin", "qq"].iter().any(|end| name.to_ascii_lowercase().ends_with(end)),
+            named => named == Named::User,
+        };
+        return is_account.then(|| account(text, start)).flatten();
+    }
+    let token = name.eq_ignore_ascii_case("bearer").then(|| unquoted(text, start, ENDS, None))?;
+    let has_digit = text.get(token.clone())?.bytes().any(|byte| byte.is_ascii_digit());
+    has_digit.then_some(token)
+}
+
+/// The number of an account that begins with the digit at `at`, or with the escape whose digit that is, and stands
+/// alone.
+fn account(text: &str, at: usize) -> Option<Range<usize>> {
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_@".contains(byte);
+    let before = text.as_bytes().get(..at)?;
+    let mut start = at;
+    if before.last() == Some(&b'%') {
+        while text.get(start..)?.starts_with("25") {
+            start = start.checked_add(2)?;
+        }
+        start = start.checked_add(2)?;
+    } else if before.strip_suffix(b"qq").unwrap_or(before).last().is_some_and(is_of_word) {
+        // Names that the server made of an account's number begin with these letters.
+        return None;
+    }
+    let rest = text.as_bytes().get(start..)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits < ACCOUNT_DIGITS || rest.get(digits).is_some_and(is_of_word) {
+        return None;
+    }
+    Some(start..start.saturating_add(digits))
+}
+
+/// Hosts whose paths below [`LOGIN_FOLDERS`] are the uuids of logins.
+const LOGIN_HOSTS: [&str; 2] = ["qq.com", "wechat.com"];
+/// Folders of the pages and pictures of a login.
+pub const LOGIN_FOLDERS: [&str; 2] = ["l", "qrcode"];
+
+/// The uuid in the path of a login's URL, whose slash behind the host is at `at`.
+fn login_path(text: &str, at: usize) -> Option<Range<usize>> {
+    let (rest, level) = behind(text.get(at..)?, '/', "2f")?;
+    let rest = LOGIN_FOLDERS.iter().find_map(|folder| behind(rest.strip_prefix(folder)?, '/', "2f"))?.0;
+    let host = text.get(..at)?;
+    LOGIN_HOSTS.iter().find(|end| host.ends_with(**end))?;
+    Some(unquoted(text, text.len().saturating_sub(rest.len()), ENDS, level))
 }
 
 /// The value behind the end of an element's tag, which begins with `open`.
-fn element(text: &str, at: usize, length: usize, open: &str) -> Option<Range<usize>> {
+fn element(text: &str, at: usize, length: usize, open: &str, users: &mut usize) -> Option<Range<usize>> {
     let nearest = (at.saturating_sub(LONGEST_TAG)..at).find(|from| text.is_char_boundary(*from))?;
     let before = text.get(nearest..at)?;
     let tag = before.get(before.rfind(open)?.checked_add(open.len())?..)?;
     let name = tag.split([' ', '\t', '\n']).next().unwrap_or_default();
-    if name.starts_with(['/', '!', '?']) || name.len() > LONGEST_NAME || !may_be_secret(name) {
+    if name.starts_with(['/', '!', '?']) || name.len() > LONGEST_NAME {
         return None;
     }
     let start = at.checked_add(length)?;
-    let rest = text.get(start..)?;
-    let wrapped = rest.strip_prefix(open).and_then(|rest| rest.strip_prefix("![CDATA["));
-    let (start, rest, end) = match wrapped {
-        Some(inner) => (text.len().saturating_sub(inner.len()), inner, "]]"),
-        None => (start, rest, open),
-    };
-    let length = rest.find(end).unwrap_or(rest.len());
-    Some(start..start.saturating_add(length))
+    of_name(text, name, start, users, || {
+        let rest = text.get(start..)?;
+        let wrapped = rest.strip_prefix(open).and_then(|rest| rest.strip_prefix("![CDATA["));
+        let (start, rest, end) = match wrapped {
+            Some(inner) => (text.len().saturating_sub(inner.len()), inner, "]]"),
+            None => (start, rest, open),
+        };
+        let length = rest.find(end).unwrap_or(rest.len());
+        Some(start..start.saturating_add(length))
+    })
 }
 
 /// The text behind a sign with which it begins, and how often the sign is escaped.
@@ -384,10 +534,14 @@ mod tests {
             ("@crypt_1_2", "%40crypt_1_2"),
             ("3123456789", "03123456789"),
             ("3123456789", "%33123456789"),
+            ("3123456789", "%2B3123456789%20"),
+            ("3123456789", " +3123456789\n"),
+            ("a+b/c==", "a%20b/c=="),
+            ("a+b", "a b"),
         ] {
             assert_eq!(of(one), of(other), "{one} and {other}");
         }
-        assert_ne!(of("a+b"), of("a b"));
+        assert_ne!(of("a+b"), of("ab"));
         assert_ne!(of("0a"), of("a"));
     }
 
@@ -413,12 +567,29 @@ mod tests {
             "access_token",
             "signature",
             "s-key",
+            "qq",
+            "BindQQ",
+            "QQNumber",
+            "account",
+            "fromuser",
+            "mediaid",
+            "transferid",
         ] {
             assert!(may_be_secret(name), "{name}");
         }
-        for name in
-            ["", "side", "r", "_", "lang", "KeyWord", "synckey", "NickName", "seq", "type", "FileName"]
-        {
+        for name in [
+            "",
+            "side",
+            "r",
+            "_",
+            "lang",
+            "KeyWord",
+            "synckey",
+            "NickName",
+            "seq",
+            "FileName",
+            "AppAccountFlag",
+        ] {
             assert!(!may_be_secret(name), "{name}");
         }
     }
@@ -448,6 +619,24 @@ mod tests {
             "uin={1}&uin={2}&sid=&skey=",
             "plain: text = here, https://x.example/a?b=c, 12:30, 你好 = 再见",
             "sid={你好} 再见",
+            r#"Esc: [\"skey\":\"{abc}\",\"r\":\"1\"] [\\\"sid\\\":\\\"{ab}\\\"] \u0022skey\u0022:\u0022{d}\u0022"#,
+            r#"skey="{a\"b}" skey='{c\\\'d}' n=1"#,
+            "%7B%22skey%22%3A%22{abc}%22%2C%22r%22%3A1%7D, %257B%2522sid%2522%253A%2522{d}%2522",
+            "<msg fromusername=\"{3123456789}\" qqnum=\"{312345}\" touser='@3123456789' length=\"3123456789\"/>",
+            "&lt;fromusername&gt;{3123456789}&lt;/fromusername&gt;&lt;len&gt;3123456789&lt;/len&gt; 3123456789",
+            "&amp;lt;sender&amp;gt;{3123456789}&amp;lt;/sender&amp;gt; <username><![CDATA[{312345}]]></username>",
+            "username={3123456789}%20&username=%2B{3123456789}&seq=3123456789&userid={312345}&user=1234",
+            "username%3D{3123456789}%26seq%3D3123456789, user=%2520{312345}",
+            r#"{"UserName":"@a,{3123456789},{312345},wxid_312345","t":"3123456789",\"Sender\":{312345}}"#,
+            "3123456789@chatroom user=3123456789@chatroom",
+            "username=qq{3123456789}&user=wxqq3123456789&alias=q3123456789",
+            "uin {3123456789} logged out at 1234567 by user {312345}, key 201000, count 12345",
+            "sid[]={abc}&sid[0]={d}&x[]=1",
+            "Cookie: {a=b; c=d}\r\nAuthorization: {Bearer ab.c1}\r\nHost: wx2.qq.com:443",
+            "sent with Bearer {eyJ0.e1}, the bearer of news",
+            "see http://login.weixin.qq.com/l/{abc==} and login.wx.qq.com%2Fqrcode%2F{d%3D}%26x, http://x.example/l/a",
+            "<wcpayinfo><transferid>{1000}</transferid><url>wxpay://x?sendid={1}&amp;channelid=1</url></wcpayinfo>",
+            "https://wx2.qq.com:443/a, qq.com:8080, 12:30:15, MsgId 3123456789, a.b/2026-11-26/3123456789.png",
         ] {
             // A brace that begins a line or stands in front of a quote is JSON's own.
             let (mut expected, mut given) = (String::new(), String::new());
@@ -468,6 +657,35 @@ mod tests {
         }
     }
 
+    /// With a look at all that follows at each sign, this would take half a minute or more.
+    #[test]
+    fn a_long_text_is_read_once() {
+        let key = Key::of("");
+        for part in [
+            "user=",
+            "user:",
+            "<username><![CDATA[",
+            "user='user=\"",
+            "skey=&",
+            "user %2512345",
+            "uin 1",
+            "a[]=",
+            "Bearer ",
+            "http://qq.com/l/",
+            "[[[[=",
+        ] {
+            let text = part.repeat(30_000);
+            let begin = part.get(..3).unwrap();
+            assert!(key.without_secrets(&text).starts_with(begin), "{part}");
+        }
+        let list = format!("[{}]", "312345 ".repeat(30_000));
+        let hash = key.secret("312345");
+        assert_eq!(
+            key.shown(Rule::Text, "UserName", &list, false),
+            list.replace("312345", &hash.to_string())
+        );
+    }
+
     #[test]
     fn a_value_is_shown_by_its_row_or_by_its_name() {
         let key = Key::of("");
@@ -481,6 +699,9 @@ mod tests {
         assert_eq!(of(Rule::Text, "FromUserName", "3123456789"), hashed("3123456789"));
         assert_eq!(of(Rule::Text, "FromUserName", "@3123456789"), "@3123456789");
         assert_eq!(of(Rule::Text, "FileName", "3123456789"), "3123456789");
+        assert_eq!(of(Rule::Text, "Alias", " 3123456789"), format!(" {}", hashed("3123456789")));
+        let list = of(Rule::Text, "StatusNotifyUserName", "03123456789,@abc");
+        assert_eq!(list, format!("{},@abc", hashed("3123456789")));
         assert_eq!(key.shown(Rule::Secret, "x", "abc", true), "abc");
     }
 }

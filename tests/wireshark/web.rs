@@ -1092,7 +1092,7 @@ fn a_session_id_parts_nothing_however_it_is_written() {
     assert_eq!(one("sid").len(), 1);
     assert_eq!(one("account").len(), 1);
     assert!(one("poll.unfetched").is_empty() && one("synckey_garbage").is_empty());
-    assert_eq!(one("fetch.poll").len(), 6);
+    assert_eq!(one("fetch.poll").len(), 7);
     assert_truth("session-ids", PLAIN);
 }
 
@@ -1242,6 +1242,43 @@ fn info_is_ours_where_the_capture_cut_bytes_off() {
     assert_eq!(shown[0], "WeChat-Web GET /other?a=1 HTTP/1.1 | synccheck request, GET ?sid=#&uin=#");
     assert!(shown[1].starts_with("WeChat-Web HTTP/1.1 200 OK | synccheck response"), "{shown:?}");
     assert!(!opened.text(&[]).contains("SidSecret1"));
+}
+
+/// What stands in Info of somebody else's message beside ours, and of calls without a row.
+#[test]
+fn info_shows_no_secret_of_a_neighbour_or_of_an_unknown_call() {
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: a:pa5s@login.weixin.qq.com\r\n\r\n");
+    let capture = conversation(&[
+        (
+            Direction::ClientToServer,
+            [OWN, &get("/other?fromuser=3123456789&mediaid=M3d1a&qq=12345&n=12345")].concat(),
+        ),
+        (Direction::ClientToServer, get("/cgi-bin/mmwebwx-bin/webwxfuture?skey=S1&username=3123456789&r=1")),
+        (Direction::ClientToServer, get("/l/Uu1d==")),
+        (Direction::ClientToServer, get("/cgi-bin/MMwebwx-bin//WebwxGetIcon;v=1?skey=S1")),
+    ]);
+    let opened = open(&capture);
+    let expected = [
+        "WeChat-Web synccheck request, GET ?sid=#&uin=# | GET /other?fromuser=#&mediaid=#&qq=#&n=12345 HTTP/1.1",
+        "WeChat-Web another call webwxfuture request, GET ?skey=#&username=#&r=1",
+        "WeChat-Web l request, GET",
+        "WeChat-Web webwxgeticon request, GET ?skey=#",
+    ];
+    let paths = [(1, "webwxfuture"), (3, ";v=1")];
+    for passes in [&[][..], TWO_PASSES] {
+        let opened = opened.with(passes);
+        assert_eq!(columns(&opened), expected);
+        let shown = opened.values("wechat_web", &["wechat_web.path", "wechat_web.ticket", "wechat_web.host"]);
+        for (place, path) in paths {
+            assert!(shown[place].starts_with(path), "{shown:?}");
+        }
+        assert!(shown[2].contains('#') && shown.iter().all(|line| !line.contains("Uu1d")), "{shown:?}");
+        assert!(
+            shown.iter().all(|line| !line.contains("pa5s") && line.contains("@login.weixin.qq.com")
+                || line.contains("wx.qq.com")),
+            "{shown:?}"
+        );
+    }
 }
 
 /// Equal secrets have equal words, and different ones have different words.

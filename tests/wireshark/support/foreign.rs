@@ -379,9 +379,9 @@ fn calls_of_the_web_clients_kind() -> Dialogue {
     begin()
         .client(get("/synccheck?synckey=1_2%7C3_4&sid=a"))
         .server(&answer)
-        .client(get("/cgi-bin/mmwebwx-bin/synccheckx?synckey=1_2"))
+        .client(get("/cgi-bin/mmwebwx/synccheck?synckey=1_2"))
         .server(&answer)
-        .client(get("/cgi-bin/mmwebwx-bin/?synccheck"))
+        .client(get("/cgi-bin/mmwebwx-bin?synccheck"))
         .server(&answer)
 }
 

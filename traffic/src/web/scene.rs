@@ -9,7 +9,7 @@ use super::bad::{Bad, Body};
 use super::client::{Client, Era, PREFIX, key, key_json, selector, synccheck};
 use super::dialogue::Dialogue;
 use super::http::{self, Response};
-use super::json::{Json, ascii};
+use super::json::{Json, ascii, object};
 use super::news::{Contact, Later, Message, News, Profile, Recommend, changed, kind};
 
 /// A host that is not WeChat's, where somebody replays its calls.
@@ -158,6 +158,7 @@ pub fn secrets(rng: &mut ChaCha8Rng) -> Dialogue {
         client.call_mut(poll).request.target = format!("{PREFIX}synccheck?{target}");
         client.call_mut(poll).facts.bad = Some("a query that no client has".into());
     }
+    other_calls(&mut client, &auth_ticket);
     let body = format!(
         "{{\"WebwxDataTicket\":\"{data_ticket}\",\"OwnerUin\":{uin},\"SKey\":[\"{skey}\"],\"Sid\":{{\"a\":\"{sid}\"}},\
          \"{skey}\":1,\"Text\":\"see /?skey={skey}\",\"AddMsgList\":[\"{skey}\",{{\"Ticket\":{uin},\"MsgId\":\"{skey}\"}}],\
@@ -165,6 +166,12 @@ pub fn secrets(rng: &mut ChaCha8Rng) -> Dialogue {
     );
     let call = client.sync_with(key_json(&client.key.clone()), body.into());
     client.call_mut(call).facts.bad = Some("an answer that no server gives".into());
+    let texts = texts_with_secrets(&mut client, &data_ticket);
+    let call = client.sync_with(key_json(&client.key.clone()), texts.browser_style().into());
+    client.call_mut(call).facts.bad = Some("members that no server sends".into());
+    let cut = format!("{{\"BaseResponse\":{{\"Ret\":0,\"ErrMsg\":\"see ?ticket={data_ticket}&skey={skey}");
+    let call = client.sync_with(key_json(&client.key.clone()), cut.into());
+    client.call_mut(call).facts.bad = Some("an answer that is cut".into());
     client.push_login();
     let out = client.log_out();
     let form = http::query(&[("sid", &sid), ("uin", &uin.to_string()), ("authkey", &auth_ticket)]);
@@ -178,6 +185,73 @@ pub fn secrets(rng: &mut ChaCha8Rng) -> Dialogue {
             .push_str(&format!("; webwx_data_ticket={data_ticket}; webwx_auth_ticket={auth_ticket}"));
     }
     dialogue
+}
+
+/// Calls that public clients seldom or never make, in odd words.
+fn other_calls(client: &mut Client, ticket: &str) {
+    const ANOTHER: &str = "another call";
+    let (sid, uin, skey) = client.login();
+    let uuid = client.ticket(12);
+    let query = http::query(&[
+        ("fromuser", &uin.to_string()),
+        ("qq", &uin.to_string()),
+        ("userid", &format!(" {uin},@a")),
+        ("sid[]", &sid),
+        ("skey", &skey),
+        ("pass_ticket", ticket),
+    ]);
+    let path = http::query(&[("", &uuid)]).trim_start_matches('=').to_owned();
+    for (target, call) in [
+        (format!("{PREFIX}webwxcheckurl"), "webwxcheckurl"),
+        (format!("{PREFIX}webwxsearchcontact"), "webwxsearchcontact"),
+        ("//CGI-bin//mmwebwx-bin//WebwxGetIcon/".to_owned(), "webwxgeticon"),
+        (format!("{PREFIX}webwxgeticon;sid={sid};v=1"), "webwxgeticon"),
+        (format!("{PREFIX}webwxfuture"), ANOTHER),
+        (format!("{PREFIX}{path}"), ANOTHER),
+        (format!("{PREFIX}webwxfuture/{path}"), ANOTHER),
+        (format!("/l/{path}"), "l"),
+        (format!("/qrcode/{path}"), "qrcode"),
+    ] {
+        let answer = Response {
+            content_type: "text/plain",
+            body: format!("{{\"BaseResponse\":{{\"Ret\":0}},\"Skey\":\"{skey}\"}}").into(),
+        };
+        let made = client.other("GET", &format!("{target}?{query}"), "", answer);
+        let made = client.call_mut(made);
+        made.facts.call = call.into();
+        made.facts.bad = Some("a call that few clients make".into());
+        if target.ends_with(&path) && !target.starts_with(PREFIX) {
+            made.request.host = "login.weixin.qq.com".into();
+        }
+    }
+}
+
+/// Members without a row whose texts hold secrets in every way of writing.
+fn texts_with_secrets(client: &mut Client, ticket: &str) -> Json {
+    let (sid, uin, skey) = client.login();
+    let escaped = http::query(&[("", ticket)]).trim_start_matches('=').to_owned();
+    let transfer = client.keep_secret("100005030120261126");
+    let cookie = client.keep_secret("c00k1eOfAnother");
+    let bearer = client.keep_secret("eyJhbGciOi5.J9");
+    object! {
+        "QQNumber" => uin,
+        "BindQQ" => uin.to_string(),
+        "StatusNotifyUserName" => format!("{uin},@abc"),
+        "Sender" => format!(" {uin} "),
+        "Escaped" => format!("{{\\\"skey\\\":\\\"{skey}\\\",\\\"Uin\\\":{uin}}}"),
+        "EscapedTwice" => format!("{{\\\\\\\"sid\\\\\\\":\\\\\\\"{sid}\\\\\\\"}}"),
+        "InUrl" => format!("%7B%22ticket%22%3A%22{escaped}%22%7D"),
+        "Xml" => format!(
+            "<msg fromusername=\"{uin}\" qqnum='{uin}'><sender>{uin}</sender><transferid>{transfer}</transferid></msg>"
+        ),
+        "XmlEscaped" => format!("&lt;fromusername&gt;{uin}&lt;/fromusername&gt;&lt;skey&gt;{skey}&lt;/skey&gt;"),
+        "ErrMsg" => format!("uin {uin} logged out"),
+        "Url2" => format!("https://x.example/?username=%2B{uin}&userid={uin}%20&sendid={transfer}&sid[]={sid}"),
+        "Header" => format!("Cookie: a=1; other={cookie}"),
+        "Token2" => format!("Authorization: Bearer {bearer}"),
+        "Said" => format!("sent with Bearer {bearer}"),
+        "Page" => format!("see https://login.weixin.qq.com/l/{escaped}"),
+    }
 }
 
 /// Files that are sent up, whole and in pieces, and a message about each.
@@ -200,9 +274,11 @@ pub fn session_ids(rng: &mut ChaCha8Rng) -> Dialogue {
     let mut client = Client::new(rng, Era::Later);
     client.set_sid("Ab+cd/efGHij+kl=");
     client.init();
-    let spell: [fn(&str) -> String; 6] = [
+    let spell: [fn(&str) -> String; 7] = [
         |target| target.into(),
         |target| target.replace("%2B", "+"),
+        // A form library takes it for a blank.
+        |target| target.replace("%2B", "%20"),
         |target| target.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d"),
         |target| target.replace("%2B", "+").replace("%2F", "/").replace("%3D", "="),
         |target| target.replace("%2B", "%252B").replace("%2F", "%252F").replace("%3D", "%253D"),
@@ -228,15 +304,16 @@ pub fn foreign(rng: &mut ChaCha8Rng) -> Dialogue {
         "/",
         "/index.html?synckey=1_2%7C3_4",
         "/synccheck?synckey=1_2%7C3_4",
-        "/cgi-bin/mmwebwx-bin/",
-        "/cgi-bin/mmwebwx-bin/synccheckx?synckey=1_2%7C3_4",
-        "/cgi-bin/mmwebwx-bin/synccheck/more?synckey=1_2%7C3_4",
+        "/cgi-bin/mmwebwx-bin",
+        "/cgi-bin/mmwebwx/synccheck?synckey=1_2%7C3_4",
+        "/more/cgi-bin/mmwebwx-bin/synccheck?synckey=1_2%7C3_4",
+        "/qrcode/?synckey=1_2%7C3_4",
         "/search?q=/cgi-bin/mmwebwx-bin/synccheck",
     ] {
         let response = Response { content_type: "text/javascript", body: script.clone().into() };
         client.other("GET", target, "", response);
     }
-    for target in ["/webwxsync", "/api/cgi-bin/webwxsync?sid=1", "/cgi-bin/mmwebwx-bin/webwxsync2"] {
+    for target in ["/webwxsync", "/api/cgi-bin/webwxsync?sid=1", "/cgi-bin/mmwebwx-bin2/webwxsync"] {
         let request = Json::Object(vec![("SyncKey", key.clone())]).browser_style();
         let response = Response { content_type: "text/plain", body: sync.server_style().into() };
         client.other("POST", target, &request, response);
