@@ -233,7 +233,7 @@ impl Capture {
     pub fn message(&mut self, segment: &Segment<'_>, index: usize, body: &[u8]) -> Option<Range<usize>> {
         self.begin_message(segment, index);
         self.report.passed_on(body.len());
-        let head = self.http.message(segment, index, body, self.shared.show_account, &mut self.report);
+        let head = self.http.message(segment, index, body, &self.shared, &mut self.report);
         if self.has_joins {
             self.calls.begin(segment.place());
             self.reach(segment, body);

@@ -18,7 +18,8 @@ use crate::kernel::place::{LaneId, Place};
 use crate::kernel::report::Report;
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
-use crate::wechat::secret::Key;
+use crate::wechat::secret::Rule;
+use crate::wechat::settings::Shared;
 
 /// A message of a protocol's.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +36,6 @@ pub struct Message<'a> {
 
 /// The state of a protocol in the messages of HTTP, in one capture.
 pub trait Carried: fmt::Debug {
-    /// What secrets are hashed with, as the user has set it: all protocols of a capture have the same.
-    fn key(&self) -> &Key;
-
     /// Whether bytes may hold a request of its own: quick, and right when it says no.
     fn may_be_in(&self, data: &[u8]) -> bool;
 
@@ -304,19 +302,16 @@ impl Http {
         segment: &Segment<'_>,
         index: usize,
         body: &[u8],
-        show_account: bool,
+        config: &Shared,
         report: &mut Report,
     ) -> Option<Range<usize>> {
         let pass = self.passes.iter().find(|pass| pass.lane == segment.lane)?;
         let Seen { head, mark, .. } = pass.messages.get(index)?;
         let owner = mark.and_then(|mark| self.protocols.get_mut(usize::from(mark.owner))?.as_mut());
         let (Some(protocol), Some(mark)) = (owner, mark) else {
-            let mut keys = self.protocols.iter().flatten().map(|protocol| protocol.key());
-            if pass.speaks
-                && let Some(key) = keys.next()
-            {
+            if pass.speaks {
                 let line = first_words(segment.data, head);
-                report.set_info(&*if show_account { line } else { key.without_secrets(&line) });
+                report.set_info(&*config.shown(Rule::Text, "", &line));
             }
             return None;
         };

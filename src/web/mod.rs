@@ -45,7 +45,6 @@ use crate::kernel::protocol::{Carrier, Protocol};
 use crate::kernel::report::{Report, Wanted};
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
-use crate::wechat::secret::Key;
 use crate::wechat::settings::Shared;
 use annotate::Known;
 use call::Line;
@@ -75,10 +74,6 @@ impl Web {
 }
 
 impl Carried for Web {
-    fn key(&self) -> &Key {
-        &self.config.key
-    }
-
     fn may_be_in(&self, data: &[u8]) -> bool {
         call::may_be_in(data)
     }
