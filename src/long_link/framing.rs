@@ -223,6 +223,9 @@ impl Lane {
             if let Some(Proxy { length, .. }) = proxy::header(view.data) {
                 return self.skip(view, length, Why::Proxy);
             }
+            if view.more && view.reported == view.data.len() && proxy::is_beginning(view.data) {
+                return Verdict::Need(More::Segment);
+            }
             return self.at_header(view, limit);
         }
         let ahead = distance(self.next, view.position);
@@ -822,6 +825,13 @@ mod tests {
         let proxy = (LINE.len(), Why::Proxy);
         assert_eq!(carrier.skipped(), [proxy, (LINE.len(), Why::Resynchronised)]);
         assert_eq!(carrier.frames(), [16, 16]);
+        for cut in 1..LINE.len() + 20 {
+            let mut carrier = Carrier::new();
+            let stream = [LINE, &frame(237, &body(9))].concat();
+            carrier.segment(&stream[..cut]);
+            carrier.segment(&stream[cut..]);
+            assert_eq!((carrier.skipped(), carrier.frames()), (vec![proxy], vec![25]), "{cut}");
+        }
     }
 
     #[test]

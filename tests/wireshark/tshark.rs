@@ -816,6 +816,21 @@ fn what_a_proxy_puts_in_front_is_shown_as_that() {
     }
 }
 
+/// Its port's owner is given the first bytes; the header is shown where it becomes whole.
+#[test]
+fn what_a_proxy_puts_in_front_may_be_cut() {
+    assert_case("behind-cut-proxy");
+    let opened = open(&case("behind-cut-proxy"));
+    for passes in [&[][..], TWO_PASSES] {
+        let opened = opened.with(passes);
+        let shown = opened.values("wechat.proxy", &["tcp.stream"]);
+        let streams: Vec<String> = (0..18).map(|stream| stream.to_string()).collect();
+        assert_eq!(shown, streams);
+        let notes = "wechat.skipped || wechat.resynchronised || wechat.out_of_step || wechat.no_request";
+        assert_eq!(opened.packets(notes), NONE);
+    }
+}
+
 /// Without TCP's analysis nobody else tells them from retransmissions, and with it TCP keeps them.
 #[test]
 fn the_same_ends_may_have_another_link_with_lower_sequence_numbers() {

@@ -17,6 +17,11 @@ use crate::script::Script;
 /// All of them.
 pub const CASES: &[Case] = &[
     Case { name: "behind-proxy", about: "connections that begin with a PROXY header", build: behind_proxy },
+    Case {
+        name: "behind-cut-proxy",
+        about: "as behind-proxy, and the header is cut",
+        build: behind_cut_proxy,
+    },
     Case { name: "through-http", about: "a session in a tunnel of an HTTP proxy", build: through_http },
     Case { name: "through-socks", about: "sessions in tunnels of a SOCKS proxy", build: through_socks },
     Case {
@@ -47,14 +52,32 @@ fn exchange(script: &mut Script, account: &mut Account, message_len: u32) {
     script.wait(300).client([&send]).wait(60).server([&account.message_sent(&send)]);
 }
 
+const LINE: &[u8] = b"PROXY TCP4 192.168.1.23 203.0.113.80 40700 8080\r\n";
+const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\xa8\x01\x17\xcb\0\x71\x50\x9e\xfc\x1f\x90";
+
 fn behind_proxy(rng: &mut ChaCha8Rng) -> Capture {
-    const LINE: &[u8] = b"PROXY TCP4 192.168.1.23 203.0.113.80 40700 8080\r\n";
-    const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\xa8\x01\x17\xcb\0\x71\x50\x9e\xfc\x1f\x90";
-    let mut flows = Vec::new();
-    for proxy in [LINE, BINARY] {
+    let cuts = [LINE, BINARY].map(|proxy| {
         // The header alone, with a frame, with a frame's first bytes, and cut within the frame.
         let whole = proxy.len();
-        for cut in [Some(whole), None, Some(whole + 3), Some(whole + HEADER_LEN + 4)] {
+        (proxy, vec![vec![whole], vec![], vec![whole + 3], vec![whole + HEADER_LEN + 4]])
+    });
+    behind(cuts.into(), rng)
+}
+
+fn behind_cut_proxy(rng: &mut ChaCha8Rng) -> Capture {
+    let both = [LINE, BINARY].concat();
+    let cuts = [LINE, BINARY, &both].map(|proxy| {
+        let all = [vec![1], vec![5], vec![14], vec![proxy.len() - 1], vec![5; 5], vec![5, proxy.len() + 6]];
+        (proxy, all.into())
+    });
+    behind(cuts.into(), rng)
+}
+
+/// Connections that begin with such bytes, in segments of such sizes and the rest.
+fn behind(cuts: Vec<(&[u8], Vec<Vec<usize>>)>, rng: &mut ChaCha8Rng) -> Capture {
+    let mut flows = Vec::new();
+    for (proxy, cuts) in cuts {
+        for cut in cuts {
             let mut account = Account::new(rng);
             let mut script = Script::starting_at(Duration::from_secs(flows.len() as u64));
             let send = account.send_message(80);
