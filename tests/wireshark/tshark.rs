@@ -835,7 +835,9 @@ fn what_a_proxy_puts_in_front_may_be_cut() {
 #[test]
 fn the_same_ends_may_have_another_link_with_lower_sequence_numbers() {
     const UNANALYSED: [&str; 2] = ["-o", "tcp.analyze_sequence_numbers:FALSE"];
-    for name in ["same-ends-lower", "same-ends-within", "same-ends-wrapped", "same-ends-one-way"] {
+    for name in
+        ["same-ends-lower", "same-ends-within", "same-ends-wrapped", "same-ends-one-way", "same-ends-same"]
+    {
         let capture = case(name);
         let opened = open(&capture).with(&UNANALYSED);
         assert_shows_what_was_sent(&opened, &capture);
@@ -843,6 +845,14 @@ fn the_same_ends_may_have_another_link_with_lower_sequence_numbers() {
         let answered = opened.packets("wechat.response_to");
         assert_eq!(answered.len(), 6, "{name}");
     }
+    // The second link may begin within a frame, of which nothing is shown.
+    let capture = case("same-ends-late");
+    let opened = open(&capture).with(&UNANALYSED);
+    let late = opened.packets("wechat.resynchronised");
+    assert_eq!(late.len(), 1);
+    assert_eq!(opened.packets("wechat.seen_before"), NONE);
+    assert_shows(&opened, &with_whole_header(&capture));
+    assert_eq!(opened.packets("wechat.no_request"), NONE);
     // What is one stays one.
     let capture = case("retransmission");
     let opened = open(&capture).with(&UNANALYSED);
@@ -867,6 +877,17 @@ fn a_request_of_a_hex_dump_is_no_response() {
             let notes = "wechat.no_request || wechat.late_start || wechat.seq_gap";
             assert_eq!(opened.packets(notes).len(), 0);
         }
+    }
+}
+
+/// The same where all have the server's port: behind an answer ports make none of a request.
+#[test]
+fn a_request_from_the_servers_port_is_no_response() {
+    let opened = open(&case("servers-side"));
+    for passes in [&[][..], TWO_PASSES] {
+        let values = ["wechat.kind", "wechat.direction", "wechat.response_to"];
+        let kinds = opened.with(passes).values("wechat", &values);
+        assert_eq!(kinds, ["response 2 ", "unknown  ", "response 2 3", "unknown  ", "response 2 7"]);
     }
 }
 
