@@ -127,7 +127,7 @@ impl Capture {
     /// The protocol whose a segment is, on a port that others use too.
     pub fn claim(&mut self, offer: Offer<'_>) -> Option<u16> {
         let claim = self.claims.decide(offer, &self.settings);
-        if claim.begun != [None; 2] {
+        if claim.begun != [None, None] {
             self.pending.insert(offer.lane.stream, claim.begun);
         }
         claim.ours.then_some(LONG_LINK)
@@ -147,7 +147,7 @@ impl Capture {
             && let Some(Some(begun)) = sides.get(usize::from(segment.lane.side))
             && (!segment.counted || begun.end() == segment.position)
         {
-            self.begun.insert(segment.place(), *begun);
+            self.begun.insert(segment.place(), begun.clone());
         }
         if self.begun.is_empty() {
             return &[];

@@ -6,17 +6,22 @@
 //! | a TLS record, an HTTP method, `HTTP/` or other text | it is the port owner's, for good |
 //! | a plausible header, 8 bytes or more | it is ours |
 //! | fewer bytes | the owner's turn; what they may have begun is remembered, and the next segment of the same direction decides. When that completes a header, our frames are shown from the first of these bytes on |
-//! | a PROXY header | what is behind it decides; when nothing is, the next segment |
+//! | a PROXY header, or several | what is behind decides; when nothing is, the next segment |
+//! | the first bytes of a PROXY header | as with fewer bytes of a header of ours |
 //! | anything else | the owner's turn; it is ours only when no SYN was seen and a chain of headers lies inside |
 //!
 //! A stream that is ours stays ours, one that is the owner's stays the owner's. Later visits repeat
-//! what the first pass did with the packet.
+//! what the first pass did with the packet. On a port that nobody gave to WeChat only a whole frame of a known operation
+//! is ours; until it has come, its bytes are fewer.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use foldhash::HashMap;
 
 use crate::kernel::place::LaneId;
 use crate::kernel::proxy;
-use crate::long_link::frame::{HEADER_LEN, Header, at, may_start_header};
+use crate::long_link::frame::{Header, at, may_start_header};
 use crate::long_link::framing::{begins_chain, find_chain};
 use crate::long_link::settings::{DEFAULT_LIMIT, Settings};
 use crate::protocols::PROTOCOLS;
@@ -24,6 +29,9 @@ use crate::wechat::operation;
 
 /// Fewest bytes that make a header plausible: they end with its signature.
 const PLAUSIBLE: usize = at::SIGNATURE.end;
+
+/// On any port the rest of a first frame is waited for if it is no longer.
+const LONGEST_WAITED: usize = 16 << 10;
 
 /// A segment of a stream that may be somebody else's.
 #[derive(Clone, Copy, Debug)]
@@ -53,21 +61,20 @@ fn limit(settings: &Settings) -> u32 {
 }
 
 /// What is known of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Owner {
     /// Ours from this packet and position on.
     Ours(u32, u32),
     /// Somebody else's from this packet on.
     Theirs(u32),
     /// Segments too short to tell, of each side.
-    Begun([Option<Beginning>; 2]),
+    Begun(Box<[Option<Beginning>; 2]>),
 }
 
-/// The first bytes of what may be a header, which the owner of the port has been given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The first bytes of what may be ours, which the owner of the port has been given.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beginning {
-    bytes: [u8; PLAUSIBLE - 1],
-    length: u8,
+    bytes: Bytes,
     /// Where they begin in the stream.
     start: u32,
     /// Whether that is counted.
@@ -77,40 +84,38 @@ pub struct Beginning {
 impl Beginning {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+        &self.bytes
     }
 
     /// Where the stream goes on behind them.
     pub fn end(&self) -> u32 {
-        self.start.wrapping_add(self.length.into())
+        self.start.wrapping_add(clamp(self.bytes.len()))
     }
 
-    /// As many of the bytes as lie before a segment that follows. Its first bytes may be known already: the
+    /// As many of the bytes as lie before a segment that goes on with them. Its first bytes may be known already: the
     /// owner of the port may have asked for more, and is then offered all of them once again.
-    fn before(self, offer: &Offer<'_>) -> Option<Self> {
+    fn before(&self, offer: &Offer<'_>, settings: &Settings) -> Option<Self> {
         if self.counted != offer.counted {
             return None;
         }
-        let known = if offer.counted { offer.position.wrapping_sub(self.start) } else { self.length.into() };
-        let length = u8::try_from(known).ok().filter(|known| *known > 0 && *known <= self.length)?;
-        Some(Self { length, ..self })
+        let length = self.bytes.len();
+        let known = if offer.counted { offer.position.wrapping_sub(self.start) as usize } else { length };
+        let front = (known > 0 && known <= length).then(|| self.bytes.slice(..known))?;
+        let joined = [&front[..], offer.data].concat();
+        let goes_on = proxy::headers(&joined) > 0
+            || proxy::is_beginning(&joined)
+            || may_start_header(&joined, limit(settings));
+        goes_on.then(|| Self { bytes: front, ..self.clone() })
     }
 
-    /// These bytes with those of a segment behind them, if together they are too few for a header.
-    fn and(front: Option<Self>, offer: &Offer<'_>) -> Option<Self> {
-        let mut bytes = [0; PLAUSIBLE - 1];
-        let old = front.as_ref().map_or(&[][..], Self::bytes);
-        let length = old.len().saturating_add(offer.data.len());
-        let joined = old.iter().chain(offer.data);
-        bytes.iter_mut().zip(joined).for_each(|(to, from)| *to = *from);
-        let start = front.map_or(offer.position, |front| front.start);
-        let length = u8::try_from(length).ok().filter(|length| usize::from(*length) < PLAUSIBLE)?;
-        Some(Self { bytes, length, start, counted: offer.counted })
+    /// Whether a segment begins with the same bytes, as far as both go.
+    fn comes_again(&self, data: &[u8]) -> bool {
+        self.bytes.iter().zip(data).all(|(known, byte)| known == byte)
     }
 }
 
 /// What becomes of a segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claim {
     /// Whether it is ours.
     pub ours: bool,
@@ -131,43 +136,46 @@ impl Claims {
         if offer.any_port && !settings.try_any_port {
             return Claim::default();
         }
-        let known = self.owners.get(&offer.lane.stream).copied();
-        let mut begun = match known {
+        let mut begun = match self.owners.get(&offer.lane.stream) {
             Some(Owner::Ours(packet, position)) => {
                 // One packet may be offered in parts.
-                let before = offer.packet == packet && (offer.position.wrapping_sub(position) as i32) < 0;
-                return Claim { ours: offer.packet >= packet && !before, ..Claim::default() };
+                let before = offer.packet == *packet && (offer.position.wrapping_sub(*position) as i32) < 0;
+                return Claim { ours: offer.packet >= *packet && !before, ..Claim::default() };
             }
-            Some(Owner::Theirs(since)) if offer.packet >= since => return Claim::default(),
+            Some(Owner::Theirs(since)) if offer.packet >= *since => return Claim::default(),
             _ if !offer.first_visit => return Claim::default(),
-            Some(Owner::Begun(begun)) => begun,
-            _ => [None; 2],
+            Some(Owner::Begun(begun)) => (**begun).clone(),
+            _ => [None, None],
         };
         let [first, second] = &mut begun;
         let own = if offer.lane.side { second } else { first };
-        let front =
-            own.and_then(|begun| begun.before(&offer)).filter(|front| continues(front, &offer, settings));
+        let front = own.as_ref().and_then(|begun| begun.before(&offer, settings));
+        // Text that was waited for is the owner's, unless a proxy wrote it.
+        let was_text = front.is_none()
+            && own.as_ref().is_some_and(|begun| {
+                !begun.comes_again(offer.data) && is_text(&Offer { data: begun.bytes(), ..offer })
+            });
         // Where nothing counts, what does not follow at once does not follow. Another layer of the same packet may
         // offer it once more without counting.
-        *own = front.or(own.filter(|begun| begun.counted));
         let repeated = own.is_some() && front.is_none() && !offer.counted;
-        let proxied = if front.is_none() { proxy::header(offer.data) } else { None };
-        let length = proxied.map_or(0, |proxied| proxied.length);
-        let behind = Offer {
-            data: offer.data.get(length..).unwrap_or_default(),
-            position: offer.position.wrapping_add(u32::try_from(length).unwrap_or(0)),
-            ..offer
+        *own = front.clone().or(own.take().filter(|begun| begun.counted));
+        let joined = match &front {
+            Some(front) => Cow::Owned([front.bytes(), offer.data].concat()),
+            None => Cow::Borrowed(offer.data),
         };
-        let owner = if begins_ours(front, &behind, settings) {
+        let length = proxy::headers(&joined);
+        let behind = Offer { data: joined.get(length..).unwrap_or_default(), ..offer };
+        let owner = if was_text {
+            Owner::Theirs(offer.packet)
+        } else if begins_ours(&behind, settings) {
             self.owners.insert(offer.lane.stream, Owner::Ours(offer.packet, offer.position));
             return Claim { ours: true, begun };
-        } else if let Some(more) = Beginning::and(front, &behind).filter(|begun| begun.length > 0)
-            && may_start_header(more.bytes(), limit(settings))
-            && !repeated
-        {
-            *own = Some(more);
-            Owner::Begun(begun)
-        } else if begins_theirs(&behind) || (proxied.is_some() && !behind.data.is_empty()) {
+        } else if is_waited_for(&behind, settings) && !repeated {
+            let start = front.map_or(offer.position, |front| front.start).wrapping_add(clamp(length));
+            let bytes = Bytes::copy_from_slice(behind.data);
+            *own = Some(Beginning { bytes, start, counted: offer.counted });
+            Owner::Begun(Box::new(begun))
+        } else if begins_theirs(&behind) || (length > 0 && !behind.data.is_empty()) {
             Owner::Theirs(offer.packet)
         } else {
             return Claim::default();
@@ -177,17 +185,9 @@ impl Claims {
     }
 }
 
-/// The first bytes of a header that begins with `front` and goes on with the segment.
-fn joined(front: &Beginning, data: &[u8]) -> ([u8; HEADER_LEN], usize) {
-    let mut bytes = [0; HEADER_LEN];
-    let both = front.bytes().iter().chain(data);
-    let length = bytes.iter_mut().zip(both).map(|(to, from)| *to = *from).count();
-    (bytes, length)
-}
-
-fn continues(front: &Beginning, offer: &Offer<'_>, settings: &Settings) -> bool {
-    let (bytes, length) = joined(front, offer.data);
-    bytes.get(..length).is_some_and(|bytes| may_start_header(bytes, limit(settings)))
+/// Segments are far below 4 GiB.
+fn clamp(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// Whether bytes begin with a message of HTTP's that is ours.
@@ -195,23 +195,33 @@ pub fn is_http_of_ours(data: &[u8]) -> bool {
     PROTOCOLS.iter().filter_map(|row| row.in_http).any(|row| (row.is_request)(data))
 }
 
-fn begins_ours(front: Option<Beginning>, offer: &Offer<'_>, settings: &Settings) -> bool {
-    let Offer { data, .. } = *offer;
+/// Whether an operation is one that somebody has described.
+fn is_known(header: Header) -> bool {
+    [header.op, operation::base(header.op)].iter().any(|op| !operation::rows(*op).is_empty())
+}
+
+fn begins_ours(offer: &Offer<'_>, settings: &Settings) -> bool {
+    let (data, limit) = (offer.data, limit(settings));
     if offer.any_port {
-        let known = |header: Header| {
-            [header.op, operation::base(header.op)].iter().any(|op| !operation::rows(*op).is_empty())
-        };
-        let whole = |data| Header::read(data).is_some_and(known) && begins_chain(data, limit(settings));
-        return match front {
-            Some(front) => whole(&[front.bytes(), data].concat()),
-            None => whole(data),
-        };
+        return Header::read(data).is_some_and(is_known) && begins_chain(data, limit);
     }
-    if let Some(front) = front {
-        return front.bytes().len().saturating_add(data.len()) >= PLAUSIBLE;
+    let plausible = data.len() >= PLAUSIBLE && may_start_header(data, limit);
+    plausible || (!offer.began_in_capture && find_chain(data, limit))
+}
+
+/// Whether bytes are too few to tell whose they are, and may be the first of ours.
+fn is_waited_for(offer: &Offer<'_>, settings: &Settings) -> bool {
+    let data = offer.data;
+    if data.is_empty() || !may_start_header(data, limit(settings)) {
+        return proxy::is_beginning(data);
     }
-    let plausible = data.len() >= PLAUSIBLE && may_start_header(data, limit(settings));
-    plausible || (!offer.began_in_capture && find_chain(data, limit(settings)))
+    // On any port a whole frame must come.
+    offer.any_port
+        && Header::read(data).is_none_or(|header| {
+            let length = header.packet_len as usize;
+            is_known(header) && data.len() < length && length <= LONGEST_WAITED
+        })
+        || data.len() < PLAUSIBLE
 }
 
 /// Whether a segment begins as a TLS record or an HTTP message does, or is text, as the pieces of
@@ -328,7 +338,7 @@ mod tests {
             assert!(!decide(&mut claims, offer(&HEARTBEAT[..length], packet)));
         }
         let rest = Offer { position: 6, ..offer(&HEARTBEAT[5..], 4) };
-        let begun = claims.decide(rest, &Settings::default()).begun[0];
+        let begun = claims.decide(rest, &Settings::default()).begun[0].clone();
         assert_eq!(begun.expect("a beginning").bytes(), &HEARTBEAT[..5]);
     }
 
@@ -341,7 +351,7 @@ mod tests {
             Offer { counted: false, position: 4 << 24, ..offer(&HEARTBEAT[..4], 1) }
         ));
         let rest = Offer { position: 5, ..offer(&HEARTBEAT[4..], 2) };
-        let begun = claims.decide(rest, &Settings::default()).begun[0];
+        let begun = claims.decide(rest, &Settings::default()).begun[0].clone();
         assert_eq!(begun.expect("a beginning").bytes(), &HEARTBEAT[..4]);
     }
 
@@ -393,7 +403,51 @@ mod tests {
             assert!(!decide(&mut claims, offer(&both(&HEARTBEAT[..3]), 1)));
             let position = 1 + proxy.len() as u32 + 3;
             let claim = claims.decide(Offer { position, ..offer(&HEARTBEAT[3..], 2) }, &Settings::default());
-            assert!(claim.ours && claim.begun[0].is_some_and(|begun| begun.bytes() == &HEARTBEAT[..3]));
+            assert!(
+                claim.ours && claim.begun[0].as_ref().is_some_and(|begun| begun.bytes() == &HEARTBEAT[..3])
+            );
+        }
+    }
+
+    #[test]
+    fn a_proxys_header_may_be_cut_anywhere() {
+        for proxy in [LINE, BINARY, &[LINE, BINARY].concat()] {
+            let whole = [proxy, &HEARTBEAT].concat();
+            for (cut, counted, began_in_capture) in
+                (1..whole.len()).flat_map(|cut| [(cut, true, true), (cut, false, true), (cut, true, false)])
+            {
+                let mut claims = Claims::default();
+                let first = Offer { counted, began_in_capture, ..offer(&whole[..cut], 1) };
+                let at_once = cut >= proxy.len() + PLAUSIBLE;
+                assert_eq!(decide(&mut claims, first), at_once, "{cut}");
+                let position = if counted { 1 + cut as u32 } else { 1 };
+                let rest = Offer { position, packet: 2, data: &whole[cut..], ..first };
+                let Claim { ours, begun: [begun, None] } = claims.decide(rest, &Settings::default()) else {
+                    panic!("the other side has begun nothing");
+                };
+                assert!(ours, "{cut}");
+                // Of several headers the last that is not whole.
+                let front = begun.as_ref().map_or(&[][..], Beginning::bytes);
+                let gone = [0, LINE.len(), proxy.len()].into_iter().filter(|end| *end <= cut).max();
+                let gone = gone.filter(|gone| *gone == 0 || proxy::headers(&whole[..*gone]) == *gone);
+                let expected = if at_once { &[][..] } else { &whole[gone.unwrap_or(0)..cut] };
+                assert_eq!(front, expected, "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_to_be_a_proxys_header_and_is_text_stays_theirs() {
+        for (first, rest) in
+            [("P", "OST / HTTP/1.1\r\n"), ("PROXY TCP4 ", "\0\0"), ("\r\n", "\0\x10"), ("PROXY", "\r\n")]
+        {
+            let mut claims = Claims::default();
+            assert!(!decide(&mut claims, offer(first.as_bytes(), 1)));
+            assert!(!decide(&mut claims, offer(first.as_bytes(), 2)));
+            let position = 1 + first.len() as u32;
+            assert!(!decide(&mut claims, Offer { position, ..offer(rest.as_bytes(), 3) }));
+            let position = position + rest.len() as u32;
+            assert!(!decide(&mut claims, Offer { position, ..offer(&HEARTBEAT, 4) }), "{first}{rest}");
         }
     }
 
@@ -428,17 +482,28 @@ mod tests {
         assert!(!Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).ours);
         config.set_number(P::TRY_ANY_PORT, 1);
         assert!(Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).ours);
-        assert!(!Claims::default().decide(any(&HEARTBEAT[..15]), &Settings::of(&config)).ours);
         let mut unknown = HEARTBEAT;
         unknown[8] = 9;
         assert!(!Claims::default().decide(any(&unknown), &Settings::of(&config)).ours);
-        let mut claims = Claims::default();
-        assert!(!claims.decide(any(&HEARTBEAT[..3]), &Settings::of(&config)).ours);
-        let rest = Offer { position: 4, packet: 2, ..any(&HEARTBEAT[3..]) };
-        assert!(
-            claims.decide(rest, &Settings::of(&config)).begun[0]
-                .is_some_and(|begun| begun.bytes().len() == 3)
-        );
+        let frame = [[0, 0, 0, 20].as_slice(), &HEARTBEAT[4..], b"body"].concat();
+        for cut in 1..frame.len() {
+            let mut claims = Claims::default();
+            assert!(!claims.decide(any(&frame[..cut]), &Settings::of(&config)).ours, "{cut}");
+            let rest = Offer { position: 1 + cut as u32, packet: 2, ..any(&frame[cut..]) };
+            let claim = claims.decide(rest, &Settings::of(&config));
+            let begun = claim.begun[0].as_ref().map(Beginning::bytes);
+            assert_eq!((claim.ours, begun), (true, Some(&frame[..cut])), "{cut}");
+        }
+        // What is too long to wait for, or goes on as no frame does.
+        for (first, rest) in [([0, 1, 0, 0], &[5; 0xfff0][..]), ([0, 0, 0, 20], b"bodyGET / HTTP/1.1")] {
+            let mut claims = Claims::default();
+            let header = [first.as_slice(), &HEARTBEAT[4..]].concat();
+            assert!(
+                !claims.decide(Offer { any_port: true, ..offer(&header, 1) }, &Settings::of(&config)).ours
+            );
+            let rest = Offer { position: 17, packet: 2, any_port: true, ..offer(rest, 2) };
+            assert!(!claims.decide(rest, &Settings::of(&config)).ours);
+        }
     }
 
     #[test]

@@ -628,6 +628,37 @@ fn the_same_ends_again() {
 }
 
 #[test]
+fn the_same_ends_and_sequence_numbers_again() {
+    let story = Story::new()
+        .client(request(237, 1))
+        .server(response(237, 1))
+        .client(request(237, 11))
+        .after_losing(-36)
+        .server(response(237, 11))
+        .after_losing(-20)
+        .client(request(237, 11))
+        .after_losing(-36);
+    check(
+        "same_sequences_again",
+        "Another link with the sequence numbers of the first; what is one stays one",
+        story,
+    );
+}
+
+#[test]
+fn the_same_ends_again_in_the_middle_of_a_frame() {
+    let story = Story::new()
+        .client([request(237, 1), request(237, 2)].concat())
+        .server([response(237, 1), response(237, 2)].concat())
+        .client([&request(237, 7)[10..], &request(237, 8)].concat())
+        .after_losing(-500)
+        .server(response(237, 8))
+        .client([&request(237, 7)[10..], &request(237, 8)].concat())
+        .after_losing(-62);
+    check("same_ends_late", "Another link that begins within a frame, and the same bytes once more", story);
+}
+
+#[test]
 fn proxies_in_front() {
     let binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\x9c\x40\x1f\x90";
     let story = Story::new()
@@ -649,6 +680,18 @@ fn packets_of_both_ends_that_have_one_side() {
         .server(response(121, 4))
         .client(request(121, 5));
     check("one_side", "As long as all packets have one side, it says nothing of who sends", story);
+}
+
+#[test]
+fn packets_of_both_ends_that_have_the_servers_side() {
+    let story = Story::new()
+        .server(response(237, 1))
+        .server(request(237, 2))
+        .server(response(237, 2))
+        .server(request(121, 3))
+        .client(request(121, 4))
+        .server(response(121, 4));
+    check("servers_side", "The same where the ports say that a server sends", story);
 }
 
 #[test]

@@ -10,6 +10,9 @@ const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Length of the second version's part that is always there.
 const FIXED: usize = 16;
 
+/// The rest of a second version is waited for if it is no longer. Proxies write a few hundred bytes.
+const LONGEST_WAITED: usize = 4096;
+
 /// A header at the beginning of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proxy {
@@ -24,10 +27,44 @@ pub fn header(data: &[u8]) -> Option<Proxy> {
     line(data).or_else(|| binary(data))
 }
 
+/// How many bytes the whole headers have with which `data` begins: each proxy on the way may put one in front.
+pub fn headers(data: &[u8]) -> usize {
+    let mut length = 0usize;
+    while let Some(one) = data.get(length..).and_then(header) {
+        length = length.saturating_add(one.length);
+    }
+    length
+}
+
+/// Whether `data` is the beginning of a header, of which more is to come; no bytes are none.
+pub fn is_beginning(data: &[u8]) -> bool {
+    let [first, ..] = data else { return false };
+    if *first == b'P' { is_lines_beginning(data) } else { is_binarys_beginning(data) }
+}
+
+/// How the first version begins.
+const BEGINNINGS: [&[u8]; 3] = [b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN"];
+
+fn is_lines_beginning(data: &[u8]) -> bool {
+    let text = data.strip_suffix(b"\r").unwrap_or(data);
+    data.len() < LONGEST_LINE
+        && BEGINNINGS.iter().any(|whole| whole.starts_with(data) || text.starts_with(whole))
+        && text.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+fn is_binarys_beginning(data: &[u8]) -> bool {
+    let Some(rest) = data.strip_prefix(SIGNATURE) else { return SIGNATURE.starts_with(data) };
+    let length = match *rest {
+        [] => return true,
+        [0x20 | 0x21, _, high, low, ..] => u16::from_be_bytes([high, low]).into(),
+        [0x20 | 0x21, ..] => return true,
+        _ => return false,
+    };
+    length <= LONGEST_WAITED && data.len() < FIXED.saturating_add(length)
+}
+
 fn line(data: &[u8]) -> Option<Proxy> {
-    let rest = data.strip_prefix(b"PROXY ")?;
-    let families: [&[u8]; 3] = [b"TCP4 ", b"TCP6 ", b"UNKNOWN"];
-    if !families.iter().any(|family| rest.starts_with(family)) {
+    if !BEGINNINGS.iter().any(|beginning| data.starts_with(beginning)) {
         return None;
     }
     let line = data.get(..LONGEST_LINE.min(data.len()))?;
@@ -59,6 +96,25 @@ mod tests {
         }
         assert_eq!(header(b"PROXY mail\r\n"), None);
         assert_eq!(header(format!("PROXY UNKNOWN {}\r\n", "x".repeat(100)).as_bytes()), None);
+    }
+
+    #[test]
+    fn a_header_may_be_cut_anywhere_and_follow_another() {
+        let line = b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n".as_slice();
+        let binary = [SIGNATURE.as_slice(), &[0x21, 0x11, 0, 14], &[9; 14]].concat();
+        for whole in [line, &binary, b"PROXY UNKNOWN\r\n"] {
+            assert!((1..whole.len()).all(|cut| is_beginning(&whole[..cut])));
+            assert!(!is_beginning(whole) && !is_beginning(&[whole, &[0]].concat()));
+            assert_eq!(headers(&[whole, &[0, 0, 0, 16]].concat()), whole.len());
+        }
+        assert_eq!(headers(&[line, &binary, &line[..9]].concat()), line.len() + binary.len());
+        let long = format!("PROXY UNKNOWN {}", "x".repeat(100));
+        let far = [SIGNATURE.as_slice(), &[0x21, 0x11, 0xff, 0]].concat();
+        for other in
+            [b"", b"POST".as_slice(), b"PROXY mail", b"\r\n\r\nGET", b"PROXY TCP4 \0", long.as_bytes(), &far]
+        {
+            assert!(!is_beginning(other), "{other:?}");
+        }
     }
 
     #[test]

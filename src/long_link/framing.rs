@@ -11,7 +11,7 @@
 //! | in step, the bytes behind the frame are no header | the frame, unless a chain begins inside it: then its length is wrong |
 //! | waiting for much more of a frame | a chain of four headers inside what has come ends the wait: the length is wrong |
 //! | nothing seen yet | what is behind a PROXY header |
-//! | where the stream has been before | a header that is not that of a frame seen there: another link has begun |
+//! | where the stream has been before | a header, also behind the end of a frame, that is not that of a frame seen there: another link has begun |
 //! | out of step | the first place from which headers chain to the end of the data, two of them rather than one |
 //!
 //! A header other than `head length 16, version 1` never brings a lane back into step.
@@ -162,15 +162,22 @@ impl Lane {
         self.next
     }
 
-    /// The header with which `view` begins where the stream has been before. Unless a frame began there then,
+    /// The first header in `view`, and where it is, if the stream has been there before. Unless a frame began there then,
     /// it is another link's: of the same ends, and with lower sequence numbers.
-    pub fn header_behind(&self, view: &View<'_>, limit: u32) -> Option<Header> {
+    pub fn header_behind(&self, view: &View<'_>, limit: u32) -> Option<(usize, Header)> {
         let behind = |place: u32| distance(view.position, place) > 0;
         let in_hole = self.hole.is_some_and(|(from, to)| distance(from, view.position) >= 0 && behind(to));
         if self.trust == Trust::Fresh || !behind(self.next) || !behind(self.seen) || in_hole {
             return None;
         }
-        Header::read(view.data).filter(|header| header.quality(limit) == Quality::Strict)
+        let strict = |header: &Header| header.quality(limit) == Quality::Strict;
+        if let Some(header) = Header::read(view.data).filter(strict) {
+            return Some((0, header));
+        }
+        // Within a frame both may begin.
+        let whole = |chain: Chain| chain.is_strong() || (chain.holds() && chain.ends);
+        let begin = find(view.data, 1, view.data.len(), limit, whole)?;
+        Some((begin, Header::read(view.data.get(begin..)?)?))
     }
 
     /// Begins anew, as another link does. What was before comes back where it is gone on with: then the bytes
@@ -222,6 +229,9 @@ impl Lane {
             self.seen = view.position;
             if let Some(Proxy { length, .. }) = proxy::header(view.data) {
                 return self.skip(view, length, Why::Proxy);
+            }
+            if view.more && view.reported == view.data.len() && proxy::is_beginning(view.data) {
+                return Verdict::Need(More::Segment);
             }
             return self.at_header(view, limit);
         }
@@ -770,11 +780,14 @@ mod tests {
         carrier.segment(&[frame(6, &[]), frame(237, &body(50)), frame(121, &body(9))].concat());
         let behind = |data: &[u8], position| {
             let view = View { data, reported: data.len(), position, more: true };
-            carrier.lane.header_behind(&view, DEFAULT_LIMIT).map(|header| header.op)
+            carrier.lane.header_behind(&view, DEFAULT_LIMIT).map(|(begin, header)| (begin, header.op))
         };
         let again = frame(24, &body(4));
         for position in [1_u32.wrapping_neg(), 500, 1000, 1040, 1106] {
-            assert_eq!(behind(&again, position), Some(24), "{position}");
+            assert_eq!(behind(&again, position), Some((0, 24)), "{position}");
+            let late = [&body(30), &again[..]].concat();
+            assert_eq!(behind(&late, position), Some((30, 24)), "{position}");
+            assert_eq!(behind(&[&late, &body(30)[..]].concat(), position), None, "{position}");
             // A keep-alive has one old byte; other pieces have no header at their beginning.
             for piece in [&again[..1], &again[..15], &again[1..], &body(40)] {
                 assert_eq!(behind(piece, position), None, "{position}");
@@ -822,6 +835,13 @@ mod tests {
         let proxy = (LINE.len(), Why::Proxy);
         assert_eq!(carrier.skipped(), [proxy, (LINE.len(), Why::Resynchronised)]);
         assert_eq!(carrier.frames(), [16, 16]);
+        for cut in 1..LINE.len() + 20 {
+            let mut carrier = Carrier::new();
+            let stream = [LINE, &frame(237, &body(9))].concat();
+            carrier.segment(&stream[..cut]);
+            carrier.segment(&stream[cut..]);
+            assert_eq!((carrier.skipped(), carrier.frames()), (vec![proxy], vec![25]), "{cut}");
+        }
     }
 
     #[test]

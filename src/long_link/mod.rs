@@ -127,9 +127,11 @@ impl Stream {
         });
         match (by_operation, self.both(side).0.shown == [true, true]) {
             (None, _) => by_ports,
-            // Packets of both ends have this side, or whoever made them gave all of them the same.
-            (Some(shown), both) if self.is_alone(side) => {
-                by_ports.filter(|by_ports| *by_ports == shown && !both)
+            // Packets of both ends have this side, or whoever made them gave all of them the same: behind an answer
+            // ports make no other of a request.
+            (Some(Sender::Server), _) if self.is_alone(side) => None,
+            (Some(Sender::Client), both) if self.is_alone(side) => {
+                by_ports.filter(|by_ports| *by_ports == Sender::Client && !both)
             }
             (_, true) => by_ports,
             (shown, false) => shown,
@@ -192,13 +194,14 @@ impl LongLink {
         way.waiting = None;
         let position = if segment.counted { segment.position } else { way.lane.next() };
         let view = View { data: segment.data, reported: segment.reported, position, more };
-        if let Some(header) = way.lane.header_behind(&view, limit)
-            && !self.session.began_frame(place.lane, position, header.op)
-        {
-            if way.lane.awaits_frame() {
-                unfinished.insert((place.lane, way.lane.next()));
+        if let Some((begin, header)) = way.lane.header_behind(&view, limit) {
+            let start = position.wrapping_add(u32::try_from(begin).unwrap_or(u32::MAX));
+            if !self.session.began_frame(place.lane, start, header.op, header.seq) {
+                if way.lane.awaits_frame() {
+                    unfinished.insert((place.lane, way.lane.next()));
+                }
+                way.lane.begin_anew();
             }
-            way.lane.begin_anew();
         }
         let verdict = way.lane.decide(view, limit, |position| {
             unfinished.insert((place.lane, position));

@@ -817,11 +817,28 @@ fn what_a_proxy_puts_in_front_is_shown_as_that() {
     }
 }
 
+/// Its port's owner is given the first bytes; the header is shown where it becomes whole.
+#[test]
+fn what_a_proxy_puts_in_front_may_be_cut() {
+    assert_case("behind-cut-proxy");
+    let opened = open(&case("behind-cut-proxy"));
+    for passes in [&[][..], TWO_PASSES] {
+        let opened = opened.with(passes);
+        let shown = opened.values("wechat.proxy", &["tcp.stream"]);
+        let streams: Vec<String> = (0..18).map(|stream| stream.to_string()).collect();
+        assert_eq!(shown, streams);
+        let notes = "wechat.skipped || wechat.resynchronised || wechat.out_of_step || wechat.no_request";
+        assert_eq!(opened.packets(notes), NONE);
+    }
+}
+
 /// Without TCP's analysis nobody else tells them from retransmissions, and with it TCP keeps them.
 #[test]
 fn the_same_ends_may_have_another_link_with_lower_sequence_numbers() {
     const UNANALYSED: [&str; 2] = ["-o", "tcp.analyze_sequence_numbers:FALSE"];
-    for name in ["same-ends-lower", "same-ends-within", "same-ends-wrapped", "same-ends-one-way"] {
+    for name in
+        ["same-ends-lower", "same-ends-within", "same-ends-wrapped", "same-ends-one-way", "same-ends-same"]
+    {
         let capture = case(name);
         let opened = open(&capture).with(&UNANALYSED);
         assert_shows_what_was_sent(&opened, &capture);
@@ -829,6 +846,14 @@ fn the_same_ends_may_have_another_link_with_lower_sequence_numbers() {
         let answered = opened.packets("wechat.response_to");
         assert_eq!(answered.len(), 6, "{name}");
     }
+    // The second link may begin within a frame, of which nothing is shown.
+    let capture = case("same-ends-late");
+    let opened = open(&capture).with(&UNANALYSED);
+    let late = opened.packets("wechat.resynchronised");
+    assert_eq!(late.len(), 1);
+    assert_eq!(opened.packets("wechat.seen_before"), NONE);
+    assert_shows(&opened, &with_whole_header(&capture));
+    assert_eq!(opened.packets("wechat.no_request"), NONE);
     // What is one stays one.
     let capture = case("retransmission");
     let opened = open(&capture).with(&UNANALYSED);
@@ -853,6 +878,17 @@ fn a_request_of_a_hex_dump_is_no_response() {
             let notes = "wechat.no_request || wechat.late_start || wechat.seq_gap";
             assert_eq!(opened.packets(notes).len(), 0);
         }
+    }
+}
+
+/// The same where all have the server's port: behind an answer ports make none of a request.
+#[test]
+fn a_request_from_the_servers_port_is_no_response() {
+    let opened = open(&case("servers-side"));
+    for passes in [&[][..], TWO_PASSES] {
+        let values = ["wechat.kind", "wechat.direction", "wechat.response_to"];
+        let kinds = opened.with(passes).values("wechat", &values);
+        assert_eq!(kinds, ["response 2 ", "unknown  ", "response 2 3", "unknown  ", "response 2 7"]);
     }
 }
 

@@ -17,6 +17,11 @@ use crate::script::Script;
 /// All of them.
 pub const CASES: &[Case] = &[
     Case { name: "behind-proxy", about: "connections that begin with a PROXY header", build: behind_proxy },
+    Case {
+        name: "behind-cut-proxy",
+        about: "as behind-proxy, and the header is cut",
+        build: behind_cut_proxy,
+    },
     Case { name: "through-http", about: "a session in a tunnel of an HTTP proxy", build: through_http },
     Case { name: "through-socks", about: "sessions in tunnels of a SOCKS proxy", build: through_socks },
     Case {
@@ -39,7 +44,26 @@ pub const CASES: &[Case] = &[
         about: "as same-ends-lower, of the client's direction only",
         build: |rng| same_ends([[5000, 9000], [500, 12_000]], rng),
     },
-    Case { name: "one-side", about: "all packets from the client, as made of a hex dump", build: one_side },
+    Case {
+        name: "same-ends-same",
+        about: "as same-ends-lower, and they are those of the first",
+        build: |rng| same_ends([[5000, 9000], [5000, 9000]], rng),
+    },
+    Case {
+        name: "same-ends-late",
+        about: "as same-ends-lower, and the second begins within a frame",
+        build: same_ends_late,
+    },
+    Case {
+        name: "one-side",
+        about: "all packets from the client, as made of a hex dump",
+        build: |rng| one_side([40_700, 8080], rng),
+    },
+    Case {
+        name: "servers-side",
+        about: "as one-side, from the server's port, and it begins with an answer",
+        build: |rng| one_side([8080, 40_700], rng),
+    },
 ];
 
 fn exchange(script: &mut Script, account: &mut Account, message_len: u32) {
@@ -47,14 +71,32 @@ fn exchange(script: &mut Script, account: &mut Account, message_len: u32) {
     script.wait(300).client([&send]).wait(60).server([&account.message_sent(&send)]);
 }
 
+const LINE: &[u8] = b"PROXY TCP4 192.168.1.23 203.0.113.80 40700 8080\r\n";
+const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\xa8\x01\x17\xcb\0\x71\x50\x9e\xfc\x1f\x90";
+
 fn behind_proxy(rng: &mut ChaCha8Rng) -> Capture {
-    const LINE: &[u8] = b"PROXY TCP4 192.168.1.23 203.0.113.80 40700 8080\r\n";
-    const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\xa8\x01\x17\xcb\0\x71\x50\x9e\xfc\x1f\x90";
-    let mut flows = Vec::new();
-    for proxy in [LINE, BINARY] {
+    let cuts = [LINE, BINARY].map(|proxy| {
         // The header alone, with a frame, with a frame's first bytes, and cut within the frame.
         let whole = proxy.len();
-        for cut in [Some(whole), None, Some(whole + 3), Some(whole + HEADER_LEN + 4)] {
+        (proxy, vec![vec![whole], vec![], vec![whole + 3], vec![whole + HEADER_LEN + 4]])
+    });
+    behind(cuts.into(), rng)
+}
+
+fn behind_cut_proxy(rng: &mut ChaCha8Rng) -> Capture {
+    let both = [LINE, BINARY].concat();
+    let cuts = [LINE, BINARY, &both].map(|proxy| {
+        let all = [vec![1], vec![5], vec![14], vec![proxy.len() - 1], vec![5; 5], vec![5, proxy.len() + 6]];
+        (proxy, all.into())
+    });
+    behind(cuts.into(), rng)
+}
+
+/// Connections that begin with such bytes, in segments of such sizes and the rest.
+fn behind(cuts: Vec<(&[u8], Vec<Vec<usize>>)>, rng: &mut ChaCha8Rng) -> Capture {
+    let mut flows = Vec::new();
+    for (proxy, cuts) in cuts {
+        for cut in cuts {
             let mut account = Account::new(rng);
             let mut script = Script::starting_at(Duration::from_secs(flows.len() as u64));
             let send = account.send_message(80);
@@ -103,6 +145,8 @@ fn through_socks(rng: &mut ChaCha8Rng) -> Capture {
 fn same_ends(sequences: [[u32; 2]; 2], rng: &mut ChaCha8Rng) -> Capture {
     let flows = [0, 7].map(Duration::from_secs).into_iter().zip(sequences).map(|(start, sequences)| {
         let mut account = Account::new(rng);
+        // Its seqids are not those of the other link.
+        (0..start.as_secs()).for_each(|_| drop(account.send_message(1)));
         let mut script = Script::starting_at(start);
         script.handshake = false;
         script.close = false;
@@ -115,7 +159,27 @@ fn same_ends(sequences: [[u32; 2]; 2], rng: &mut ChaCha8Rng) -> Capture {
     Capture::new(flows)
 }
 
-fn one_side(rng: &mut ChaCha8Rng) -> Capture {
+fn same_ends_late(rng: &mut ChaCha8Rng) -> Capture {
+    let flows = [(0, [5000, 9000]), (7, [500, 700])].map(|(start, sequences)| {
+        let mut account = Account::new(rng);
+        let mut script = Script::starting_at(Duration::from_secs(start));
+        script.handshake = false;
+        script.close = false;
+        let sends = [80, 20].map(|message_len| account.send_message(message_len));
+        script.client(&sends).cut((start > 0).then_some(10));
+        script.wait(60).server([&account.message_sent(&sends[1])]);
+        exchange(&mut script, &mut account, 300);
+        script.play(Endpoints::v4(40_700, 8080), sequences)
+    });
+    let mut capture = Capture::new(flows);
+    // Its first ten bytes.
+    let first = capture.packets().iter().position(|packet| packet.flow == 1 && !packet.payload.is_empty());
+    first.into_iter().for_each(|first| capture.remove(first));
+    capture
+}
+
+/// All packets from the first of these ports to the second.
+fn one_side([from, to]: [u16; 2], rng: &mut ChaCha8Rng) -> Capture {
     let mut account = Account::new(rng);
     let mut script = Script::starting_at(Duration::ZERO);
     script.handshake = false;
@@ -123,9 +187,11 @@ fn one_side(rng: &mut ChaCha8Rng) -> Capture {
     for message_len in [80, 20, 300] {
         let send = account.send_message(message_len);
         let frames: [Pdu; 2] = [send.clone(), account.message_sent(&send)];
-        for frame in &frames {
+        // Whoever began late has seen an answer only.
+        let missed = usize::from(from < to && message_len == 80);
+        for frame in &frames[missed..] {
             script.wait(60).write(Direction::ClientToServer, [frame]);
         }
     }
-    Capture::new([script.play(Endpoints::v4(40_700, 8080), rng.random())])
+    Capture::new([script.play(Endpoints::v4(from, to), rng.random())])
 }

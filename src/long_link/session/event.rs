@@ -67,12 +67,24 @@ impl Tags {
     pub const SUPERSEDED: u32 = 1 << 11;
     /// An answer, or of a push an acknowledgement, is due.
     pub const EXPECTS: u32 = 1 << 12;
+    /// Three bits of the seqid, for which there is no room.
+    const SUM: u32 = 13;
     const OPEN: u32 = 16;
+
+    fn sum(seq: u32) -> u32 {
+        seq.wrapping_mul(0x9e37_79b9) >> 29 << Self::SUM
+    }
+
+    /// Whether a frame's seqid may be this one: of others seven in eight are told apart.
+    pub fn has_sum_of(self, seq: u32) -> bool {
+        self.0 & (7 << Self::SUM) == Self::sum(seq)
+    }
 
     pub fn of(frame: &Observed<'_>) -> Self {
         let flag = |on: bool, tag| if on { tag } else { 0 };
         Self(
             frame.meaning.kind as u32
+                | Self::sum(frame.seq)
                 | flag(frame.meaning.sender.is_some(), Self::SENDER_KNOWN)
                 | flag(frame.meaning.sender == Some(Sender::Server), Self::FROM_SERVER)
                 | flag(frame.wrong_length, Self::WRONG_LENGTH)

@@ -156,9 +156,9 @@ impl Link {
         self.record(Event::new(place, Time::default(), length, Tags::of_skip(why)));
     }
 
-    /// Whether a frame of this operation began at a position, among the newest.
-    pub fn began_frame(&self, side: bool, position: u32, op: u32) -> bool {
-        let here = |event: &Event| event.position == position && event.op == op;
+    /// Whether a frame of this operation, and of a seqid with this one's sum, began at a position, among the newest.
+    pub fn began_frame(&self, side: bool, position: u32, op: u32, seq: u32) -> bool {
+        let here = |event: &Event| event.position == position && event.op == op && event.tags.has_sum_of(seq);
         let frame = |event: &Event| event.tags.has(Tags::SIDE) == side && !event.tags.has(Tags::SKIP);
         self.events.iter().rev().take(RETRANSMITTED).any(|event| here(event) && frame(event))
     }

@@ -151,9 +151,9 @@ impl Session {
         self.links.entry(place.lane.stream).or_default().skip(place, length, why);
     }
 
-    /// Whether a frame of this operation began at a position not long ago.
-    pub fn began_frame(&self, lane: LaneId, position: u32, op: u32) -> bool {
-        self.links.get(&lane.stream).is_some_and(|link| link.began_frame(lane.side, position, op))
+    /// Whether a frame of this operation, and as far as is known of this seqid, began at a position not long ago.
+    pub fn began_frame(&self, lane: LaneId, position: u32, op: u32, seq: u32) -> bool {
+        self.links.get(&lane.stream).is_some_and(|link| link.began_frame(lane.side, position, op, seq))
     }
 
     /// What the first pass decided at `place`; `None` where it waited for more.
