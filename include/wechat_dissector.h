@@ -72,6 +72,9 @@
 // Bit of `wechat_segment.wanted`: the record for taps.
 #define WECHAT_WANT_RECORD (1 << 3)
 
+// Bit of `wechat_segment.wanted`: the hand-offs.
+#define WECHAT_WANT_INSIDE (1 << 4)
+
 // Words in which `wechat_segment.fields` has a bit for each field of a protocol.
 #define WECHAT_FIELD_WORDS 4
 

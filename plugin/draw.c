@@ -43,6 +43,8 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree)
     segment->fields = NULL;
     if (have_tap_listener(protocol->tap))
         segment->wanted |= WECHAT_WANT_RECORD;
+    if (protocol->has_takers)
+        segment->wanted |= WECHAT_WANT_INSIDE;
     if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
         segment->wanted |= WECHAT_WANT_INFO;
     if (tree == NULL)
@@ -365,6 +367,14 @@ wechat_record *draw_record(const wechat_report *report, wechat_record *last, pac
 
 /* ---- registration ---- */
 
+static void note_entry(const char *table G_GNUC_UNUSED, ftenum_t type G_GNUC_UNUSED, void *key G_GNUC_UNUSED,
+                       void *value, void *data)
+{
+    /* One that Decode As has taken out stays, without a handle. */
+    if (dtbl_entry_get_handle((dtbl_entry_t *)value) != NULL)
+        *(bool *)data = true;
+}
+
 static void note_heuristic(const char *table G_GNUC_UNUSED, heur_dtbl_entry_t *entry G_GNUC_UNUSED, void *has)
 {
     *(bool *)has = true;
@@ -373,11 +383,14 @@ static void note_heuristic(const char *table G_GNUC_UNUSED, heur_dtbl_entry_t *e
 void draw_begin(void)
 {
     for (size_t i = 0; i < shim_protocol_count; i++) {
-        const shim_protocol *protocol = &shim_protocols[i];
+        shim_protocol *protocol = &shim_protocols[i];
+        protocol->has_takers = false;
         for (size_t j = 0; j < protocol->row->offer_count; j++) {
             protocol->has_heuristics[j] = false;
             heur_dissector_table_foreach(protocol->row->offers[j].heuristics, note_heuristic,
                                          &protocol->has_heuristics[j]);
+            dissector_table_foreach(protocol->row->offers[j].name, note_entry, &protocol->has_takers);
+            protocol->has_takers |= protocol->has_heuristics[j];
         }
     }
 }

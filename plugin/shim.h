@@ -60,6 +60,8 @@ typedef struct {
     dissector_table_t *offers;
     heur_dissector_list_t *heuristics;
     bool *has_heuristics;
+    /* Whether anybody takes any of it. */
+    bool has_takers;
 } shim_protocol;
 
 extern shim_protocol shim_protocols[WECHAT_MOST_PROTOCOLS];

@@ -104,6 +104,11 @@ impl Capture {
         &self.report
     }
 
+    /// What a report is asked for: state needs what is inside, even if nobody looks.
+    fn wanted(&self, segment: &Segment<'_>) -> Wanted {
+        Wanted { inside: segment.wanted.inside || self.has_joins, ..segment.wanted }
+    }
+
     /// Whether the numbers of streams are the host's, of all those that it has counted. Nearly always they are.
     #[inline]
     pub fn counts_as_host(&self) -> bool {
@@ -158,7 +163,7 @@ impl Capture {
     /// Has a protocol deal with the PDU at the start of `segment`; the segment is skipped as a whole by one that
     /// takes none apart.
     pub fn step(&mut self, protocol: u16, segment: &Segment<'_>) -> Step {
-        self.report.begin(protocol, segment.wanted, segment.data.len());
+        self.report.begin(protocol, self.wanted(segment), segment.data.len());
         let Some(Some(state)) = self.states.get_mut(usize::from(protocol)) else {
             return Step::Consumed(segment.reported);
         };
@@ -360,7 +365,7 @@ impl Capture {
 
     fn begin_message(&mut self, segment: &Segment<'_>, index: usize) -> u16 {
         let protocol = self.owner(segment, index).unwrap_or(SHARED);
-        self.report.begin(protocol, segment.wanted, segment.data.len());
+        self.report.begin(protocol, self.wanted(segment), segment.data.len());
         protocol
     }
 }
@@ -382,7 +387,7 @@ fn inside<'a>(outer: &Segment<'a>, data: &'a [u8], place: Place, more: bool) -> 
         counted: more,
         inside: true,
         more,
-        wanted: Wanted::default(),
+        wanted: Wanted { inside: true, ..Wanted::default() },
         ..*outer
     }
 }

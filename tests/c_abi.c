@@ -127,7 +127,7 @@ static wechat_segment segment_of(const uint8_t *data, size_t length)
     segment.src_port = 50000;
     segment.dst_port = 8080;
     segment.flags = WECHAT_FIRST_VISIT | WECHAT_MORE | WECHAT_COUNTED | WECHAT_STREAM;
-    segment.wanted = WECHAT_WANT_INFO | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS | WECHAT_WANT_RECORD;
+    segment.wanted = WECHAT_WANT_INFO | WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS | WECHAT_WANT_RECORD | WECHAT_WANT_INSIDE;
     segment.protocol = place_of("wechat");
     return segment;
 }

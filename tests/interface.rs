@@ -214,7 +214,7 @@ fn segment(data: &[u8], packet: u32, answers: bool) -> wechat_segment {
         dst_port: if answers { 50_000 } else { 8080 },
         server_port: 8080,
         flags: ffi::WECHAT_FIRST_VISIT | ffi::WECHAT_COUNTED | ffi::WECHAT_STREAM | side,
-        wanted: ffi::WECHAT_WANT_ITEMS,
+        wanted: ffi::WECHAT_WANT_ITEMS | ffi::WECHAT_WANT_INSIDE,
         fields: ptr::null(),
         protocol: LONG_LINK,
     }

@@ -39,6 +39,9 @@ pub const WECHAT_WANT_LABELS: u32 = 1 << 2;
 /// Bit of `wechat_segment.wanted`: the record for taps.
 pub const WECHAT_WANT_RECORD: u32 = 1 << 3;
 
+/// Bit of `wechat_segment.wanted`: the hand-offs.
+pub const WECHAT_WANT_INSIDE: u32 = 1 << 4;
+
 /// Words in which `wechat_segment.fields` has a bit for each field of a protocol.
 pub const WECHAT_FIELD_WORDS: usize = 4;
 
@@ -117,6 +120,7 @@ impl wechat_segment {
             items: wanted(WECHAT_WANT_ITEMS),
             labels: wanted(WECHAT_WANT_LABELS),
             record: wanted(WECHAT_WANT_RECORD),
+            inside: wanted(WECHAT_WANT_INSIDE),
             fields: fields.map(|[shared, own]| FieldSet::from_words(*shared, *own)),
         }
     }

@@ -72,13 +72,16 @@ pub struct Wanted {
     pub labels: bool,
     /// The record for taps.
     pub record: bool,
+    /// What is for others. Mostly nobody takes any of it.
+    pub inside: bool,
     /// The fields whose items are wanted, where not all are; a protocol's own always is.
     pub fields: Option<FieldSet>,
 }
 
 impl Wanted {
     /// Everything.
-    pub const ALL: Self = Self { columns: true, items: true, labels: true, record: true, fields: None };
+    pub const ALL: Self =
+        Self { columns: true, items: true, labels: true, record: true, inside: true, fields: None };
 }
 
 /// Bytes in which items lie.
@@ -269,7 +272,9 @@ impl Report {
 
     /// Offers bytes to somebody else.
     pub fn hand_off(&mut self, hand_off: HandOff) {
-        self.hand_offs.push(hand_off);
+        if self.wanted.inside {
+            self.hand_offs.push(hand_off);
+        }
     }
 
     /// Changes a hand-off, or takes it back.

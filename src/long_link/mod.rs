@@ -120,20 +120,20 @@ impl Stream {
     }
 
     /// Who sends from this side, by what operations have shown and by what the ports say.
-    fn sender(&self, side: bool, by_ports: Option<Sender>) -> Option<Sender> {
+    fn sender(&self, side: bool, by_ports: impl FnOnce() -> Option<Sender>) -> Option<Sender> {
         let by_operation = self.server.map(|server| match server == side {
             true => Sender::Server,
             false => Sender::Client,
         });
         match (by_operation, self.both(side).0.shown == [true, true]) {
-            (None, _) => by_ports,
+            (None, _) => by_ports(),
             // Packets of both ends have this side, or whoever made them gave all of them the same: behind an answer
             // ports make no other of a request.
             (Some(Sender::Server), _) if self.is_alone(side) => None,
             (Some(Sender::Client), both) if self.is_alone(side) => {
-                by_ports.filter(|by_ports| *by_ports == Sender::Client && !both)
+                by_ports().filter(|by_ports| *by_ports == Sender::Client && !both)
             }
-            (_, true) => by_ports,
+            (_, true) => by_ports(),
             (shown, false) => shown,
         }
     }
@@ -238,7 +238,7 @@ impl LongLink {
         let own_extent = cut.extent != header.packet_len as usize;
         let end = if cut.wrong_length { cut.extent } else { header.packet_len as usize };
         let body = header.body(end);
-        let meaning = self.meaning(segment, &header, body.len());
+        let meaning = meaning(&self.settings, Some(stream), segment, &header, body.len());
         let layout = operation::layout(meaning);
         self.keys.clear();
         let gist = body::read(data, body, layout, &mut self.keys);
@@ -280,16 +280,6 @@ impl LongLink {
         Step::Consumed(extent)
     }
 
-    /// What a frame is: by its operation, else by what the stream has shown, else by its ports.
-    fn meaning(&self, segment: &Segment<'_>, header: &Header, body_len: usize) -> Meaning {
-        let Segment { lane, src_port, dst_port, server_port, .. } = *segment;
-        let by_ports = self.settings.shared.sender(src_port, dst_port, server_port);
-        let stream = self.streams.get(&lane.stream);
-        let hint = stream.map_or(by_ports, |stream| stream.sender(lane.side, by_ports));
-        let meaning = operation::classify(header.op, header.seq, body_len, hint);
-        Meaning { kind: self.settings.kind(meaning, header.op), ..meaning }
-    }
-
     fn later_visit(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
         match self.session.find(place) {
             Some((_, Decision::Skip(length, why))) => {
@@ -326,13 +316,32 @@ impl LongLink {
             return Step::Consumed(extent);
         };
         let body_len = header.body(header.packet_len as usize).len();
-        let meaning = self.meaning(segment, &header, body_len);
+        let stream = self.streams.get(&place.lane.stream);
+        let meaning = meaning(&self.settings, stream, segment, &header, body_len);
         let decided = Decided { header, extent, meaning, wrong_length: false };
         // What never became whole is no frame that statistics could count.
         let known = known(segment, decided, operation::layout(meaning), Facts::default());
         annotate::frame(report, &known, &self.settings);
         Step::Consumed(extent)
     }
+}
+
+/// What a frame is: by its operation, else by what the stream has shown, else by its ports.
+fn meaning(
+    settings: &Settings,
+    stream: Option<&Stream>,
+    segment: &Segment<'_>,
+    header: &Header,
+    body_len: usize,
+) -> Meaning {
+    let Segment { lane, src_port, dst_port, server_port, .. } = *segment;
+    let by_ports = || settings.shared.sender(src_port, dst_port, server_port);
+    let hint = match stream {
+        Some(stream) => stream.sender(lane.side, by_ports),
+        None => by_ports(),
+    };
+    let meaning = operation::classify(header.op, header.seq, body_len, hint);
+    Meaning { kind: settings.kind(meaning, header.op), ..meaning }
 }
 
 /// A frame at the start of a segment, with all that is known of it.
