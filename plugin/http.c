@@ -242,11 +242,11 @@ int http_call(dissector_handle_t owner, tvbuff_t *tvb, packet_info *pinfo, proto
 
 static int dissect_tcp_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    /* Without an owner the stream was taken by our heuristic. */
-    if (wmem_map_contains(tcp_ports.owners, GUINT_TO_POINTER(pinfo->match_uint)))
-        return shared_call_owner(&tcp_ports, pinfo->match_uint, tvb, pinfo, tree, data);
+    dissector_handle_t owner = shared_owner(&tcp_ports, pinfo->match_uint);
+
     pinfo->can_desegment = pinfo->saved_can_desegment;
-    return around_http(http_tcp, tvb, pinfo, tree, data);
+    /* Without an owner the stream was taken by our heuristic. */
+    return owner != NULL ? http_call(owner, tvb, pinfo, tree, data) : around_http(http_tcp, tvb, pinfo, tree, data);
 }
 
 static int dissect_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)

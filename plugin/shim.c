@@ -34,33 +34,13 @@ wechat_dissector *shim_dissector(void)
     return dissector;
 }
 
-static bool is_any_enabled(wechat_carrier carrier)
+void shim_begin(const wechat_config *config)
 {
-    for (size_t i = 0; i < shim_protocol_count; i++)
-        if (shim_protocols[i].row->carrier == carrier && shim_is_enabled(&shim_protocols[i]))
-            return true;
-    return false;
-}
-
-/* Called once for each capture, and once for each time it is dissected anew. */
-static void begin_capture(void)
-{
-    wechat_config *config = register_config();
-
     dissector = wechat_dissector_new(config);
-    wechat_config_free(config);
-    draw_begin();
-    if (is_any_enabled(WECHAT_CARRIER_STREAM))
-        ports_install();
-    if (is_any_enabled(WECHAT_CARRIER_HTTP))
-        http_install();
 }
 
-static void end_capture(void)
+void shim_end(void)
 {
-    http_remove();
-    ports_remove();
-    loop_forget();
     wechat_dissector_free(dissector);
     dissector = NULL;
 }
@@ -72,40 +52,16 @@ static void __attribute__((destructor)) end_registry(void)
     wechat_registry_free(registry);
 }
 
-static void register_all(void)
+bool shim_load(void)
 {
-    register_rows();
-    draw_register();
-    loop_register();
-    stats_register();
-    ports_register();
-    http_register();
-    register_init_routine(begin_capture);
-    register_cleanup_routine(end_capture);
-}
-
-static void hand_off(void)
-{
-    draw_handoff();
-    loop_handoff();
-    ports_handoff();
-    http_handoff();
-}
-
-/* The shim's entry, called by the symbol that Wireshark looks up. */
-void wechat_shim_register(void);
-void wechat_shim_register(void)
-{
-    static proto_plugin plugin;
-
     if (wechat_abi_version() != WECHAT_ABI_VERSION) {
         g_warning("WeChat dissector: the shim and the library are of different versions; rebuild both");
-        return;
+        return false;
     }
     registry = wechat_registry_new();
     tables = wechat_tables_get(registry);
     if (tables == NULL)
-        return;
+        return false;
     shim_protocol_count = MIN(tables->protocol_count, WECHAT_MOST_PROTOCOLS);
     for (size_t i = 0; i < shim_protocol_count; i++) {
         const wechat_protocol *row = &tables->protocols[i];
@@ -113,7 +69,5 @@ void wechat_shim_register(void)
         shim_protocols[i] = (shim_protocol){ .row = row, .number = (uint16_t)i, .proto = -1,
                                              .filter = named->filter, .label = named->label, .title = named->help };
     }
-    plugin.register_protoinfo = register_all;
-    plugin.register_handoff = hand_off;
-    proto_register_plugin(&plugin);
+    return true;
 }

@@ -5,11 +5,13 @@
  * The shim registers rows and draws items as it is told. It knows no protocol, no field, no operation and no
  * rule: those are rows and decisions of the Rust side. A protocol is a number to it.
  *
+ *   life.c      what epan calls in the life of the plugin: at its start, and around each capture
  *   shim.c      the tables, epan's ids for their rows, and the handle of the capture that is open
  *   register.c  rows to fields, expert infos, preferences and UAT
  *   draw.c      a report to columns and packet tree, and what it hands to others
  *   loop.c      the loop over the PDUs of a segment
  *   ports.c     sharing TCP ports with the dissectors that own them
+ *   wrap.c      standing in front of the owners of ports, and leaving the table as it was
  *   http.c      standing around HTTP's dissector
  *   stats.c     what listens to the taps: statistics, lines, follow, flow graph; and filters for a packet
  */
@@ -84,6 +86,13 @@ static inline bool shim_has_report(wechat_result result)
 {
     return result == WECHAT_RESULT_OK || result == WECHAT_RESULT_FAILED;
 }
+
+/* Has the library's tables. False if it is not the one that the shim was built for. */
+bool shim_load(void);
+
+/* Begins and ends a capture. */
+void shim_begin(const wechat_config *config);
+void shim_end(void);
 
 /* The state of the capture that is open, or NULL. */
 wechat_dissector *shim_dissector(void);
@@ -162,7 +171,7 @@ wechat_segment loop_describe(packet_info *pinfo);
 /* The bytes of a segment that TCP or another carrier hands over with `data`, and where they are from. */
 wechat_segment loop_segment(tvbuff_t *tvb, packet_info *pinfo, void *data);
 
-/* ---- ports.c ---- */
+/* ---- wrap.c ---- */
 
 /* A table of ports, and a handle of ours that stands in front of owners in it while a capture is open. */
 typedef struct {
@@ -180,9 +189,10 @@ void shared_install(shared_ports *shared, uint32_t number);
 /* Puts all owners back, but keeps what others changed meanwhile. For the end of a capture, which forgets them. */
 void shared_remove(shared_ports *shared);
 
-/* Calls the former owner of the port by which the wrapper was called. */
-int shared_call_owner(const shared_ports *shared, uint32_t number, tvbuff_t *tvb, packet_info *pinfo,
-                      proto_tree *tree, void *data);
+/* The former owner of a port, or NULL. */
+dissector_handle_t shared_owner(const shared_ports *shared, uint32_t number);
+
+/* ---- ports.c ---- */
 
 void ports_register(void);
 void ports_handoff(void);

@@ -397,6 +397,47 @@ fn c_includes_go_down_only() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The shim's sources, upper first: `shim.h` says of each which functions it has.
+const C_ORDER: [&str; 9] = ["life", "stats", "ports", "http", "loop", "draw", "register", "wrap", "shim"];
+
+#[test]
+fn c_calls_go_down_only() {
+    let level = |name: &str| C_ORDER.iter().position(|other| *other == name);
+    let sources = files("plugin", &["c"]);
+    let names: BTreeSet<&str> = sources.iter().filter_map(|file| file.path.file_stem()?.to_str()).collect();
+    assert_eq!(names, BTreeSet::from(C_ORDER), "each source has its place in the order");
+    let header = fs::read_to_string(root().join("plugin/shim.h")).expect("the header");
+    let mut functions = Vec::new();
+    let mut of = None;
+    for line in header.lines() {
+        if let Some(name) = line.strip_prefix("/* ---- ").and_then(|rest| rest.strip_suffix(".c ---- */")) {
+            of = Some(level(name).expect("a source"));
+        }
+        let declared =
+            line.split_once('(').map(|(before, _)| before).filter(|_| !line.starts_with([' ', '/', '#']));
+        let name = declared.and_then(|before| before.rsplit([' ', '*']).next());
+        if let (Some(of), Some(name)) = (of, name.filter(|name| name.contains('_'))) {
+            functions.push((format!("{name}("), of));
+        }
+    }
+    assert!(functions.len() > 30, "{functions:?}");
+    let mut wrong = Vec::new();
+    for file in &sources {
+        let from = file.path.file_stem().and_then(|name| level(name.to_str()?)).expect("a place");
+        for (number, line) in (1..).zip(file.text.lines()) {
+            for (name, to) in &functions {
+                let is_call = line.match_indices(name.as_str()).any(|(at, _)| {
+                    !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+                });
+                if is_call && *to < from {
+                    wrong.push(format!("{}: {} must not call {name})", file.at(number), C_ORDER[from]));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Whether `words` stand next to each other in a name, whose words are parted by `_`, or in a text.
 fn names(text: &str, words: &str) -> bool {
     let parts: Vec<String> = text
