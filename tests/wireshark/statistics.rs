@@ -293,7 +293,7 @@ fn lines_come_while_packets_do() {
     assert!(tshark.wait().expect("tshark ends").success());
 }
 
-/// The documentation says so: several times as fast as the whole tree in JSON. How many is the machine's matter, and
+/// The README says so: a third of the time of the whole tree in JSON at most. How much less is the machine's matter, and
 /// that of who else uses it.
 #[test]
 fn lines_are_much_faster_than_trees() {
