@@ -138,20 +138,12 @@ static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, si
         p_add_proto_data(pinfo->pool, pinfo, proto_helper, 0, GUINT_TO_POINTER(1));
 }
 
-static bool is_any_enabled(void)
-{
-    for (size_t i = 0; i < shim_protocol_count; i++)
-        if (shim_protocols[i].message_handle != NULL && shim_is_enabled(&shim_protocols[i]))
-            return true;
-    return false;
-}
-
 /* HTTP puts a fence behind its words in the Info column, which nothing can take back: where the words are to be ours
  * it gets none to write. */
 static void silence(pass *around, packet_info *pinfo)
 {
-    around->speaks =
-        is_any_enabled() && wechat_http_speaks(shim_dissector(), &around->segment, has_spoken(pinfo)) != 0;
+    around->speaks = shim_is_any_enabled(WECHAT_CARRIER_HTTP) &&
+                     wechat_http_speaks(shim_dissector(), &around->segment, has_spoken(pinfo)) != 0;
     around->silent = around->speaks && pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO);
     if (around->silent)
         col_set_writable(pinfo->cinfo, COL_INFO, false);

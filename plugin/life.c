@@ -4,14 +4,6 @@
  */
 #include "shim.h"
 
-static bool is_any_enabled(wechat_carrier carrier)
-{
-    for (size_t i = 0; i < shim_protocol_count; i++)
-        if (shim_protocols[i].row->carrier == carrier && shim_is_enabled(&shim_protocols[i]))
-            return true;
-    return false;
-}
-
 /* Called once for each capture, and once for each time it is dissected anew. */
 static void begin_capture(void)
 {
@@ -20,9 +12,9 @@ static void begin_capture(void)
     shim_begin(config);
     wechat_config_free(config);
     draw_begin();
-    if (is_any_enabled(WECHAT_CARRIER_STREAM))
+    if (shim_is_any_enabled(WECHAT_CARRIER_STREAM))
         ports_install();
-    if (is_any_enabled(WECHAT_CARRIER_HTTP))
+    if (shim_is_any_enabled(WECHAT_CARRIER_HTTP))
         http_install();
 }
 

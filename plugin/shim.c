@@ -29,6 +29,14 @@ bool shim_is_enabled(const shim_protocol *protocol)
     return proto_is_protocol_enabled(find_protocol_by_id(protocol->proto));
 }
 
+bool shim_is_any_enabled(wechat_carrier carrier)
+{
+    for (size_t i = 0; i < shim_protocol_count; i++)
+        if (shim_protocols[i].row->carrier == carrier && shim_is_enabled(&shim_protocols[i]))
+            return true;
+    return false;
+}
+
 wechat_dissector *shim_dissector(void)
 {
     return dissector;
