@@ -143,7 +143,7 @@ fn trailers_end(data: &[u8], mut at: usize) -> usize {
 }
 
 /// A line that has an end, and where the next one begins.
-fn line(data: &[u8], at: usize) -> Option<(&[u8], usize)> {
+pub(super) fn line(data: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let rest = data.get(at..)?;
     let length = memchr::memchr2(b'\r', b'\n', rest)?;
     let (line, end) = rest.split_at_checked(length)?;

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::body::{Body, Coding};
+use super::body::{self, Body, Coding};
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,13 +89,12 @@ fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
 }
 
-/// The line at `at`, without its end, and where the next one begins.
+/// The line at `at`, without its end, and where the next one begins; the last one need not have an end.
 fn line(data: &[u8], at: usize) -> (&[u8], usize) {
-    let rest = data.get(at..).unwrap_or_default();
-    let Some(length) = memchr::memchr2(b'\r', b'\n', rest) else { return (rest, data.len()) };
-    let (line, end) = rest.split_at_checked(length).unwrap_or_default();
-    let end = if end.starts_with(b"\r\n") { 2 } else { 1 };
-    (line, at.saturating_add(length).saturating_add(end))
+    body::line(data, at).unwrap_or_else(|| {
+        let rest = data.get(at..).unwrap_or_default();
+        (rest.strip_suffix(b"\r").unwrap_or(rest), data.len())
+    })
 }
 
 /// Methods that make a request, by length; the last row has all that are longer.

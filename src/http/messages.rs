@@ -62,8 +62,6 @@ struct Seen {
     /// The protocol whose request it is.
     claim: Option<u16>,
     mark: Option<Mark>,
-    /// Known once the message is taken.
-    place: Option<Place>,
 }
 
 /// The messages in bytes that HTTP's dissector has been given and has not returned from.
@@ -139,7 +137,7 @@ impl Http {
         let mut messages = Vec::new();
         for head in heads(segment.data).take(MOST_MESSAGES) {
             let claim = if head.kind == Kind::Request { self.claimant(segment.data, &head) } else { None };
-            messages.push(Seen { head, claim, mark: None, place: None });
+            messages.push(Seen { head, claim, mark: None });
         }
         if messages.iter().all(|message| message.head.kind == Kind::Other) {
             let kind = messages.first().map(|message| message.head.kind).or(first_line(segment.data));
@@ -244,7 +242,6 @@ impl Http {
         let first = if segment.counted { 0 } else { self.turn.take(segment, pass.messages.len()) };
         for (number, message) in (first..).zip(&mut pass.messages) {
             let place = place(segment, number, message.head.at.start);
-            message.place = Some(place);
             message.mark = match segment.first_visit {
                 true => self.observe(segment, message, place),
                 false => self.places.get(&place).copied(),
