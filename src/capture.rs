@@ -301,11 +301,12 @@ impl Capture {
         let stream = if segment.first_visit { self.inner.meet(one_of) } else { self.inner.find(one_of)? };
         let lane = LaneId::new(stream, segment.lane.side);
         let place = Place { packet: segment.packet, lane, position };
-        let run = bytes_of(report, one, segment, body);
+        let made = made(report, one);
+        let run = bytes_of(one, made.as_ref(), segment, body);
         if segment.first_visit && levels > 0 {
             match counted {
-                false => drop(self.drive(to, &inside(segment, &run, place, false), levels)),
-                true => self.collect(to, place, &run, segment, levels),
+                false => drop(self.drive(to, &inside(segment, run, place, false), levels)),
+                true => self.collect(to, place, run, segment, levels),
             }
         }
         let known = Inner { lane, shown_stream: segment.shown_stream, position, counted };
@@ -322,8 +323,8 @@ impl Capture {
         let known = Inner { position, ..known };
         let mut changed = HandOff { length, inner: Some(known), ..*one };
         if !before.is_empty() && length > 0 {
-            let all = [&before[..], &run].concat();
-            changed.source = report.put_together(Bytes::from(all), "Put together");
+            let all = [&before[..], run].concat();
+            changed.source = report.make_source(Bytes::from(all), "Put together");
             changed.start = 0;
         }
         (length > 0).then_some(changed)
@@ -392,23 +393,22 @@ fn inside<'a>(outer: &Segment<'a>, data: &'a [u8], place: Place, more: bool) -> 
     }
 }
 
+/// The bytes of a hand-off's source, where the dissector made them.
+fn made(report: &Report, one: &HandOff) -> Option<Bytes> {
+    report.sources().get(usize::from(one.source))?.bytes.clone()
+}
+
 /// The captured bytes of a hand-off.
-fn bytes_of<'a>(report: &Report, one: &HandOff, segment: &Segment<'a>, body: &'a [u8]) -> Cow<'a, [u8]> {
-    let range = range(one);
-    let part = |all: &'a [u8]| {
-        let end = range.end.min(all.len());
-        Cow::Borrowed(all.get(range.start.min(end)..end).unwrap_or_default())
+fn bytes_of<'a>(one: &HandOff, made: Option<&'a Bytes>, segment: &Segment<'a>, body: &'a [u8]) -> &'a [u8] {
+    let all = match (made, one.source) {
+        (Some(made), _) => &made[..],
+        (None, CAME_IN) => segment.data,
+        (None, PASSED_ON) => body,
+        (None, _) => &[],
     };
-    let source = report.sources().get(usize::from(one.source));
-    match (source.and_then(|source| source.bytes.as_ref()), one.source) {
-        (Some(made), _) => {
-            let end = range.end.min(made.len());
-            Cow::Owned(made.get(range.start.min(end)..end).unwrap_or_default().to_vec())
-        }
-        (None, CAME_IN) => part(segment.data),
-        (None, PASSED_ON) => part(body),
-        (None, _) => Cow::Borrowed(&[]),
-    }
+    let Range { start, end } = range(one);
+    let end = end.min(all.len());
+    all.get(start.min(end)..end).unwrap_or_default()
 }
 
 /// The bytes of a hand-off in its source.
@@ -492,7 +492,9 @@ mod tests {
                     shown.push((depth, protocol, segment.lane, position, "too many".into()));
                 }
                 let inside = report.hand_offs().iter().filter_map(|one| {
-                    Some((joined(protocol, one)?, one.inner?, bytes_of(report, one, &here, &[]).into_owned()))
+                    let made = made(report, one);
+                    let bytes = bytes_of(one, made.as_ref(), &here, &[]).to_vec();
+                    Some((joined(protocol, one)?, one.inner?, bytes))
                 });
                 for (to, inner, data) in inside.collect::<Vec<_>>().iter().filter(|_| looks_inside) {
                     let Inner { lane, position, counted, shown_stream } = *inner;

@@ -286,8 +286,8 @@ impl Report {
         }
     }
 
-    /// Bytes that the dissector put together out of several sources; their number.
-    pub fn put_together(&mut self, bytes: Bytes, name: impl Words) -> u16 {
+    /// Bytes that the dissector made, without an item: a source of their own, called `name`. Its number.
+    pub fn make_source(&mut self, bytes: Bytes, name: impl Words) -> u16 {
         let name = self.put(name);
         self.add_source(bytes.len(), name, Some(bytes))
     }
@@ -493,8 +493,7 @@ impl Report {
         name: impl Words,
         children: impl FnOnce(&mut Self, u16),
     ) {
-        let name = self.put(name);
-        let source = self.add_source(bytes.len(), name, Some(bytes));
+        let source = self.make_source(bytes, name);
         if self.wants(field) {
             self.push(ItemKind::Derived, field, range, source.into(), 0);
         }
