@@ -33,6 +33,7 @@
 //! | [`claim`] | whose a stream on a shared port is |
 //! | [`protocols`] | which protocols there are: a row each |
 //! | [`long_link`] | a protocol: frames on one TCP connection |
+//! | [`mmtls`] | a protocol: the record layer in which the phone's links lie |
 //! | [`web`] | a protocol: the web client, which syncs over HTTP |
 //! | [`http`] | where messages of HTTP lie, which answers which, and whose each is |
 //! | [`wechat`] | what several protocols share: operations, business packet, SyncKey, secrets |
@@ -54,6 +55,7 @@ pub mod ffi;
 pub mod http;
 pub mod kernel;
 pub mod long_link;
+pub mod mmtls;
 #[cfg(any(test, feature = "nested"))]
 pub mod nested;
 #[cfg(all(feature = "wireshark", not(test)))]

@@ -10,6 +10,7 @@ use crate::kernel::protocol::{Protocol, State};
 use crate::kernel::rows::{Field, FieldSet, MOST_TABLES, Note, Preference, row_of, table_of};
 use crate::long_link::settings::Settings;
 use crate::long_link::{LONG_LINK, LongLink};
+use crate::mmtls::{MMTLS, Mmtls};
 #[cfg(any(test, feature = "nested"))]
 use crate::nested;
 use crate::web::{self, WEB, Web};
@@ -59,6 +60,7 @@ pub static PROTOCOLS: &[Row] = &[
         }),
         joins: &[],
     },
+    Row { protocol: &MMTLS, begin: Some(|_| Box::new(Mmtls)), in_http: None, joins: &[] },
     #[cfg(any(test, feature = "nested"))]
     Row {
         protocol: &nested::NESTED,

@@ -13,7 +13,7 @@ use crate::kernel::rows::{Field, Group, Note, Severity, field, note, rows};
 use crate::kernel::segment::{Segment, Step};
 
 /// Number of the table.
-pub const TABLE: u16 = 3;
+pub const TABLE: u16 = 4;
 /// The operation of the long link whose bodies are such messages.
 pub const OPERATION: u32 = 0x4e45;
 /// The table in which others register for what is hidden.
