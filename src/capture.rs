@@ -20,8 +20,6 @@ use crate::kernel::report::{CAME_IN, HandOff, Inner, PASSED_ON, Piece, Report, W
 use crate::kernel::segment::{Segment, Step};
 use crate::kernel::stream::{Collector, Inside, Joined};
 use crate::kernel::streams::{Ends, Streams};
-use crate::long_link::fields::TABLE as LONG_LINK;
-use crate::long_link::settings::Settings;
 use crate::protocols::{self, PROTOCOLS};
 use crate::wechat::fields::{SN, TABLE as SHARED};
 use crate::wechat::settings::Shared;
@@ -30,7 +28,6 @@ use crate::wechat::settings::Shared;
 #[derive(Debug)]
 pub struct Capture {
     shared: Shared,
-    settings: Settings,
     streams: Streams,
     /// By the numbers of the protocols' tables.
     states: Vec<Option<Box<dyn State>>>,
@@ -83,12 +80,12 @@ impl Default for Capture {
 impl Capture {
     /// A capture that begins.
     pub fn new(config: &Config) -> Self {
+        let states: Vec<_> = PROTOCOLS.iter().map(|row| row.begin.map(|begin| begin(config))).collect();
         Self {
             shared: Shared::of(config),
-            settings: Settings::of(config),
             streams: Streams::default(),
-            states: PROTOCOLS.iter().map(|row| row.begin.map(|begin| begin(config))).collect(),
-            claims: Claims::default(),
+            claims: Claims::new(&states),
+            states,
             pending: HashMap::default(),
             begun: HashMap::default(),
             http: Http::new(carried(config)),
@@ -131,11 +128,11 @@ impl Capture {
 
     /// The protocol whose a segment is, on a port that others use too.
     pub fn claim(&mut self, offer: Offer<'_>) -> Option<u16> {
-        let claim = self.claims.decide(offer, &self.settings);
+        let claim = self.claims.decide(offer, &self.states);
         if claim.begun != [None, None] {
             self.pending.insert(offer.lane.stream, claim.begun);
         }
-        claim.ours.then_some(LONG_LINK)
+        claim.ours
     }
 
     /// Whether any segment may have bytes that belong before it.
