@@ -205,7 +205,7 @@ fn clamp(length: usize) -> u32 {
 
 /// Whether bytes begin with a message of HTTP's that is ours.
 pub fn is_http_of_ours(data: &[u8]) -> bool {
-    PROTOCOLS.iter().filter_map(|row| row.in_http).any(|row| (row.is_request)(data))
+    PROTOCOLS.iter().filter_map(|row| row.is_request).any(|is_request| is_request(data))
 }
 
 /// Whether a segment begins as a TLS record or an HTTP message does, or is text, as the pieces of
@@ -245,6 +245,7 @@ mod tests {
     use crate::long_link::claim::PLAUSIBLE;
     use crate::long_link::fields::TABLE as LONG_LINK;
     use crate::long_link::settings::P;
+    use crate::protocols;
 
     const HEARTBEAT: [u8; 16] = [0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15];
 
@@ -262,7 +263,7 @@ mod tests {
     }
 
     fn states(config: &Config) -> Vec<Option<Box<dyn State>>> {
-        PROTOCOLS.iter().map(|row| row.begin.map(|begin| begin(config))).collect()
+        protocols::begin(config).map(|begun| begun.on_streams).collect()
     }
 
     fn claim(claims: &mut Claims, offer: Offer<'_>) -> Claim {

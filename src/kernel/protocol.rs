@@ -55,17 +55,6 @@ pub struct OfferTable {
     pub heuristics: &'static CStr,
 }
 
-/// Where a protocol lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carrier {
-    /// Nowhere: it lends its words to others.
-    None,
-    /// In a stream, whose bytes it takes apart into PDUs.
-    Stream,
-    /// In the messages of HTTP.
-    Http,
-}
-
 /// A protocol: everything that a host registers of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
@@ -73,8 +62,10 @@ pub struct Protocol {
     pub table: u16,
     /// The table whose protocol its words stand under: its own, except of what several share.
     pub under: u16,
-    /// Where it lies.
-    pub carrier: Carrier,
+    /// Whether it lies in streams, whose bytes it takes apart into PDUs.
+    pub on_streams: bool,
+    /// Whether it lies in the messages of HTTP.
+    pub in_http: bool,
     /// Its fields; the first is the protocol's own.
     pub fields: &'static [Field],
     /// Its notes.
@@ -105,7 +96,8 @@ impl Protocol {
         Self {
             table,
             under: table,
-            carrier: Carrier::None,
+            on_streams: false,
+            in_http: false,
             fields,
             notes,
             preferences: &[],

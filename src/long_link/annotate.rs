@@ -92,7 +92,7 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
             source: CAME_IN,
             start: body.start,
             length: body.len(),
-            piece: Piece::Whole,
+            piece: Piece::Whole { part: 0 },
             inner: None,
         });
     }

@@ -43,7 +43,7 @@ use foldhash::{HashMap, HashSet};
 
 use crate::kernel::framing::{Cut, Header as _, Lane, Verdict, View, Why};
 use crate::kernel::place::{LaneId, Place};
-use crate::kernel::protocol::{Begins, Carrier, OfferTable, Packet, Protocol, Start, State};
+use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Sender};
@@ -56,7 +56,7 @@ use settings::Settings;
 
 /// What there is to register.
 pub static LONG_LINK: Protocol = Protocol {
-    carrier: Carrier::Stream,
+    on_streams: true,
     preferences: settings::PREFERENCES,
     offers: &[OfferTable { name: BODIES, title: c"WeChat operation", heuristics: c"wechat" }],
     values: record::VALUES,

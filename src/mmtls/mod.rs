@@ -3,14 +3,14 @@
 
 pub mod fields;
 
-use crate::kernel::protocol::{Carrier, Packet, Protocol, State};
+use crate::kernel::protocol::{Packet, Protocol, State};
 use crate::kernel::report::Report;
 use crate::kernel::segment::{Segment, Step};
 use fields::{M, MN};
 
 /// What there is to register.
 pub static MMTLS: Protocol =
-    Protocol { carrier: Carrier::Stream, ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES) };
+    Protocol { on_streams: true, ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES) };
 
 /// The state of one capture.
 #[derive(Debug, Default)]
