@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! MMTLS: WeChat's own record layer, in the manner of TLS 1.3, in which the phone's links lie since about 2016.
 
+pub mod clock;
 pub mod fields;
 
 use crate::kernel::protocol::{Carrier, Packet, Protocol, State};
