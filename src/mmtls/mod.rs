@@ -2,7 +2,9 @@
 //! MMTLS: WeChat's own record layer, in the manner of TLS 1.3, in which the phone's links lie since about 2016.
 
 pub mod clock;
+pub mod code;
 pub mod fields;
+pub mod handshake;
 
 use crate::kernel::protocol::{Carrier, Packet, Protocol, State};
 use crate::kernel::report::Report;
