@@ -86,6 +86,19 @@ impl<'a> Reader<'a> {
         Some((value, self.take(1)?))
     }
 
+    /// A reader of the next `length` bytes, captured or not; of all that are left when there are fewer.
+    pub fn part(&mut self, length: usize) -> Self {
+        let end = self.at.saturating_add(length).min(self.end);
+        let start = std::mem::replace(&mut self.at, end);
+        Self::new(self.data, start..end, self.faults)
+    }
+
+    /// A big-endian number of two bytes, and where it lies.
+    pub fn u16(&mut self) -> Option<(u16, Range<usize>)> {
+        let value = self.bytes().try_get_u16().ok()?;
+        Some((value, self.take(2)?))
+    }
+
     /// A big-endian number of four bytes, and where it lies.
     pub fn u32(&mut self) -> Option<(u32, Range<usize>)> {
         let value = self.bytes().try_get_u32().ok()?;
@@ -185,5 +198,17 @@ mod tests {
         let mut reader = Reader::new(&[0, 0, 0, 5, 9], 0..8, NONE);
         assert_eq!(reader.u32(), Some((5, 0..4)));
         assert_eq!((reader.u32(), reader.left(), reader.bytes().len()), (None, 4, 1));
+    }
+
+    #[test]
+    fn a_part_may_end_behind_what_was_captured_but_not_behind_the_whole() {
+        let mut reader = Reader::new(&[0, 1, 2, 3, 9], 0..8, NONE);
+        assert_eq!(reader.part(2).u16(), Some((1, 0..2)));
+        let mut part = reader.part(4);
+        assert_eq!(
+            (part.rest(), part.is_captured(), part.u16(), part.u16()),
+            (2..6, false, Some((0x203, 2..4)), None)
+        );
+        assert_eq!((reader.part(9).rest(), reader.left()), (6..8, 0));
     }
 }

@@ -97,6 +97,24 @@ impl Display for Seconds {
         }
     }
 }
+
+/// Nanoseconds as a person says them: the largest unit that they fill, and how many of it; `2 d`, `5 min`.
+#[derive(Clone, Copy, Debug)]
+pub struct Roughly(pub i64);
+
+impl Display for Roughly {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = (self.0 / SECOND).unsigned_abs();
+        let sign = if self.0 < 0 && seconds > 0 { "-" } else { "" };
+        match seconds {
+            0..60 => write!(out, "{sign}{seconds} s"),
+            60..3600 => write!(out, "{sign}{} min", seconds / 60),
+            3600..86_400 => write!(out, "{sign}{} h", seconds / 3600),
+            _ => write!(out, "{sign}{} d", seconds / 86_400),
+        }
+    }
+}
+
 /// How far behind something the last packet of the capture is, in words.
 #[derive(Clone, Copy, Debug)]
 pub struct LastPacket(pub i64);
@@ -167,6 +185,17 @@ mod tests {
         let seconds = Seconds::from(-12_345_678_999);
         assert_eq!(format!("{seconds:.0} {seconds:.1} {seconds:.3}"), "-12 -12.3 -12.345");
         assert_eq!(format!("{:.1}", Seconds::from(-1)), "0.0");
+    }
+
+    #[test]
+    fn roughly_is_in_the_largest_unit() {
+        let words = |seconds: i64| Roughly(seconds * SECOND).to_string();
+        let said = [0, 12, 59, 60, 359, 3599, 3600, 86_399, 86_400, 259_199, 604_800].map(words);
+        let expected =
+            ["0 s", "12 s", "59 s", "1 min", "5 min", "59 min", "1 h", "23 h", "1 d", "2 d", "7 d"];
+        assert_eq!(said, expected);
+        assert_eq!([Roughly(-1), Roughly(-SECOND * 300)].map(|time| time.to_string()), ["0 s", "-5 min"]);
+        assert_eq!(Roughly(i64::MIN).to_string(), "-106751 d");
     }
 
     #[test]

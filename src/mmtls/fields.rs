@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Words a user reads or filters on, of MMTLS: fields and notes. The only place for them.
 
+use crate::kernel::reader::Faults;
 use crate::kernel::rows::Type::*;
 use crate::kernel::rows::{Field, Group, Note, Severity, Value, field, mark, note, rows};
+
+use super::code::{alert, extension, kind, suite, ticket};
 
 /// Number of the table.
 pub const TABLE: u16 = 3;
@@ -25,6 +28,66 @@ rows! {
         FLOW = field(Text, c"mmtls.flow", c"Flow", c"How the session begins: full, resumed, 0-RTT, refused or unknown");
         OPENED = mark(c"mmtls.opened", c"Opened", c"Whether a key has opened the record");
         WHY_CLOSED = field(Text, c"mmtls.why_closed", c"Closed because", c"no key log, no line, key came later, tag, cut or sequence unknown");
+
+        // A handshake message.
+        HANDSHAKE = field(None, c"mmtls.handshake", c"Handshake message", c"A message of the handshake, in clear or opened");
+        HANDSHAKE_LEN = field(U32, c"mmtls.handshake.length", c"Message length", c"Bytes of the message behind this field");
+        HANDSHAKE_TYPE = field(U8, c"mmtls.handshake.type", c"Message type", c"What the message is").values(MESSAGES);
+        HANDSHAKE_VERSION = field(U16, c"mmtls.handshake.version", c"Version in the hello", c"On the wire its bytes are the other way round").hex().values(VERSIONS);
+        SUITE_COUNT = field(U8, c"mmtls.handshake.suite_count", c"Number of cipher suites", c"How many the client offers");
+        SUITE = field(U16, c"mmtls.handshake.suite", c"Cipher suite", c"One that the client offers, or the one that the server has chosen").hex().values(SUITES);
+        RANDOM = field(Bytes, c"mmtls.handshake.random", c"Random", c"32 bytes; the client's name the session in a key log");
+        HELLO_TIME = field(Time, c"mmtls.handshake.time", c"Client's time", c"What the client's clock says, in seconds");
+        CLOCK_OFFSET = field(Duration, c"mmtls.clock_offset", c"Clock offset", c"The client's clock less the capture's");
+        PATH_TIME = field(Time, c"mmtls.path_time", c"Time in the path", c"The second from which the official client draws the path of the POST");
+        REPLAY_OF = field(Packet, c"mmtls.handshake.replay_of", c"Again the hello in", c"The packet of the session that had the same random before");
+        EXTENSIONS_LEN = field(U32, c"mmtls.handshake.extensions_len", c"Length of all extensions", c"Their number included");
+        EXTENSION_COUNT = field(U8, c"mmtls.handshake.extension_count", c"Number of extensions", c"How many there are");
+        EXTENSION = field(None, c"mmtls.handshake.extension", c"Extension", c"One extension");
+        EXTENSION_LEN = field(U32, c"mmtls.handshake.extension.length", c"Extension length", c"Bytes behind this field, the type included");
+        EXTENSION_TYPE = field(U16, c"mmtls.handshake.extension.type", c"Extension type", c"What the extension holds").hex().values(EXTENSIONS);
+        KEY_SHARE_COUNT = field(U8, c"mmtls.handshake.key_share.count", c"Number of key shares", c"How many the client offers");
+        KEY_SHARE = field(None, c"mmtls.handshake.key_share", c"Key share", c"A number and a point of the client's");
+        KEY_SHARE_LEN = field(U32, c"mmtls.handshake.key_share.len", c"Key share length", c"Bytes behind this field");
+        KEY_SHARE_INDEX = field(U32, c"mmtls.handshake.key_share.index", c"Key share index", c"Number of a share that the client offers, or of the one that the server has chosen");
+        POINT_LEN = field(U16, c"mmtls.handshake.key_share.point_len", c"Point length", c"65 in every sample");
+        POINT = field(Bytes, c"mmtls.handshake.key_share.point", c"Point", c"Uncompressed point on P-256");
+        KNOWN_KEY_SINGLE = field(U32, c"mmtls.handshake.known_key.single", c"Known key without a list", c"Probably the verification key that a client of F103 knows; 0 in front of a list");
+        KNOWN_KEY_COUNT = field(U8, c"mmtls.handshake.known_key.count", c"Number of known keys", c"How many verification keys the client knows, as it seems");
+        KNOWN_KEY = field(U32, c"mmtls.handshake.known_key", c"Known key", c"Number of a verification key that the client knows, or of the one that the server signs with, as it seems");
+        KNOWN_KEY_PAIR = field(U32, c"mmtls.handshake.known_key.pair", c"Number before the key's", c"1 with key 3, 2 with key 4");
+        SIGNATURE_LEN = field(U16, c"mmtls.handshake.signature_len", c"Signature length", c"Bytes of the signature");
+        SIGNATURE = field(Bytes, c"mmtls.handshake.signature", c"Signature", c"ECDSA, in DER; the client's program holds the key, no certificate is sent");
+        VERIFY_LEN = field(U16, c"mmtls.handshake.verify_len", c"HMAC length", c"32 in every sample");
+        VERIFY_DATA = field(Bytes, c"mmtls.handshake.verify_data", c"HMAC", c"HMAC-SHA256 over the messages before");
+        VERIFIED = mark(c"mmtls.handshake.verified", c"Verified", c"Whether the HMAC is right; only where secrets allow to check it");
+        UNKNOWN = field(Bytes, c"mmtls.handshake.data", c"Data", c"Of an unknown layout, and may hold a ticket; shown only when the preference show_account asks for it");
+        HIDDEN = field(None, c"mmtls.handshake.data_hidden", c"Data not shown (preference show_account)", c"Stands where bytes of an unknown layout lie, which may hold a ticket");
+
+        // A ticket.
+        TICKET_COUNT = field(U8, c"mmtls.ticket.count", c"Number of tickets", c"How many are offered or issued");
+        TICKET = field(None, c"mmtls.ticket", c"Ticket", c"What makes the next session short");
+        TICKET_LEN = field(U32, c"mmtls.ticket.all_len", c"Length of all", c"Bytes behind this field");
+        TICKET_KIND = field(U8, c"mmtls.ticket.kind", c"Kind", c"What the ticket is good for").values(TICKETS);
+        TICKET_LIFETIME = field(U32, c"mmtls.ticket.lifetime", c"Lifetime", c"In seconds, from when it is issued");
+        TICKET_BLOCK_LEN = field(U16, c"mmtls.ticket.block_len", c"Block length", c"32 in a refresh ticket when it is issued, else 0");
+        TICKET_BLOCK = field(Bytes, c"mmtls.ticket.block", c"Block", c"What only the issued form of a refresh ticket holds; shown only when the preference show_account asks for it");
+        TICKET_CONSTANT = field(U32, c"mmtls.ticket.constant", c"Constant", c"One of a few small numbers, of unknown meaning").hex();
+        TICKET_NONCE_LEN = field(U16, c"mmtls.ticket.nonce_len", c"Nonce length", c"12 in every sample");
+        TICKET_NONCE = field(Bytes, c"mmtls.ticket.nonce", c"Nonce", c"Of the server's own cipher");
+        TICKET_OPAQUE_LEN = field(U16, c"mmtls.ticket.len", c"Ticket length", c"72 in an access ticket, 105 in a refresh ticket");
+        TICKET_ID = field(Text, c"mmtls.ticket.id", c"Ticket id", c"Equal for equal tickets: a keyed hash, or the ticket's hex digits when the preference show_account asks for them");
+        TICKET_ISSUED_IN = field(Packet, c"mmtls.ticket.issued_in", c"Issued in", c"The packet of the NewSessionTicket that gave the client this ticket");
+        TICKET_USED_IN = field(Packet, c"mmtls.ticket.used_in", c"Used next in", c"The packet of the next ClientHello that offers this ticket");
+        TICKET_USES = field(U32, c"mmtls.ticket.uses", c"Uses", c"How often the capture's sessions have offered this ticket so far, this one included");
+        TICKET_AGE = field(Duration, c"mmtls.ticket.age", c"Age", c"Time since it was issued");
+        TICKET_REFUSED = mark(c"mmtls.ticket.refused", c"Refused", c"Whether the server answered that it does not know the ticket");
+
+        // An alert.
+        ALERT = field(None, c"mmtls.alert", c"Alert", c"The end of a session, or a refusal");
+        ALERT_LEN = field(U32, c"mmtls.alert.length", c"Alert length", c"Bytes of the alert behind this field");
+        ALERT_CODE = field(U16, c"mmtls.alert.code", c"Code", c"What the alert says; the name of 0x73 is an inference from TLS").hex().values(ALERTS);
+        ALERT_LEVEL = field(U8, c"mmtls.alert.level", c"Level", c"How bad it is; the names are an inference from TLS").values(LEVELS);
     }
 }
 
@@ -35,9 +98,58 @@ pub const TYPES: &[Value] =
 /// Versions of the record layer.
 pub const VERSIONS: &[Value] = &[(0xf103, c"F103"), (0xf104, c"F104")];
 
+/// Types of handshake messages.
+pub const MESSAGES: &[Value] = &[
+    (kind::CLIENT_HELLO as u32, c"ClientHello"),
+    (kind::SERVER_HELLO as u32, c"ServerHello"),
+    (kind::NEW_SESSION_TICKET as u32, c"NewSessionTicket"),
+    (kind::ENCRYPTED_EXTENSIONS as u32, c"EncryptedExtensions"),
+    (kind::CERTIFICATE_VERIFY as u32, c"CertificateVerify"),
+    (kind::FINISHED as u32, c"Finished"),
+];
+
+/// Cipher suites.
+pub const SUITES: &[Value] = &[
+    (suite::ECDHE as u32, c"ECDHE_ECDSA_AES_128_GCM_SHA256"),
+    (suite::TICKET as u32, c"PSK_AES_128_GCM_SHA256"),
+];
+
+/// Types of extensions.
+pub const EXTENSIONS: &[Value] = &[
+    (extension::TICKETS as u32, c"tickets"),
+    (extension::KEY_SHARES as u32, c"key shares"),
+    (extension::KEY_SHARE as u32, c"chosen key share"),
+    (extension::TIME as u32, c"client's time"),
+    (extension::KNOWN_KEY as u32, c"chosen known key"),
+];
+
+/// Kinds of tickets.
+pub const TICKETS: &[Value] = &[(ticket::ACCESS as u32, c"access"), (ticket::REFRESH as u32, c"refresh")];
+
+/// Codes of alerts.
+pub const ALERTS: &[Value] =
+    &[(alert::END as u32, c"end"), (alert::TICKET_REFUSED as u32, c"ticket refused")];
+
+/// Levels of alerts.
+pub const LEVELS: &[Value] = &[(1, c"warning"), (2, c"fatal")];
+
+/// What a reader notes. No varint is in any message.
+pub const FAULTS: Faults =
+    Faults { short: MN::MESSAGE_SHORT, unending: MN::MESSAGE_SHORT, excess: MN::MESSAGE_EXCESS };
+
 rows! {
     /// Names of the notes.
     MN, NOTES: Note, of (TABLE) {
+        MESSAGE_SHORT = note(Group::Malformed, Severity::Error, c"mmtls.message_short", c"A message is shorter than its fields");
+        MESSAGE_EXCESS = note(Group::Malformed, Severity::Warning, c"mmtls.message_excess", c"Bytes behind the known layout");
+        LENGTH_BEYOND = note(Group::Malformed, Severity::Error, c"mmtls.length_beyond", c"An inner length reaches beyond what it is in");
+        COUNT_WRONG = note(Group::Malformed, Severity::Error, c"mmtls.count_wrong", c"A number says more than there are");
+        TOO_MANY = note(Group::Undecoded, Severity::Warning, c"mmtls.too_many", c"More is in the message than is shown");
+        HELLO_VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.hello_version_unknown", c"A hello of an unknown version");
+        HELLO_VERSION_DIFFERS = note(Group::Protocol, Severity::Warning, c"mmtls.hello_version_differs", c"A hello of another version than its record");
+        TIME_DIFFERS = note(Group::Protocol, Severity::Warning, c"mmtls.time_differs", c"The extensions' time is not the hello's");
+        REPLAYED = note(Group::Sequence, Severity::Warning, c"mmtls.replayed", c"A hello that another session had before");
+        NOT_VERIFIED = note(Group::Protocol, Severity::Warning, c"mmtls.not_verified", c"The HMAC of a Finished is wrong");
         FAILED = note(Group::Malformed, Severity::Error, c"mmtls.internal_error", c"The dissector failed on these bytes");
     }
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! MMTLS: WeChat's own record layer, in the manner of TLS 1.3, in which the phone's links lie since about 2016.
 
+pub mod clock;
+pub mod code;
 pub mod fields;
+pub mod handshake;
 
 use crate::kernel::protocol::{Packet, Protocol, State};
 use crate::kernel::report::Report;
