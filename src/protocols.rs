@@ -10,7 +10,7 @@ use crate::kernel::protocol::{Protocol, State};
 use crate::kernel::rows::{Field, FieldSet, MOST_TABLES, Note, Preference, row_of, table_of};
 use crate::long_link::settings::Settings;
 use crate::long_link::{LONG_LINK, LongLink};
-use crate::mmtls::{MMTLS, Mmtls};
+use crate::mmtls::{self, MMTLS, Mmtls};
 #[cfg(any(test, feature = "nested"))]
 use crate::nested;
 use crate::web::{self, WEB, Web};
@@ -67,7 +67,15 @@ pub static PROTOCOLS: &[Row] = &[
         is_request: Some(web::is_call),
         joins: &[],
     },
-    Row { protocol: &MMTLS, begin: Some(|_| Begun::on_streams(Mmtls)), is_request: None, joins: &[] },
+    Row {
+        protocol: &MMTLS,
+        begin: Some(|config| {
+            let (streams, messages) = Mmtls::new(mmtls::settings::Settings::of(config));
+            Begun { on_streams: Some(Box::new(streams)), in_http: Some(Box::new(messages)) }
+        }),
+        is_request: Some(mmtls::http::is_post),
+        joins: &[(mmtls::BODIES, 0)],
+    },
     #[cfg(any(test, feature = "nested"))]
     Row {
         protocol: &nested::NESTED,
@@ -79,9 +87,9 @@ pub static PROTOCOLS: &[Row] = &[
 
 /// Where the long link is inside of others.
 #[cfg(not(any(test, feature = "nested")))]
-const LONG_LINK_JOINS: &[(&CStr, u32)] = &[];
+const LONG_LINK_JOINS: &[(&CStr, u32)] = &[(mmtls::DATA, mmtls::ON_STREAMS)];
 #[cfg(any(test, feature = "nested"))]
-const LONG_LINK_JOINS: &[(&CStr, u32)] = &[(nested::INSIDE, 0)];
+const LONG_LINK_JOINS: &[(&CStr, u32)] = &[(nested::INSIDE, 0), (mmtls::DATA, mmtls::ON_STREAMS)];
 
 /// A number names a row of its table, so that the tables must be where their numbers say.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it

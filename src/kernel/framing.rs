@@ -695,7 +695,7 @@ pub fn skipped<H: Header>(report: &mut Report, words: &Skipped, data: &[u8], len
 }
 
 /// How far `to` lies behind `from` in a stream whose positions wrap.
-fn distance(from: u32, to: u32) -> i32 {
+pub fn distance(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from) as i32
 }
 

@@ -332,6 +332,7 @@ impl Walk<'_, '_> {
         let values = [
             (M::TICKET_ISSUED_IN, facts.issued_in.map(u64::from)),
             (M::TICKET_USED_IN, facts.used_in.map(u64::from)),
+            (M::TICKET_USE, facts.use_number.map(u64::from)),
             (M::TICKET_USES, facts.uses.map(u64::from)),
             (M::TICKET_AGE, facts.age.map(|age| age as u64)),
             (M::TICKET_REFUSED, facts.refused.map(u64::from)),
@@ -647,7 +648,8 @@ mod tests {
             "      ticket.id 89..161 #d6ef8b57c2556457",
             "      ticket.issued_in 62..161 3",
             "      ticket.used_in 62..161 99",
-            "      ticket.uses 62..161 4",
+            "      ticket.use 62..161 4",
+            "      ticket.uses 62..161 5",
             "      ticket.age 62..161 -5",
             "      ticket.refused 62..161 1",
         ];
