@@ -2,6 +2,10 @@
 //! MMTLS: WeChat's own record layer, in the manner of TLS 1.3, in which the phone's links lie since about 2016.
 
 pub mod fields;
+pub mod hidden;
+pub mod key_log;
+pub mod schedule;
+pub mod seal;
 
 use crate::kernel::protocol::{Carrier, Packet, Protocol, State};
 use crate::kernel::report::Report;
