@@ -182,9 +182,9 @@ impl<'a> Members<'a> {
                 (1, JsonEvent::ObjectKey(key)) => name = key,
                 (1, JsonEvent::Boolean(value)) if name == "encrypt" => members.encrypt = Some(value),
                 (1, JsonEvent::String(value)) => {
-                    let places = NAMES.iter().zip(&mut members.texts);
-                    for (_, place) in places.filter(|(known, _)| **known == name) {
-                        *place = Some(value.clone());
+                    let mut places = NAMES.iter().zip(&mut members.texts);
+                    if let Some((_, place)) = places.find(|(known, _)| **known == name) {
+                        *place = Some(value);
                     }
                 }
                 _ => {}

@@ -145,13 +145,13 @@ impl KeyLog {
     }
 
     /// What is given of the session with this random in its ClientHello.
-    pub fn by_random(&self, random: &[u8; 32]) -> impl Iterator<Item = &Given> {
+    pub fn by_random(&self, random: &[u8; 32]) -> impl Iterator<Item = &Given> + use<'_> {
         let found = self.randoms.range((*random, 0)..=(*random, u32::MAX));
         found.filter_map(|(_, given)| self.given.get(*given))
     }
 
     /// What is given of a session in which this is the hash that the keys are made with.
-    pub fn by_hash(&self, hash: &Hash) -> impl Iterator<Item = &Given> {
+    pub fn by_hash(&self, hash: &Hash) -> impl Iterator<Item = &Given> + use<'_> {
         let found = self.hashes.range((*hash, 0)..=(*hash, u32::MAX));
         found.filter_map(|(_, given)| self.given.get(*given))
     }
