@@ -45,7 +45,8 @@ static ALLOCATOR: Watching = Watching;
 
 /// All sorts of lines, number after number: enough to make what holds them grow.
 fn text(lines: usize) -> Vec<u8> {
-    let key = |size: usize| str::from_utf8(TEXT).expect("digits").repeat(size.div_ceil(8))[..2 * size].to_owned();
+    let key =
+        |size: usize| str::from_utf8(TEXT).expect("digits").repeat(size.div_ceil(8))[..2 * size].to_owned();
     let mut text = Vec::new();
     for number in 0..lines {
         let end = format!("{number:08x}");
@@ -89,10 +90,11 @@ fn no_key_is_left_behind() {
     let mut out = Vec::with_capacity(64);
     for tail in 0..40 {
         let half = log.by_tail(tail).next().expect("a line").half;
-        assert!(!openers.of(half).open(1, &[0; 5], &[0; 20], &mut out));
-        assert_eq!(openers.of(half).find(0..9, &[0; 5], &[0; 20], &mut out), None);
+        assert!(!openers.of(&half).open(1, &[0; 5], &[0; 20], &mut out));
+        assert_eq!(openers.of(&half).find(0..9, &[0; 5], &[0; 20], &mut out), None);
     }
-    let secret = wechat_dissector::mmtls::hidden::Hidden::new(*KEY.repeat(4).first_chunk().expect("32 bytes"));
+    let secret =
+        wechat_dissector::mmtls::hidden::Hidden::new(*KEY.repeat(4).first_chunk().expect("32 bytes"));
     let boxed = Box::new((HANDSHAKE.pair(&secret, &[0; 32]), application_keys(&secret, &[0; 32]), secret));
     // The line above makes a list of its own.
     let own = LEFT_BEHIND.swap(0, Ordering::Relaxed);

@@ -33,6 +33,15 @@ impl Half {
         Self { key: Hidden::take(&mut rest), iv: Hidden::take(&mut rest) }
     }
 
+    /// The same bytes again.
+    pub fn joined(&self) -> Hidden<28> {
+        let mut bytes = Hidden::default();
+        for (to, from) in bytes.bytes_mut().iter_mut().zip(self.key.bytes().iter().chain(self.iv.bytes())) {
+            *to = *from;
+        }
+        bytes
+    }
+
     /// From the nonce of the record with this sequence number.
     pub fn of_record(key: Hidden<16>, nonce: &Hidden<12>, seq: u64) -> Self {
         Self { key, iv: xored(nonce, seq) }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use json_event_parser::{JsonEvent, SliceJsonParser};
 
 use super::business::CipherKey;
+use super::kept::Key;
 use crate::mmtls::hidden::Hidden;
 use crate::mmtls::schedule::{Half, Hash, Pair, Secret};
 
@@ -37,8 +38,10 @@ pub enum Line {
     Session {
         /// Which one.
         name: Name,
-        /// What is given of it.
-        given: Given,
+        /// What is given of it: the row of its label.
+        row: u8,
+        /// Its bytes, and zeros behind them.
+        bytes: Hidden<56>,
     },
     /// The session key of an account.
     Account {
@@ -59,7 +62,7 @@ pub enum Name {
 }
 
 /// What a key log gives of a session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
     /// The hash of the common point's x: all keys of a full handshake follow from it.
     Shared(Secret),
@@ -97,22 +100,28 @@ pub fn read(line: &[u8]) -> Result<Option<Line>, Passed> {
 
 /// Text of hex digits.
 fn hex<const N: usize>(text: &[u8]) -> Result<Hidden<N>, Passed> {
+    let mut bytes = Hidden::default();
+    hex_into(text, bytes.bytes_mut())?;
+    Ok(bytes)
+}
+
+/// Fills `bytes`.
+fn hex_into(text: &[u8], bytes: &mut [u8]) -> Result<(), Passed> {
     if !text.iter().all(u8::is_ascii_hexdigit) {
         return Err(Passed::Unknown);
     }
     let (pairs, odd) = text.as_chunks::<2>();
-    if pairs.len() != N || !odd.is_empty() {
+    if pairs.len() != bytes.len() || !odd.is_empty() {
         return Err(Passed::WrongLength);
     }
     let digit = |digit: u8| match digit {
         b'0'..=b'9' => digit & 0xF,
         letter => (letter & 0xF).wrapping_add(9),
     };
-    let mut bytes = Hidden::default();
-    for (byte, [high, low]) in bytes.bytes_mut().iter_mut().zip(pairs) {
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
         *byte = digit(*high).wrapping_shl(4) | digit(*low);
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Text of hex digits that is no key: of a wrong length it is not what it should be.
@@ -134,28 +143,49 @@ fn words(line: &[u8]) -> Result<Line, Passed> {
         let account = if name == b"*" { None } else { Some(number().ok_or(Passed::Unknown)?) };
         return Ok(Line::Account { account, key: hex(secret)? });
     }
-    let (_, given) = GIVEN
-        .iter()
-        .find(|(known, _)| label.eq_ignore_ascii_case(known.as_bytes()))
-        .ok_or(Passed::Unknown)?;
+    let row = GIVEN.iter().position(|row| label.eq_ignore_ascii_case(row.label.as_bytes()));
+    let row = row.and_then(|row| u8::try_from(row).ok()).ok_or(Passed::Unknown)?;
+    let length = GIVEN.get(usize::from(row)).map_or(0, |row| row.length);
     let name = match name.split_first_chunk() {
         Some((b"hash:" | b"HASH:", hash)) => Name::Hash(exact(hash)?),
         _ => Name::Random(exact(name)?),
     };
-    Ok(Line::Session { name, given: given(secret)? })
+    let mut bytes = Hidden::default();
+    hex_into(secret, bytes.bytes_mut().get_mut(..length).unwrap_or_default())?;
+    Ok(Line::Session { name, row, bytes })
 }
 
-type Give = fn(&[u8]) -> Result<Given, Passed>;
+/// What may be given of a session.
+struct Row {
+    label: &'static str,
+    length: usize,
+    given: fn(&Hidden<56>) -> Given,
+}
 
-/// Labels of lines that name a session, and what stands behind each.
-const GIVEN: &[(&str, Give)] = &[
-    ("MMTLS_SHARED_SECRET", |text| hex(text).map(Given::Shared)),
-    ("MMTLS_PSK", |text| hex(text).map(Given::Psk)),
-    ("MMTLS_HANDSHAKE_KEYS", |text| Ok(Given::Handshake(Pair::new(&hex(text)?)))),
-    ("MMTLS_APPLICATION_KEYS", |text| Ok(Given::Application(Pair::new(&hex(text)?)))),
-    ("MMTLS_EARLY_KEYS", |text| Ok(Given::Early(Half::new(&hex(text)?)))),
-    ("MMTLS_EARLY_RESPONSE_KEYS", |text| Ok(Given::EarlyResponse(Half::new(&hex(text)?)))),
+const fn row(label: &'static str, length: usize, given: fn(&Hidden<56>) -> Given) -> Row {
+    Row { label, length, given }
+}
+
+/// Labels of lines that name a session, bytes that stand behind each, and what those are.
+const GIVEN: &[Row] = &[
+    row("MMTLS_SHARED_SECRET", 32, |bytes| Given::Shared(start(bytes))),
+    row("MMTLS_PSK", 32, |bytes| Given::Psk(start(bytes))),
+    row("MMTLS_HANDSHAKE_KEYS", 56, |bytes| Given::Handshake(Pair::new(bytes))),
+    row("MMTLS_APPLICATION_KEYS", 56, |bytes| Given::Application(Pair::new(bytes))),
+    row("MMTLS_EARLY_KEYS", 28, |bytes| Given::Early(Half::new(&start(bytes)))),
+    row("MMTLS_EARLY_RESPONSE_KEYS", 28, |bytes| Given::EarlyResponse(Half::new(&start(bytes)))),
 ];
+
+fn start<const N: usize>(bytes: &Hidden<56>) -> Hidden<N> {
+    Hidden::take(&mut &bytes.bytes()[..])
+}
+
+impl Given {
+    /// By its row.
+    pub(super) fn of((row, bytes): &Key<56>) -> Option<Self> {
+        GIVEN.get(usize::from(*row)).map(|row| (row.given)(bytes))
+    }
+}
 
 /// The members that count, in whatever order they stand.
 #[derive(Default)]

@@ -32,11 +32,11 @@ pub const LONGEST_LINE: usize = 64 * 1024;
 /// All keys that are known.
 #[derive(Debug, Default)]
 pub struct KeyLog {
-    /// Whether they are the client's, and keys.
-    halves: Kept<(bool, Half)>,
+    /// The sort is 1 of the client's.
+    halves: Kept<28>,
     /// Tail, sequence number, key.
     records: BTreeSet<(u64, u32, u32)>,
-    given: Kept<Given>,
+    given: Kept<56>,
     randoms: BTreeSet<([u8; 32], u32)>,
     hashes: BTreeSet<(Hash, u32)>,
     psks: BTreeSet<u32>,
@@ -62,12 +62,12 @@ pub struct Counts {
 }
 
 /// A line that names a record.
-#[derive(Clone, Copy, Debug)]
-pub struct RecordLine<'a> {
+#[derive(Clone, Debug)]
+pub struct RecordLine {
     /// Who sealed it.
     pub from_client: bool,
     /// Key and IV of all records of its direction, until the keys change.
-    pub half: &'a Half,
+    pub half: Half,
     /// Its sequence number.
     pub seq: u64,
 }
@@ -101,7 +101,9 @@ impl KeyLog {
             }
             let mut done = 0usize;
             let mut rest = buffer.get(..filled).unwrap_or_default();
-            while let Some((line, behind)) = memchr::memchr(b'\n', rest).and_then(|end| rest.split_at_checked(end)) {
+            while let Some((line, behind)) =
+                memchr::memchr(b'\n', rest).and_then(|end| rest.split_at_checked(end))
+            {
                 match mem::take(&mut progress.inside) {
                     true => self.count(Err(Passed::Unknown)),
                     false => gave |= self.add(line),
@@ -136,29 +138,29 @@ impl KeyLog {
     }
 
     /// All lines that name records with these last 8 bytes: a tag tells which is right.
-    pub fn by_tail(&self, tail: u64) -> impl Iterator<Item = RecordLine<'_>> {
+    pub fn by_tail(&self, tail: u64) -> impl Iterator<Item = RecordLine> {
         let found = self.records.range((tail, 0, 0)..=(tail, u32::MAX, u32::MAX));
         found.filter_map(|&(_, seq, half)| {
             let (from_client, half) = self.halves.get(half)?;
-            Some(RecordLine { from_client: *from_client, half, seq: seq.into() })
+            Some(RecordLine { from_client: *from_client == 1, half: Half::new(half), seq: seq.into() })
         })
     }
 
     /// What is given of the session with this random in its ClientHello.
-    pub fn by_random(&self, random: &[u8; 32]) -> impl Iterator<Item = &Given> + use<'_> {
+    pub fn by_random(&self, random: &[u8; 32]) -> impl Iterator<Item = Given> + use<'_> {
         let found = self.randoms.range((*random, 0)..=(*random, u32::MAX));
-        found.filter_map(|(_, given)| self.given.get(*given))
+        found.filter_map(|(_, given)| self.given(*given))
     }
 
     /// What is given of a session in which this is the hash that the keys are made with.
-    pub fn by_hash(&self, hash: &Hash) -> impl Iterator<Item = &Given> + use<'_> {
+    pub fn by_hash(&self, hash: &Hash) -> impl Iterator<Item = Given> + use<'_> {
         let found = self.hashes.range((*hash, 0)..=(*hash, u32::MAX));
-        found.filter_map(|(_, given)| self.given.get(*given))
+        found.filter_map(|(_, given)| self.given(*given))
     }
 
     /// Secrets of tickets, in the order of lines: each may be that of any session that resumes.
-    pub fn psks(&self) -> impl Iterator<Item = &Secret> {
-        self.psks.iter().filter_map(|given| match self.given.get(*given)? {
+    pub fn psks(&self) -> impl Iterator<Item = Secret> {
+        self.psks.iter().filter_map(|given| match self.given(*given)? {
             Given::Psk(secret) => Some(secret),
             _ => None,
         })
@@ -169,6 +171,10 @@ impl KeyLog {
         &self.business
     }
 
+    fn given(&self, number: u32) -> Option<Given> {
+        self.given.get(number).and_then(Given::of)
+    }
+
     /// Keeps what a line gives; whether that is a key.
     fn add(&mut self, line: &[u8]) -> bool {
         let line = line::read(line);
@@ -177,14 +183,16 @@ impl KeyLog {
         match line.ok().flatten() {
             None => {}
             Some(Line::Record { tail, from_client, half, seq }) => {
-                self.records.extend(self.halves.keep((from_client, half)).map(|half| (tail, seq, half)));
+                let half = self.halves.keep((from_client.into(), half.joined()));
+                self.records.extend(half.map(|half| (tail, seq, half)));
             }
             Some(Line::Cipher { tail, key }) => self.business.keep_cipher(tail, key),
             Some(Line::Account { account, key }) => self.business.keep_account(account, key),
-            Some(Line::Session { name, given }) => {
-                let is_psk = matches!(given, Given::Psk(_));
-                let number = self.given.keep(given);
-                self.psks.extend(number.filter(|_| is_psk));
+            Some(Line::Session { name, row, bytes }) => {
+                let number = self.given.keep((row, bytes));
+                let is_psk = |number: &u32| matches!(self.given(*number), Some(Given::Psk(_)));
+                let psk = number.filter(is_psk);
+                self.psks.extend(psk);
                 match name {
                     Name::Random(random) => self.randoms.extend(number.map(|number| (random, number))),
                     Name::Hash(hash) => self.hashes.extend(number.map(|number| (hash, number))),
