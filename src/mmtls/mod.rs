@@ -15,6 +15,11 @@
 //! | [`http`] | which messages of HTTP have records in their bodies |
 //! | [`way`] | which number a record has in its direction |
 //! | [`session`] | which records belong together, and what they tell without a key |
+//! | [`key_log`] | what a user knows of keys |
+//! | [`schedule`] | how keys follow from secrets |
+//! | [`seal`] | how a record is opened |
+//! | [`keys`] | which key opens which record |
+//! | [`hidden`] | bytes that must not be seen |
 //! | [`code`] | numbers on the wire that have a meaning |
 //! | [`handshake`] | messages and alerts |
 //! | [`clock`] | the second from which a path is drawn |
@@ -28,8 +33,13 @@ pub mod clock;
 pub mod code;
 pub mod fields;
 pub mod handshake;
+pub mod hidden;
 pub mod http;
+pub mod key_log;
+pub mod keys;
 pub mod record;
+pub mod schedule;
+pub mod seal;
 pub mod session;
 pub mod settings;
 pub mod way;
