@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Which key opens which record: what the key logs give, what follows from it, and what has opened others.
+//!
+//! | tried in this order | key from |
+//! | --- | --- |
+//! | lines that name the record by its last 8 bytes | `line`, or `comment` |
+//! | keys that have opened records of its direction | as then, or `same direction` |
+//! | keys that follow from the session's secrets | `secret` |
+//! | secrets of tickets and keys of other lines, so many | the same |
+//!
+//! The tag decides, always.
+
+use bytes::{Bytes, BytesMut};
+use foldhash::HashMap;
+
+use super::key_log::KeyLog;
+use super::key_log::file::KeyLogFile;
+use super::key_log::line::Given;
+use super::record::{HEADER_LEN, Header};
+use super::schedule::{
+    EARLY, EARLY_RESPONSE, HANDSHAKE, Half, Hash, PSK_ACCESS, Pair, Secret, Transcript, application_keys,
+    encrypted_extensions, finished, resumed_keys,
+};
+use super::seal::{Opener, Openers};
+use super::session::{Closed, Count};
+
+/// Where a key is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A line that names the record.
+    Line,
+    /// A line that names another record of the direction.
+    SameDirection,
+    /// What a line gives of the session.
+    Secret,
+    /// A line in a packet's comment.
+    Comment,
+}
+
+impl Source {
+    /// Its words in `mmtls.key_source`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::SameDirection => "same direction",
+            Self::Secret => "secret",
+            Self::Comment => "comment",
+        }
+    }
+}
+
+/// Numbers that are tried where only the end of a capture's hole is known, or its beginning is not there.
+const LATE_START: u32 = 4096;
+/// Numbers that are tried behind a hole.
+const MOST_NUMBERS: u32 = 65_536;
+/// Numbers that are tried around the one that should fit.
+const NEAR: u32 = 16;
+/// Secrets or keys of others that are tried.
+const MOST_OTHERS: usize = 1024;
+/// How often they are tried for a direction.
+const MOST_SEARCHES: u8 = 4;
+
+/// A record to be opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Sealed<'a> {
+    /// Its session's number.
+    pub session: u32,
+    /// Its packet's.
+    pub packet: u32,
+    /// Its header.
+    pub header: Header,
+    /// All behind it.
+    pub content: &'a [u8],
+    /// The numbers that it may have.
+    pub count: Count,
+    /// Who sent it, where that is known.
+    pub from_client: Option<bool>,
+}
+
+impl Sealed<'_> {
+    /// Its last 8 bytes.
+    fn tail(&self) -> Option<u64> {
+        self.content.last_chunk().map(|tail| u64::from_be_bytes(*tail))
+    }
+}
+
+/// What has opened a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// Number of the key.
+    pub key: u32,
+    /// The record's number.
+    pub seq: u32,
+    /// Where the key is from.
+    pub source: Source,
+}
+
+/// A key that may open records of a direction.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    key: u32,
+    source: Source,
+    /// Which of the session's secrets it follows from.
+    secret: Option<u8>,
+}
+
+/// A direction of a session.
+#[derive(Clone, Debug, Default)]
+struct Direction {
+    /// What has opened a record last comes first.
+    candidates: Vec<Candidate>,
+    /// Whether any has.
+    proven: bool,
+    /// Searches among the keys of others.
+    searches: u8,
+}
+
+/// What is known of a session's keys. A session without a hello has only those of lines.
+#[derive(Clone, Debug, Default)]
+struct Session {
+    transcript: Transcript,
+    /// Messages that are in it.
+    messages: u8,
+    random: Option<[u8; 32]>,
+    ticket: Option<u64>,
+    time: u32,
+    early: bool,
+    extended: bool,
+    /// Of ClientHello.
+    client_hello: Option<Hash>,
+    /// Up to ServerHello.
+    hellos: Option<Hash>,
+    /// Up to CertificateVerify.
+    certified: Option<Hash>,
+    /// Up to NewSessionTicket.
+    all: Option<Hash>,
+    secrets: Vec<Secret>,
+    /// The secret that a key follows from which has opened a record.
+    proven: Option<u8>,
+    client: Direction,
+    server: Direction,
+    /// The messages, and the state of the key logs, from which the candidates were made.
+    made_of: Option<(u8, u32)>,
+}
+
+impl Session {
+    fn direction(&mut self, from_client: bool) -> &mut Direction {
+        if from_client { &mut self.client } else { &mut self.server }
+    }
+}
+
+/// What a ClientHello says that matters for keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Hello {
+    /// What names the session.
+    pub random: [u8; 32],
+    /// What stands for its ticket.
+    pub ticket: Option<u64>,
+    /// The client's time.
+    pub time: u32,
+    /// Whether early data follow.
+    pub early: bool,
+}
+
+/// A message of the handshake.
+#[derive(Clone, Copy, Debug)]
+pub enum Said {
+    /// The first.
+    ClientHello(Hello),
+    /// The second; with early data the third.
+    ServerHello,
+    /// The second, with early data.
+    EncryptedExtensions,
+    /// The third.
+    CertificateVerify,
+    /// The fourth, with what stands for the access ticket in it.
+    NewSessionTicket(Option<u64>),
+}
+
+/// All that is known of keys in a capture.
+#[derive(Debug, Default)]
+pub struct Keys {
+    log: KeyLog,
+    comments: KeyLog,
+    file: Option<KeyLogFile>,
+    /// The packet for which the file was looked at last.
+    looked: Option<u32>,
+    /// Counts what the key logs got.
+    state: u32,
+    /// By number.
+    halves: Vec<Half>,
+    numbers: HashMap<Half, u32>,
+    sessions: HashMap<u32, Session>,
+    /// Secrets of tickets, by what stands for these.
+    tickets: HashMap<u64, Secret>,
+    openers: Openers,
+    room: BytesMut,
+}
+
+impl Keys {
+    /// The keys in a file; an empty path names none.
+    pub fn new(path: &str) -> Self {
+        let file = (!path.is_empty()).then(|| KeyLogFile::new(path));
+        let mut keys = Self { file, ..Self::default() };
+        keys.read();
+        keys
+    }
+
+    /// Whether there may be any.
+    pub fn are_there(&self) -> bool {
+        self.file.is_some() || self.comments.counts() != Default::default()
+    }
+
+    /// Why the file could not be read.
+    pub fn error(&self) -> Option<&str> {
+        self.file.as_ref()?.error()
+    }
+
+    /// Lines of the file whose keys are too short or too long.
+    pub fn wrong_lengths(&self) -> u64 {
+        self.log.counts().wrong_length
+    }
+
+    /// The lines in a packet's comment count from that packet on.
+    pub fn add_comment(&mut self, comment: &str) {
+        if self.comments.add_text(comment.as_bytes()) {
+            self.state = self.state.wrapping_add(1);
+        }
+    }
+
+    /// Reads what the file has got; whether that gave any key.
+    fn read(&mut self) -> bool {
+        let gave = self.file.as_mut().is_some_and(|file| file.refresh(&mut self.log));
+        self.state = self.state.wrapping_add(u32::from(gave));
+        gave
+    }
+
+    /// As that, once for a packet.
+    fn read_for(&mut self, packet: u32) -> bool {
+        self.looked.replace(packet) != Some(packet) && self.read()
+    }
+
+    /// The handshake has gone on by a message, with its length and type.
+    pub fn said(&mut self, session: u32, said: Said, message: &[u8]) {
+        if !self.are_there() {
+            return;
+        }
+        let state = self.sessions.entry(session).or_default();
+        match said {
+            Said::ClientHello(Hello { random, ticket, time, early }) => {
+                *state = Session { random: Some(random), ticket, time, early, ..Session::default() };
+            }
+            // A capture that begins behind the first has no use for the others.
+            _ if state.client_hello.is_none() => return,
+            Said::ServerHello if state.early && !state.extended => {
+                state.transcript.add(&encrypted_extensions(state.time));
+            }
+            Said::EncryptedExtensions if state.hellos.is_some() || state.extended => return,
+            Said::EncryptedExtensions => state.extended = true,
+            _ => {}
+        }
+        state.transcript.add(message);
+        state.messages = state.messages.saturating_add(1);
+        let hash = Some(state.transcript.hash());
+        match said {
+            Said::ClientHello(_) => state.client_hello = hash,
+            Said::ServerHello => state.hellos = hash,
+            Said::EncryptedExtensions => {}
+            Said::CertificateVerify => state.certified = hash,
+            Said::NewSessionTicket(access) => {
+                state.all = hash;
+                let shared = state.proven.and_then(|place| state.secrets.get(usize::from(place)));
+                if let (Some(access), Some(shared), Some(certified)) = (access, shared, state.certified) {
+                    self.tickets.insert(access, PSK_ACCESS.secret(shared, &certified));
+                }
+            }
+        }
+    }
+
+    /// Opens a record on its first visit; what was in it.
+    pub fn open(&mut self, sealed: &Sealed<'_>) -> Result<(Opening, Bytes), Closed> {
+        if !self.are_there() {
+            return Err(Closed::NoKeyLog);
+        }
+        match self.try_all(sealed) {
+            Err(why) if why != Closed::Tag && self.read_for(sealed.packet) => self.try_all(sealed),
+            tried => tried,
+        }
+    }
+
+    fn try_all(&mut self, sealed: &Sealed<'_>) -> Result<(Opening, Bytes), Closed> {
+        let (lines, named) = self.by_line(sealed);
+        let opening = lines.or_else(|| self.by_session(sealed)).or_else(|| self.by_others(sealed));
+        let Some(opening) = opening else {
+            return Err(if named { Closed::Tag } else { self.why(sealed) });
+        };
+        Ok((opening, self.room.split().freeze()))
+    }
+
+    /// Opens a record again.
+    pub fn reopen(&mut self, opening: Opening, header: Header, content: &[u8]) -> Option<Bytes> {
+        let half = self.halves.get(opening.key as usize)?;
+        self.room.clear();
+        let opened = self.openers.of(half).open(opening.seq.into(), &header.bytes, content, &mut self.room);
+        opened.then(|| self.room.split().freeze())
+    }
+
+    /// Whether a record that was closed on its first visit has a key by now.
+    pub fn came_later(&mut self, sealed: &Sealed<'_>) -> bool {
+        self.read_for(sealed.packet);
+        let named = |log: &KeyLog| sealed.tail().is_some_and(|tail| log.by_tail(tail).next().is_some());
+        let random = self.sessions.get(&sealed.session).and_then(|session| session.random);
+        let given = |log: &KeyLog| random.is_some_and(|random| log.by_random(&random).next().is_some());
+        named(&self.log) || named(&self.comments) || given(&self.log) || given(&self.comments)
+    }
+
+    /// Whether the HMAC of a Finished is right, where a secret tells.
+    pub fn verify(&self, session: u32, from_client: bool, said: &[u8]) -> Option<bool> {
+        let session = self.sessions.get(&session)?;
+        let secret = session.secrets.get(usize::from(session.proven?))?;
+        let hash = if session.certified.is_some() { session.all? } else { session.hellos? };
+        Some(finished(secret, from_client, &hash) == said)
+    }
+
+    /// Lines that name the record; also whether there are any.
+    fn by_line(&mut self, sealed: &Sealed<'_>) -> (Option<Opening>, bool) {
+        let Some(tail) = sealed.tail() else { return (None, false) };
+        let mut named = false;
+        for (log, source) in [(&self.log, Source::Line), (&self.comments, Source::Comment)] {
+            for line in log.by_tail(tail) {
+                named = true;
+                self.room.clear();
+                let header = &sealed.header.bytes;
+                let Ok(seq) = u32::try_from(line.seq) else { continue };
+                if self.openers.of(&line.half).open(line.seq, header, sealed.content, &mut self.room) {
+                    let key = number(&mut self.halves, &mut self.numbers, &line.half);
+                    let opening = Opening { key, seq, source };
+                    self.opened(sealed, opening, if source == Source::Line { Source::SameDirection } else { source });
+                    return (Some(opening), true);
+                }
+            }
+        }
+        (None, named)
+    }
+
+    /// A key has opened a record, and may open others of its direction.
+    fn opened(&mut self, sealed: &Sealed<'_>, opening: Opening, source: Source) {
+        let session = self.sessions.entry(sealed.session).or_default();
+        let direction = session.direction(sealed.from_client.unwrap_or_default());
+        direction.proven = true;
+        let place = direction.candidates.iter().position(|candidate| candidate.key == opening.key);
+        match place {
+            Some(0) => {}
+            Some(place) => {
+                let found = direction.candidates.remove(place);
+                direction.candidates.insert(0, found);
+            }
+            None => direction.candidates.insert(0, Candidate { key: opening.key, source, secret: None }),
+        }
+        let secret = direction.candidates.first().and_then(|candidate| candidate.secret);
+        session.proven = session.proven.or(secret);
+    }
+
+    /// Keys of the session.
+    fn by_session(&mut self, sealed: &Sealed<'_>) -> Option<Opening> {
+        self.make_candidates(sealed.session);
+        let session = self.sessions.get_mut(&sealed.session)?;
+        let direction = session.direction(sealed.from_client.unwrap_or_default());
+        let (proven, count) = (direction.proven, sealed.count);
+        let candidates = direction.candidates.clone();
+        for (place, Candidate { key, source, .. }) in candidates.into_iter().enumerate() {
+            let half = self.halves.get(key as usize)?;
+            self.room.clear();
+            let near = place == 0 && proven;
+            if let Some(seq) = find(self.openers.of(half), sealed, numbers(count, near), &mut self.room) {
+                let opening = Opening { key, seq, source };
+                self.opened(sealed, opening, source);
+                return Some(opening);
+            }
+        }
+        None
+    }
+
+    /// Keys and secrets that nothing but the tag ties to the session.
+    fn by_others(&mut self, sealed: &Sealed<'_>) -> Option<Opening> {
+        let from_client = sealed.from_client?;
+        let session = self.sessions.entry(sealed.session).or_default();
+        let direction = session.direction(from_client);
+        if direction.searches >= MOST_SEARCHES || sealed.count.from.is_none() {
+            return None;
+        }
+        direction.searches = direction.searches.saturating_add(1);
+        let psks = self.log.psks().chain(self.comments.psks()).take(MOST_OTHERS);
+        let psks: Vec<Secret> = if session.ticket.is_some() { psks.collect() } else { Vec::new() };
+        for psk in psks {
+            let fits = of_ticket(session, &psk, from_client).any(|half| {
+                self.room.clear();
+                find(&Opener::new(&half), sealed, numbers(sealed.count, false), &mut self.room).is_some()
+            });
+            if let Some(ticket) = session.ticket.filter(|_| fits) {
+                self.tickets.insert(ticket, psk);
+                session.made_of = None;
+                return self.by_session(sealed);
+            }
+        }
+        let halves = self.log.halves(from_client).chain(self.comments.halves(from_client)).take(MOST_OTHERS);
+        let found = halves.into_iter().find_map(|half| {
+            self.room.clear();
+            let seq = find(&Opener::new(&half), sealed, numbers(sealed.count, false), &mut self.room)?;
+            Some((half, seq))
+        });
+        let (half, seq) = found?;
+        let key = number(&mut self.halves, &mut self.numbers, &half);
+        let opening = Opening { key, seq, source: Source::SameDirection };
+        self.opened(sealed, opening, Source::SameDirection);
+        Some(opening)
+    }
+
+    /// What follows from what is known of the session.
+    fn make_candidates(&mut self, number_of_session: u32) {
+        let session = self.sessions.entry(number_of_session).or_default();
+        let made_of = (session.messages, self.state);
+        if session.made_of.replace(made_of) == Some(made_of) {
+            return;
+        }
+        let logs = [&self.log, &self.comments];
+        let by_random = session.random.iter().flat_map(|random| logs.map(|log| log.by_random(random)));
+        let hashes = [session.client_hello, session.hellos, session.all];
+        let by_hash = hashes.iter().flatten().flat_map(|hash| logs.map(|log| log.by_hash(hash)));
+        let given: Vec<Given> = by_random.flatten().chain(by_hash.flatten()).collect();
+        let known = session.ticket.and_then(|ticket| self.tickets.get(&ticket)).cloned();
+        let mut made: Vec<(bool, Half, Option<u8>)> = Vec::new();
+        for given in given.into_iter().chain(known.map(Given::Psk)) {
+            match given {
+                Given::Handshake(pair) | Given::Application(pair) => made.extend(both(&pair, None)),
+                Given::Early(half) => made.push((true, half, None)),
+                Given::EarlyResponse(half) => made.push((false, half, None)),
+                Given::Shared(secret) => {
+                    let place = place_of(&mut session.secrets, &secret);
+                    made.extend(session.hellos.iter().flat_map(|hash| both(&HANDSHAKE.pair(&secret, hash), place)));
+                    made.extend(session.all.iter().flat_map(|hash| both(&application_keys(&secret, hash), place)));
+                }
+                Given::Psk(secret) => {
+                    let place = place_of(&mut session.secrets, &secret);
+                    for from_client in [true, false] {
+                        made.extend(of_ticket(session, &secret, from_client).map(|half| (from_client, half, place)));
+                    }
+                }
+            }
+        }
+        for (from_client, half, secret) in made {
+            let key = number(&mut self.halves, &mut self.numbers, &half);
+            let candidates = &mut session.direction(from_client).candidates;
+            match candidates.iter_mut().find(|candidate| candidate.key == key) {
+                Some(known) => known.secret = known.secret.or(secret),
+                None => candidates.push(Candidate { key, source: Source::Secret, secret }),
+            }
+        }
+    }
+
+    /// Why nothing has opened a record of which no line speaks.
+    fn why(&self, sealed: &Sealed<'_>) -> Closed {
+        let session = self.sessions.get(&sealed.session);
+        let direction = session.map(|session| match sealed.from_client {
+            Some(true) => &session.client,
+            _ => &session.server,
+        });
+        let has_key = direction.is_some_and(|direction| !direction.candidates.is_empty());
+        if has_key && sealed.count.exact().is_none() { Closed::Sequence } else { Closed::NoLine }
+    }
+}
+
+/// The keys of both directions.
+fn both(pair: &Pair, secret: Option<u8>) -> [(bool, Half, Option<u8>); 2] {
+    [true, false].map(|from_client| (from_client, pair.half(from_client).clone(), secret))
+}
+
+/// The keys of a direction that follow from a ticket's secret.
+fn of_ticket(session: &Session, psk: &Secret, from_client: bool) -> impl Iterator<Item = Half> {
+    let early = match (session.early, from_client) {
+        (true, true) => session.client_hello.map(|hash| EARLY.half(psk, &hash)),
+        (true, false) => session.hellos.map(|hash| EARLY_RESPONSE.half(psk, &hash)),
+        (false, _) => None,
+    };
+    let hellos = session.hellos.filter(|_| !session.early);
+    let handshake = hellos.map(|hash| HANDSHAKE.pair(psk, &hash));
+    let data: Vec<Pair> = hellos.iter().flat_map(|hash| resumed_keys(psk, std::slice::from_ref(hash))).collect();
+    early.into_iter().chain(handshake.into_iter().chain(data).map(move |pair| pair.half(from_client).clone()))
+}
+
+/// The place of a secret among a session's.
+fn place_of(secrets: &mut Vec<Secret>, secret: &Secret) -> Option<u8> {
+    let place = secrets.iter().position(|known| known == secret).unwrap_or(secrets.len());
+    if place == secrets.len() {
+        secrets.push(secret.clone());
+    }
+    u8::try_from(place).ok()
+}
+
+/// The number of a key.
+fn number(halves: &mut Vec<Half>, numbers: &mut HashMap<Half, u32>, half: &Half) -> u32 {
+    let next = u32::try_from(halves.len()).unwrap_or(u32::MAX);
+    let number = *numbers.entry(half.clone()).or_insert(next);
+    if number == next {
+        halves.push(half.clone());
+    }
+    number
+}
+
+/// The numbers that a record may have; `near` adds those around the likeliest.
+fn numbers(count: Count, near: bool) -> impl Iterator<Item = u32> {
+    let (from, more) = count.from.map_or((0, LATE_START), |from| (from, count.more.min(MOST_NUMBERS)));
+    let likely = from..=from.saturating_add(more);
+    let around = if near { from.saturating_sub(NEAR)..=from.saturating_add(NEAR) } else { 1..=0 };
+    likely.clone().chain(around.filter(move |number| !likely.contains(number)))
+}
+
+/// Opens a record with one of the numbers that it may have.
+fn find(opener: &Opener, sealed: &Sealed<'_>, mut numbers: impl Iterator<Item = u32>, out: &mut BytesMut) -> Option<u32> {
+    let header: &[u8; HEADER_LEN] = &sealed.header.bytes;
+    let first = numbers.next()?;
+    if opener.open(first.into(), header, sealed.content, out) {
+        return Some(first);
+    }
+    let found = opener.find(numbers.map(u64::from), header, sealed.content, out)?;
+    u32::try_from(found).ok()
+}
+
