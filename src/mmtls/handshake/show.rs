@@ -128,7 +128,7 @@ impl Walk<'_, '_> {
     fn finished(&mut self, reader: &mut Reader<'_>) -> Option<()> {
         let fields = (M::VERIFY_LEN, M::VERIFY_DATA);
         let at = self.bytes(reader, fields, Some(VERIFY_LEN), "the HMAC")?;
-        let verified = self.context.verified?;
+        let (Some(at), Some(verified)) = (at, self.context.verified) else { return Some(()) };
         self.report.generated(M::VERIFIED, at.clone(), verified.into());
         if !verified {
             self.report.note(

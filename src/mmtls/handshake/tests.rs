@@ -322,6 +322,23 @@ fn tickets_show_where_account_data_does() {
     assert_eq!((hidden[13].as_str(), hidden.len()), ("    ticket.id 37..109 #d6ef8b57c2556457", 25));
 }
 
+/// A nonce of another length than is known hides itself, not the ticket.
+#[test]
+fn a_ticket_with_another_nonce_is_a_ticket() {
+    let ticket = sample::ticket_with(1, &[], &[0xcc; 16]);
+    let bytes = sample::client_hello(0xf104, &[0x00a8], &[sample::offer(&[ticket])]);
+    let report = plainly(&bytes, bytes.len());
+    let shown = lines(&report, &bytes);
+    assert_eq!(notes(&report), [""; 0]);
+    let expected = [
+        "      ticket.nonce_len 73..75 0x10",
+        "      handshake.data_hidden 75..91 [16]",
+        "      ticket.len 91..93 0x48",
+        "      ticket.id 93..165 #d6ef8b57c2556457",
+    ];
+    assert_eq!(shown[shown.len() - 4..], expected);
+}
+
 /// What is changed in a message, and the notes on it.
 fn lie(bytes: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) -> (Report, Vec<String>) {
     let mut bytes = bytes;
@@ -478,7 +495,7 @@ fn any_bytes_are_shown() {
                 _ => 0,
             })
             .sum();
-        assert!(known.count() >= read, "{bytes:02x?}");
+        assert_eq!(known.count(), read, "{bytes:02x?}");
         let mut report = Report::default();
         report.begin(TABLE, Wanted::ALL, bytes.len());
         show_alert(&mut report, 0..reported, &bytes, &context);

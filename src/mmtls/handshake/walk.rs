@@ -184,27 +184,23 @@ impl<'a, 'c> Walk<'a, 'c> {
         block.content
     }
 
-    /// Bytes with a length of two bytes in front, and where they lie. Of another length than is known, they may be
-    /// anything.
+    /// Bytes with a length of two bytes in front, and where they lie, if anything is known of them: of another length
+    /// than `known` they may be anything.
     pub fn bytes(
         &mut self,
         reader: &mut Reader<'_>,
         (length, field): (u16, u16),
         known: Option<usize>,
         what: &str,
-    ) -> Option<Range<usize>> {
+    ) -> Option<Option<Range<usize>>> {
         let mut content = self.short_block(reader, length, what)?;
-        let needed = known.unwrap_or(content.left());
-        match content.bytes().len() == content.left() && content.left() == needed {
-            true => {
-                self.report.wire(field, content.rest());
-                Some(content.rest())
-            }
-            false => {
-                self.unknown(&mut content);
-                None
-            }
+        let at = content.rest();
+        if content.bytes().len() == at.len() && known.is_none_or(|known| known == at.len()) {
+            self.report.wire(field, at.clone());
+            return Some(Some(at));
         }
+        self.unknown(&mut content);
+        Some(None)
     }
 
     /// Bytes behind the known layout, if any.
