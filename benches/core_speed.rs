@@ -8,13 +8,13 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use wechat_dissector::capture::Capture;
+use wechat_dissector::kernel::framing::{Header as _, Lane, Verdict, View};
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_dissector::long_link::frame::Header;
-use wechat_dissector::long_link::framing::{Lane, Verdict, View};
 use wechat_dissector::long_link::settings::DEFAULT_LIMIT;
 use wechat_traffic::pdu::{Pdu, op};
 
@@ -69,7 +69,7 @@ fn report(name: &str, stream: &[Vec<u8>], run: impl Fn(&[Vec<u8>]) -> usize) {
 /// Only where frames begin, and their headers.
 fn framing(stream: &[Vec<u8>]) -> usize {
     let limit = DEFAULT_LIMIT;
-    let mut lanes = [Lane::default(), Lane::default()];
+    let mut lanes = [Lane::<Header>::default(), Lane::default()];
     let mut positions = [0u32; 2];
     let mut frames = 0;
     for (index, segment) in stream.iter().enumerate() {

@@ -10,9 +10,13 @@ use std::{env, error::Error, fs};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use wechat_dissector::claim::{Claims, Offer};
+use wechat_dissector::config::Config;
+use wechat_dissector::kernel::framing::{Header, Lane, Verdict, View};
 use wechat_dissector::kernel::place::LaneId;
-use wechat_dissector::long_link::framing::{Lane, Verdict, View};
-use wechat_dissector::long_link::settings::Settings;
+use wechat_dissector::kernel::protocol::State;
+use wechat_dissector::long_link::frame::Header as Frame;
+use wechat_dissector::long_link::settings::DEFAULT_LIMIT;
+use wechat_dissector::protocols;
 
 const SEGMENT: usize = 1400;
 const CHUNK: usize = SEGMENT * 4096;
@@ -34,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut chunk = vec![0; CHUNK];
     let mut found = Found::default();
-    let mut lane = Lane::default();
+    let states: Vec<_> = protocols::begin(&Config::default()).map(|begun| begun.on_streams).collect();
+    let mut lane = Lane::<Frame>::default();
     let mut position = 0u32;
     let chunks = (gigabytes * 1_000_000_000).div_ceil(CHUNK as u64);
     for number in 0..chunks as usize {
@@ -45,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .enumerate()
                 .for_each(|(at, byte)| *byte = files[(number * CHUNK + at) % length]),
         }
-        search(&chunk, &mut lane, &mut position, &mut found);
+        search(&chunk, &states, &mut lane, &mut position, &mut found);
     }
     let kind = if files.is_empty() { "random bytes" } else { "bytes of files" };
     println!(
@@ -55,8 +60,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn search(chunk: &[u8], lane: &mut Lane, position: &mut u32, found: &mut Found) {
-    let settings = Settings::default();
+fn search(
+    chunk: &[u8],
+    states: &[Option<Box<dyn State>>],
+    lane: &mut Lane<impl Header>,
+    position: &mut u32,
+    found: &mut Found,
+) {
     for segment in chunk.chunks(SEGMENT) {
         let offer = Offer {
             data: segment,
@@ -68,13 +78,13 @@ fn search(chunk: &[u8], lane: &mut Lane, position: &mut u32, found: &mut Found) 
             began_in_capture: false,
             any_port: false,
         };
-        found.claimed += u64::from(Claims::default().decide(offer, &settings).ours);
+        found.claimed += u64::from(Claims::new(states).decide(offer, states).ours.is_some());
     }
     // The whole chunk is what the carrier has put together; a request for more is dropped with it.
     let mut rest = chunk;
     while !rest.is_empty() {
         let view = View { data: rest, reported: rest.len(), position: *position, more: true };
-        let length = match lane.decide(view, settings.limit, |_| {}) {
+        let length = match lane.decide(view, DEFAULT_LIMIT, |_| {}) {
             Verdict::Frame(cut) => {
                 found.resynchronised += 1;
                 cut.extent

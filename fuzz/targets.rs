@@ -11,6 +11,7 @@ use std::{ptr, slice};
 use wechat_dissector::capture::Capture;
 use wechat_dissector::config::Config;
 use wechat_dissector::ffi;
+use wechat_dissector::kernel::framing::{Lane, Verdict, View};
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::record::{ValueKind, View as Told};
 use wechat_dissector::kernel::report::{Item, ItemKind, PASSED_ON, Report, Wanted};
@@ -19,7 +20,6 @@ use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::tick::Ticks;
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
-use wechat_dissector::long_link::framing::{Lane, Verdict, View};
 use wechat_dissector::protocols::{self, PROTOCOLS};
 use wechat_dissector::web::call::CALLS;
 use wechat_dissector::web::fields::TABLE as WEB;
@@ -118,7 +118,7 @@ impl<'a> Input<'a> {
 pub fn framing(data: &[u8]) {
     let mut input = Input(data);
     let limit = [64, 4096, 1 << 20, u32::MAX][usize::from(input.u8() % 4)];
-    let mut lane = Lane::default();
+    let mut lane = Lane::<Header>::default();
     let mut position = input.u32();
     let mut kept: Vec<u8> = Vec::new();
     while !input.is_over() {

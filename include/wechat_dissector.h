@@ -228,17 +228,9 @@ typedef enum wechat_preference_type {
   WECHAT_PREFERENCE_TYPE_TABLE,
   // A text, at first empty.
   WECHAT_PREFERENCE_TYPE_TEXT,
+  // Name of a file that is read, at first empty; it is set as a text.
+  WECHAT_PREFERENCE_TYPE_FILE,
 } wechat_preference_type;
-
-// Where a protocol lies.
-typedef enum wechat_carrier {
-  // Nowhere: it lends its words to others.
-  WECHAT_CARRIER_NONE,
-  // In a stream, whose bytes it takes apart into PDUs.
-  WECHAT_CARRIER_STREAM,
-  // In the messages of HTTP.
-  WECHAT_CARRIER_HTTP,
-} wechat_carrier;
 
 // What an item is. The set is closed.
 typedef enum wechat_item_kind {
@@ -683,8 +675,11 @@ typedef struct wechat_protocol {
   size_t packet_filter_count;
   // The place of the protocol under whose name its words stand: its own, or another's.
   uint16_t under;
-  // Where it lies.
-  enum wechat_carrier carrier;
+  // Whether it lies in streams, whose bytes it takes apart into PDUs.
+  bool on_streams;
+  // Whether it lies in the messages of HTTP. What is on streams too takes no message itself: it hands the bodies on
+  // as streams.
+  bool in_http;
 } wechat_protocol;
 
 // Everything to register. The rows live as long as the registry.
@@ -717,6 +712,9 @@ void wechat_config_free(struct wechat_config *config);
 enum wechat_result wechat_config_set_number(struct wechat_config *config,
                                             uint16_t preference,
                                             uint32_t value);
+
+// Leaves a protocol out of the capture: the user has disabled it.
+enum wechat_result wechat_config_disable(struct wechat_config *config, uint16_t protocol);
 
 // Sets ports from a range such as "80,8080-8090".
 //

@@ -88,13 +88,19 @@ static bool has_spoken(packet_info *pinfo)
     return p_get_proto_data(pinfo->pool, pinfo, proto_helper, 0) != NULL;
 }
 
-/* Of a message that is not ours there may be words, in place of HTTP's. */
-static void speak_of(const message *message, packet_info *pinfo)
+/* Of a message that no layer of ours is for there may be words, in place of HTTP's, and bytes for others. */
+static void pass_on(const message *message, packet_info *pinfo, proto_tree *tree)
 {
     wechat_report report;
+    drawing drawing;
 
-    if (report_message(message, &report) == WECHAT_RESULT_OK)
-        add_words(&report, pinfo);
+    if (report_message(message, &report) != WECHAT_RESULT_OK)
+        return;
+    add_words(&report, pinfo);
+    if (report.length == 0)
+        return;
+    draw_take(&drawing, &report, message->head, message->body, pinfo);
+    draw_hand_offs(&drawing, pinfo, tree);
 }
 
 /* One message does not hide the next, nor what HTTP itself ran into. */
@@ -121,7 +127,7 @@ static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, si
         around->segment.protocol = owner->number;
         draw_wanted(&around->segment, pinfo, tree);
         if (owner->message_handle == NULL) {
-            speak_of(&message, pinfo);
+            pass_on(&message, pinfo, tree);
             continue;
         }
         TRY {
@@ -142,8 +148,7 @@ static void draw_messages(pass *around, packet_info *pinfo, proto_tree *tree, si
  * it gets none to write. */
 static void silence(pass *around, packet_info *pinfo)
 {
-    around->speaks = shim_is_any_enabled(WECHAT_CARRIER_HTTP) &&
-                     wechat_http_speaks(shim_dissector(), &around->segment, has_spoken(pinfo)) != 0;
+    around->speaks = wechat_http_speaks(shim_dissector(), &around->segment, has_spoken(pinfo)) != 0;
     around->silent = around->speaks && pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO);
     if (around->silent)
         col_set_writable(pinfo->cinfo, COL_INFO, false);
@@ -429,9 +434,10 @@ void http_register(void)
     proto_http = proto_get_id_by_filter_name("http");
     for (size_t i = shim_protocol_count; i-- > 0;) {
         shim_protocol *protocol = &shim_protocols[i];
-        if (protocol->row->carrier != WECHAT_CARRIER_HTTP)
+        if (!protocol->row->in_http)
             continue;
-        protocol->message_handle = create_dissector_handle(dissect_message, protocol->proto);
+        if (!protocol->row->on_streams)
+            protocol->message_handle = create_dissector_handle(dissect_message, protocol->proto);
         first = protocol;
     }
     if (first == NULL || proto_http == -1)
@@ -458,12 +464,14 @@ void http_handoff(void)
     media_table = find_dissector_table("media_type");
     for (size_t i = 0; proto_helper != -1 && i < shim_protocol_count; i++) {
         const shim_protocol *protocol = &shim_protocols[i];
-        if (protocol->row->carrier != WECHAT_CARRIER_HTTP)
+        const char *way = protocol->row->on_streams ? "_http" : "";
+
+        if (!protocol->row->in_http)
             continue;
         heur_dissector_add("tcp", try_tcp, shim_words("%s over HTTP", protocol->label),
-                           shim_words("%s_tcp", protocol->filter), protocol->proto, HEURISTIC_ENABLE);
+                           shim_words("%s%s_tcp", protocol->filter, way), protocol->proto, HEURISTIC_ENABLE);
         heur_dissector_add("tls", try_tls, shim_words("%s over HTTP in TLS", protocol->label),
-                           shim_words("%s_tls", protocol->filter), protocol->proto, HEURISTIC_ENABLE);
+                           shim_words("%s%s_tls", protocol->filter, way), protocol->proto, HEURISTIC_ENABLE);
         heur_dissector_add("http", keep_untyped, shim_words("%s body", protocol->label),
                            shim_words("%s_body", protocol->filter), protocol->proto, HEURISTIC_ENABLE);
     }

@@ -12,9 +12,9 @@ static void begin_capture(void)
     shim_begin(config);
     wechat_config_free(config);
     draw_begin();
-    if (shim_is_any_enabled(WECHAT_CARRIER_STREAM))
+    if (shim_is_on_streams())
         ports_install();
-    if (shim_is_any_enabled(WECHAT_CARRIER_HTTP))
+    if (shim_is_in_http())
         http_install();
 }
 

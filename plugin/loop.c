@@ -326,7 +326,7 @@ void loop_register(void)
     static const dissector_t dissectors[] = { EACH_PROTOCOL(DISSECTOR) };
 
     for (size_t i = 0; i < shim_protocol_count; i++)
-        if (shim_protocols[i].row->carrier == WECHAT_CARRIER_STREAM)
+        if (shim_protocols[i].row->on_streams)
             shim_protocols[i].handle =
                 register_dissector(shim_protocols[i].filter, dissectors[i], shim_protocols[i].proto);
 }

@@ -262,6 +262,10 @@ static void register_preference(const shim_protocol *protocol, module_t *module,
         preference->value.text = "";
         prefs_register_string_preference(module, row->name, row->title, row->help, &preference->value.text);
         break;
+    case WECHAT_PREFERENCE_TYPE_FILE:
+        preference->value.text = "";
+        prefs_register_filename_preference(module, row->name, row->title, row->help, &preference->value.text, false);
+        break;
     }
 }
 
@@ -321,6 +325,7 @@ static void configure(wechat_config *config, const preference *preference)
             wechat_config_add_row(config, number, (const char *const *)table.rows[i].cells, table.columns);
         break;
     case WECHAT_PREFERENCE_TYPE_TEXT:
+    case WECHAT_PREFERENCE_TYPE_FILE:
         wechat_config_set_text(config, number, preference->value.text);
         break;
     }
@@ -332,6 +337,9 @@ wechat_config *register_config(void)
 
     for (size_t i = 0; config != NULL && i < preference_count; i++)
         configure(config, &preferences[i]);
+    for (size_t i = 0; config != NULL && i < shim_protocol_count; i++)
+        if (!shim_is_enabled(&shim_protocols[i]))
+            wechat_config_disable(config, shim_protocols[i].number);
     return config;
 }
 

@@ -29,10 +29,18 @@ bool shim_is_enabled(const shim_protocol *protocol)
     return proto_is_protocol_enabled(find_protocol_by_id(protocol->proto));
 }
 
-bool shim_is_any_enabled(wechat_carrier carrier)
+bool shim_is_on_streams(void)
 {
     for (size_t i = 0; i < shim_protocol_count; i++)
-        if (shim_protocols[i].row->carrier == carrier && shim_is_enabled(&shim_protocols[i]))
+        if (shim_protocols[i].row->on_streams && shim_is_enabled(&shim_protocols[i]))
+            return true;
+    return false;
+}
+
+bool shim_is_in_http(void)
+{
+    for (size_t i = 0; i < shim_protocol_count; i++)
+        if (shim_protocols[i].row->in_http && shim_is_enabled(&shim_protocols[i]))
             return true;
     return false;
 }

@@ -78,8 +78,9 @@ bool shim_is_own_layer(int proto);
 /* Whether a user has not disabled it. */
 bool shim_is_enabled(const shim_protocol *protocol);
 
-/* The same of any protocol that lies there. */
-bool shim_is_any_enabled(wechat_carrier carrier);
+/* Whether a protocol on streams, or in HTTP, is not disabled. */
+bool shim_is_on_streams(void);
+bool shim_is_in_http(void);
 
 /* A text for epan, which keeps it for as long as it runs. */
 #define shim_words(...) wmem_strdup_printf(wmem_epan_scope(), __VA_ARGS__)

@@ -13,15 +13,13 @@ use foldhash::HashMap;
 
 use crate::claim::{Beginning, Claims, Offer};
 use crate::config::Config;
-use crate::http::{Carried, Http};
+use crate::http::Http;
 use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Packet, State};
 use crate::kernel::report::{CAME_IN, HandOff, Inner, PASSED_ON, Piece, Report, Wanted};
 use crate::kernel::segment::{Segment, Step};
 use crate::kernel::stream::{Collector, Inside, Joined};
 use crate::kernel::streams::{Ends, Streams};
-use crate::long_link::fields::TABLE as LONG_LINK;
-use crate::long_link::settings::Settings;
 use crate::protocols::{self, PROTOCOLS};
 use crate::wechat::fields::{SN, TABLE as SHARED};
 use crate::wechat::settings::Shared;
@@ -30,7 +28,6 @@ use crate::wechat::settings::Shared;
 #[derive(Debug)]
 pub struct Capture {
     shared: Shared,
-    settings: Settings,
     streams: Streams,
     /// By the numbers of the protocols' tables.
     states: Vec<Option<Box<dyn State>>>,
@@ -83,15 +80,16 @@ impl Default for Capture {
 impl Capture {
     /// A capture that begins.
     pub fn new(config: &Config) -> Self {
+        let (states, carried): (Vec<_>, Vec<_>) =
+            protocols::begin(config).map(|begun| (begun.on_streams, begun.in_http)).unzip();
         Self {
             shared: Shared::of(config),
-            settings: Settings::of(config),
             streams: Streams::default(),
-            states: PROTOCOLS.iter().map(|row| row.begin.map(|begin| begin(config))).collect(),
-            claims: Claims::default(),
+            claims: Claims::new(&states),
+            states,
             pending: HashMap::default(),
             begun: HashMap::default(),
-            http: Http::new(carried(config)),
+            http: Http::new(carried),
             has_joins: PROTOCOLS.iter().any(|row| !row.joins.is_empty()),
             inner: Collector::default(),
             calls: Calls::default(),
@@ -131,11 +129,11 @@ impl Capture {
 
     /// The protocol whose a segment is, on a port that others use too.
     pub fn claim(&mut self, offer: Offer<'_>) -> Option<u16> {
-        let claim = self.claims.decide(offer, &self.settings);
+        let claim = self.claims.decide(offer, &self.states);
         if claim.begun != [None, None] {
             self.pending.insert(offer.lane.stream, claim.begun);
         }
-        claim.ours.then_some(LONG_LINK)
+        claim.ours
     }
 
     /// Whether any segment may have bytes that belong before it.
@@ -294,18 +292,22 @@ impl Capture {
         levels: usize,
     ) -> Option<HandOff> {
         let (position, part, counted) = match one.piece {
-            Piece::Whole => (segment.position, 0, false),
-            Piece::At(position, part) => (position, part, true),
+            Piece::Whole { part } => (segment.position, part, false),
+            Piece::At { part, position } => (position, part, true),
         };
         let one_of = Inside { outer: segment.lane.stream, protocol: to, part };
-        let stream = if segment.first_visit { self.inner.meet(one_of) } else { self.inner.find(one_of)? };
+        let stream = match self.inner.find(one_of) {
+            Some(stream) => stream,
+            None if !segment.first_visit => return None,
+            None => self.begin_inside(one_of),
+        };
         let lane = LaneId::new(stream, segment.lane.side);
         let place = Place { packet: segment.packet, lane, position };
         let made = made(report, one);
         let run = bytes_of(one, made.as_ref(), segment, body);
         if segment.first_visit && levels > 0 {
             match counted {
-                false => drop(self.drive(to, &inside(segment, run, place, false), levels)),
+                false => drop(self.drive_all(to, &inside(segment, run, place, false), levels)),
                 true => self.collect(to, place, run, segment, levels),
             }
         }
@@ -335,15 +337,31 @@ impl Capture {
         let Some(before) = self.inner.begin(place) else { return };
         let all = if before.is_empty() { Cow::Borrowed(run) } else { [&before[..], run].concat().into() };
         let start = place.position.wrapping_sub(u32::try_from(before.len()).unwrap_or(u32::MAX));
+        let from = Place { position: start, ..place };
+        let whole = self.drive_all(to, &inside(segment, &all, from, true), levels);
+        self.inner.end(place, before, &all, whole);
+    }
+
+    /// A stream inside of others begins: its number.
+    fn begin_inside(&mut self, one_of: Inside) -> u32 {
+        let stream = self.inner.meet(one_of);
+        if let Some(Some(state)) = self.states.get_mut(usize::from(one_of.protocol)) {
+            state.begin_inside(stream, one_of.part);
+        }
+        stream
+    }
+
+    /// On the first visit has a protocol deal with the whole PDUs in a segment: how many bytes they are.
+    fn drive_all(&mut self, to: u16, all: &Segment<'_>, levels: usize) -> usize {
         let mut whole = 0usize;
-        while let Some(rest) = all.get(whole..).filter(|rest| !rest.is_empty()) {
-            let position = start.wrapping_add(u32::try_from(whole).unwrap_or(u32::MAX));
-            match self.drive(to, &inside(segment, rest, Place { position, ..place }, true), levels) {
+        while let Some(data) = all.data.get(whole..).filter(|data| !data.is_empty()) {
+            let position = all.position.wrapping_add(u32::try_from(whole).unwrap_or(u32::MAX));
+            match self.drive(to, &Segment { data, reported: data.len(), position, ..*all }, levels) {
                 Step::Consumed(length) => whole = whole.saturating_add(length.max(1)),
                 Step::Need(_) => break,
             }
         }
-        self.inner.end(place, before, &all, whole.min(all.len()));
+        whole.min(all.data.len())
     }
 
     /// On the first visit has a protocol deal with the PDU at the start of a segment.
@@ -414,11 +432,6 @@ fn bytes_of<'a>(one: &HandOff, made: Option<&'a Bytes>, segment: &Segment<'a>, b
 /// The bytes of a hand-off in its source.
 fn range(one: &HandOff) -> Range<usize> {
     one.start..one.start.saturating_add(one.length)
-}
-
-/// The states of the protocols in HTTP, by the numbers of their tables.
-fn carried(config: &Config) -> Vec<Option<Box<dyn Carried>>> {
-    PROTOCOLS.iter().map(|row| row.in_http.map(|row| (row.begin)(config))).collect()
 }
 
 #[cfg(test)]

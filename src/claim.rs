@@ -20,18 +20,9 @@ use bytes::Bytes;
 use foldhash::HashMap;
 
 use crate::kernel::place::LaneId;
+use crate::kernel::protocol::{Begins, Start, State};
 use crate::kernel::proxy;
-use crate::long_link::frame::{Header, at, may_start_header};
-use crate::long_link::framing::{begins_chain, find_chain};
-use crate::long_link::settings::{DEFAULT_LIMIT, Settings};
 use crate::protocols::PROTOCOLS;
-use crate::wechat::operation;
-
-/// Fewest bytes that make a header plausible: they end with its signature.
-const PLAUSIBLE: usize = at::SIGNATURE.end;
-
-/// On any port the rest of a first frame is waited for if it is no longer.
-const LONGEST_WAITED: usize = 16 << 10;
 
 /// A segment of a stream that may be somebody else's.
 #[derive(Clone, Copy, Debug)]
@@ -54,17 +45,27 @@ pub struct Offer<'a> {
     pub any_port: bool,
 }
 
-/// The length up to which a header is plausible: a stream whose frames are beyond the user's limit is
-/// still ours, to say so.
-fn limit(settings: &Settings) -> u32 {
-    settings.limit.max(DEFAULT_LIMIT)
+/// The protocols' states, by the numbers of their tables.
+pub type States = [Option<Box<dyn State>>];
+
+/// The protocol whose a stream is that begins like this, if it is one's; else whether more bytes may tell.
+fn owner(states: &States, start: &Start<'_>) -> (Option<u16>, bool) {
+    let mut may_be = false;
+    for (table, state) in (0..).zip(states) {
+        match state.as_ref().map_or(Begins::No, |state| state.begins(start)) {
+            Begins::Yes => return (Some(table), true),
+            Begins::Perhaps => may_be = true,
+            Begins::No => {}
+        }
+    }
+    (None, may_be)
 }
 
 /// What is known of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Owner {
-    /// Ours from this packet and position on.
-    Ours(u32, u32),
+    /// Ours, this protocol's, from this packet and position on.
+    Ours(u16, u32, u32),
     /// Somebody else's from this packet on.
     Theirs(u32),
     /// Segments too short to tell, of each side.
@@ -94,7 +95,7 @@ impl Beginning {
 
     /// As many of the bytes as lie before a segment that goes on with them. Its first bytes may be known already: the
     /// owner of the port may have asked for more, and is then offered all of them once again.
-    fn before(&self, offer: &Offer<'_>, settings: &Settings) -> Option<Self> {
+    fn before(&self, offer: &Offer<'_>, states: &States) -> Option<Self> {
         if self.counted != offer.counted {
             return None;
         }
@@ -104,7 +105,7 @@ impl Beginning {
         let joined = [&front[..], offer.data].concat();
         let goes_on = proxy::headers(&joined) > 0
             || proxy::is_beginning(&joined)
-            || may_start_header(&joined, limit(settings));
+            || owner(states, &Start { data: &joined, began: true, any_port: false }) != (None, false);
         goes_on.then(|| Self { bytes: front, ..self.clone() })
     }
 
@@ -117,8 +118,8 @@ impl Beginning {
 /// What becomes of a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claim {
-    /// Whether it is ours.
-    pub ours: bool,
+    /// The protocol whose it is, if it is ours.
+    pub ours: Option<u16>,
     /// Of each side, the bytes that the owner was given before the stream became ours. They begin our
     /// frames; the next segment is that of [`Beginning::end`].
     pub begun: [Option<Beginning>; 2],
@@ -127,20 +128,29 @@ pub struct Claim {
 /// The owners of all streams that were offered.
 #[derive(Debug, Default)]
 pub struct Claims {
+    /// Whether a protocol wants streams on any port.
+    any_port: bool,
     owners: HashMap<u32, Owner>,
 }
 
 impl Claims {
-    /// Whether the segment is ours, and what of our first frames lies before it.
-    pub fn decide(&mut self, offer: Offer<'_>, settings: &Settings) -> Claim {
-        if offer.any_port && !settings.try_any_port {
+    /// The same for the protocols of a capture.
+    pub fn new(states: &States) -> Self {
+        let any_port = states.iter().flatten().any(|state| state.tries_any_port());
+        Self { any_port, owners: HashMap::default() }
+    }
+
+    /// Whose the segment is, and what of our first PDUs lies before it.
+    pub fn decide(&mut self, offer: Offer<'_>, states: &States) -> Claim {
+        if offer.any_port && !self.any_port {
             return Claim::default();
         }
         let mut begun = match self.owners.get(&offer.lane.stream) {
-            Some(Owner::Ours(packet, position)) => {
+            Some(Owner::Ours(protocol, packet, position)) => {
                 // One packet may be offered in parts.
                 let before = offer.packet == *packet && (offer.position.wrapping_sub(*position) as i32) < 0;
-                return Claim { ours: offer.packet >= *packet && !before, ..Claim::default() };
+                let ours = (offer.packet >= *packet && !before).then_some(*protocol);
+                return Claim { ours, ..Claim::default() };
             }
             Some(Owner::Theirs(since)) if offer.packet >= *since => return Claim::default(),
             _ if !offer.first_visit => return Claim::default(),
@@ -149,7 +159,7 @@ impl Claims {
         };
         let [first, second] = &mut begun;
         let own = if offer.lane.side { second } else { first };
-        let front = own.as_ref().and_then(|begun| begun.before(&offer, settings));
+        let front = own.as_ref().and_then(|begun| begun.before(&offer, states));
         // Text that was waited for is the owner's, unless a proxy wrote it.
         let was_text = front.is_none()
             && own.as_ref().is_some_and(|begun| {
@@ -165,12 +175,15 @@ impl Claims {
         };
         let length = proxy::headers(&joined);
         let behind = Offer { data: joined.get(length..).unwrap_or_default(), ..offer };
+        let start = Start { data: behind.data, began: offer.began_in_capture, any_port: offer.any_port };
+        let (ours, may_be) = owner(states, &start);
+        let is_waited_for = may_be || proxy::is_beginning(behind.data);
         let owner = if was_text {
             Owner::Theirs(offer.packet)
-        } else if begins_ours(&behind, settings) {
-            self.owners.insert(offer.lane.stream, Owner::Ours(offer.packet, offer.position));
-            return Claim { ours: true, begun };
-        } else if is_waited_for(&behind, settings) && !repeated {
+        } else if let Some(protocol) = ours {
+            self.owners.insert(offer.lane.stream, Owner::Ours(protocol, offer.packet, offer.position));
+            return Claim { ours, begun };
+        } else if is_waited_for && !repeated {
             let start = front.map_or(offer.position, |front| front.start).wrapping_add(clamp(length));
             let bytes = Bytes::copy_from_slice(behind.data);
             *own = Some(Beginning { bytes, start, counted: offer.counted });
@@ -192,36 +205,7 @@ fn clamp(length: usize) -> u32 {
 
 /// Whether bytes begin with a message of HTTP's that is ours.
 pub fn is_http_of_ours(data: &[u8]) -> bool {
-    PROTOCOLS.iter().filter_map(|row| row.in_http).any(|row| (row.is_request)(data))
-}
-
-/// Whether an operation is one that somebody has described.
-fn is_known(header: Header) -> bool {
-    [header.op, operation::base(header.op)].iter().any(|op| !operation::rows(*op).is_empty())
-}
-
-fn begins_ours(offer: &Offer<'_>, settings: &Settings) -> bool {
-    let (data, limit) = (offer.data, limit(settings));
-    if offer.any_port {
-        return Header::read(data).is_some_and(is_known) && begins_chain(data, limit);
-    }
-    let plausible = data.len() >= PLAUSIBLE && may_start_header(data, limit);
-    plausible || (!offer.began_in_capture && find_chain(data, limit))
-}
-
-/// Whether bytes are too few to tell whose they are, and may be the first of ours.
-fn is_waited_for(offer: &Offer<'_>, settings: &Settings) -> bool {
-    let data = offer.data;
-    if data.is_empty() || !may_start_header(data, limit(settings)) {
-        return proxy::is_beginning(data);
-    }
-    // On any port a whole frame must come.
-    offer.any_port
-        && Header::read(data).is_none_or(|header| {
-            let length = header.packet_len as usize;
-            is_known(header) && data.len() < length && length <= LONGEST_WAITED
-        })
-        || data.len() < PLAUSIBLE
+    PROTOCOLS.iter().filter_map(|row| row.is_request).any(|is_request| is_request(data))
 }
 
 /// Whether a segment begins as a TLS record or an HTTP message does, or is text, as the pieces of
@@ -258,7 +242,10 @@ fn is_text(offer: &Offer<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::long_link::claim::PLAUSIBLE;
+    use crate::long_link::fields::TABLE as LONG_LINK;
     use crate::long_link::settings::P;
+    use crate::protocols;
 
     const HEARTBEAT: [u8; 16] = [0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15];
 
@@ -275,8 +262,18 @@ mod tests {
         }
     }
 
+    fn states(config: &Config) -> Vec<Option<Box<dyn State>>> {
+        protocols::begin(config).map(|begun| begun.on_streams).collect()
+    }
+
+    fn claim(claims: &mut Claims, offer: Offer<'_>) -> Claim {
+        claims.decide(offer, &states(&Config::default()))
+    }
+
     fn decide(claims: &mut Claims, offer: Offer<'_>) -> bool {
-        claims.decide(offer, &Settings::default()).ours
+        let ours = claim(claims, offer).ours;
+        assert!(ours.is_none_or(|owner| owner == LONG_LINK));
+        ours.is_some()
     }
 
     #[test]
@@ -308,10 +305,10 @@ mod tests {
                 assert!(!decide(&mut claims, short));
                 let position = if counted { 1 + length as u32 } else { 1 };
                 let rest = Offer { position, data: &HEARTBEAT[length..], packet: 2, ..short };
-                let Claim { ours, begun: [begun, None] } = claims.decide(rest, &Settings::default()) else {
+                let Claim { ours, begun: [begun, None] } = claim(&mut claims, rest) else {
                     panic!("the other side has begun nothing");
                 };
-                assert!(ours, "{length}");
+                assert!(ours.is_some(), "{length}");
                 let begun = begun.expect("a beginning");
                 assert_eq!((begun.bytes(), begun.end()), (&HEARTBEAT[..length], 1 + length as u32));
             }
@@ -324,8 +321,8 @@ mod tests {
         let frame: Vec<u8> = HEARTBEAT.iter().copied().chain(*b"a body").collect();
         for (packet, byte) in (1..).zip(&frame) {
             let offer = Offer { position: packet, ..offer(std::slice::from_ref(byte), packet) };
-            let claim = claims.decide(offer, &Settings::default());
-            assert_eq!(claim.ours, packet >= 8, "{packet}");
+            let claim = claim(&mut claims, offer);
+            assert_eq!(claim.ours.is_some(), packet >= 8, "{packet}");
             let begun = claim.begun[0].as_ref().map_or(&[][..], Beginning::bytes);
             assert_eq!(begun, if packet == 8 { &HEARTBEAT[..7] } else { &[] });
         }
@@ -338,7 +335,7 @@ mod tests {
             assert!(!decide(&mut claims, offer(&HEARTBEAT[..length], packet)));
         }
         let rest = Offer { position: 6, ..offer(&HEARTBEAT[5..], 4) };
-        let begun = claims.decide(rest, &Settings::default()).begun[0].clone();
+        let begun = claim(&mut claims, rest).begun[0].clone();
         assert_eq!(begun.expect("a beginning").bytes(), &HEARTBEAT[..5]);
     }
 
@@ -351,7 +348,7 @@ mod tests {
             Offer { counted: false, position: 4 << 24, ..offer(&HEARTBEAT[..4], 1) }
         ));
         let rest = Offer { position: 5, ..offer(&HEARTBEAT[4..], 2) };
-        let begun = claims.decide(rest, &Settings::default()).begun[0].clone();
+        let begun = claim(&mut claims, rest).begun[0].clone();
         assert_eq!(begun.expect("a beginning").bytes(), &HEARTBEAT[..4]);
     }
 
@@ -363,9 +360,9 @@ mod tests {
         assert!(!decide(&mut claims, offer(&HEARTBEAT[..4], 1)));
         assert!(!decide(&mut claims, server(&HEARTBEAT[..2], 2, 900)));
         let rest = Offer { position: 5, ..offer(&HEARTBEAT[4..], 3) };
-        let claim = claims.decide(rest, &Settings::default());
+        let claim = claim(&mut claims, rest);
         let begun = claim.begun.map(|begun| begun.map(|begun| (begun.bytes().len(), begun.end())));
-        assert_eq!((claim.ours, begun), (true, [Some((4, 5)), Some((2, 902))]));
+        assert_eq!((claim.ours, begun), (Some(LONG_LINK), [Some((4, 5)), Some((2, 902))]));
         assert!(decide(&mut claims, server(&HEARTBEAT[2..], 4, 902)));
     }
 
@@ -402,9 +399,10 @@ mod tests {
             let mut claims = Claims::default();
             assert!(!decide(&mut claims, offer(&both(&HEARTBEAT[..3]), 1)));
             let position = 1 + proxy.len() as u32 + 3;
-            let claim = claims.decide(Offer { position, ..offer(&HEARTBEAT[3..], 2) }, &Settings::default());
+            let claim = claim(&mut claims, Offer { position, ..offer(&HEARTBEAT[3..], 2) });
             assert!(
-                claim.ours && claim.begun[0].as_ref().is_some_and(|begun| begun.bytes() == &HEARTBEAT[..3])
+                claim.ours.is_some()
+                    && claim.begun[0].as_ref().is_some_and(|begun| begun.bytes() == &HEARTBEAT[..3])
             );
         }
     }
@@ -422,10 +420,10 @@ mod tests {
                 assert_eq!(decide(&mut claims, first), at_once, "{cut}");
                 let position = if counted { 1 + cut as u32 } else { 1 };
                 let rest = Offer { position, packet: 2, data: &whole[cut..], ..first };
-                let Claim { ours, begun: [begun, None] } = claims.decide(rest, &Settings::default()) else {
+                let Claim { ours, begun: [begun, None] } = claim(&mut claims, rest) else {
                     panic!("the other side has begun nothing");
                 };
-                assert!(ours, "{cut}");
+                assert!(ours.is_some(), "{cut}");
                 // Of several headers the last that is not whole.
                 let front = begun.as_ref().map_or(&[][..], Beginning::bytes);
                 let gone = [0, LINE.len(), proxy.len()].into_iter().filter(|end| *end <= cut).max();
@@ -479,30 +477,29 @@ mod tests {
     fn any_port_wants_a_whole_known_frame_and_the_preference() {
         let mut config = Config::default();
         let any = |data| Offer { any_port: true, ..offer(data, 1) };
-        assert!(!Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).ours);
+        assert!(!decide(&mut Claims::default(), any(&HEARTBEAT)));
         config.set_number(P::TRY_ANY_PORT, 1);
-        assert!(Claims::default().decide(any(&HEARTBEAT), &Settings::of(&config)).ours);
+        let states = states(&config);
+        assert!(Claims::new(&states).decide(any(&HEARTBEAT), &states).ours.is_some());
         let mut unknown = HEARTBEAT;
         unknown[8] = 9;
-        assert!(!Claims::default().decide(any(&unknown), &Settings::of(&config)).ours);
+        assert!(!Claims::new(&states).decide(any(&unknown), &states).ours.is_some());
         let frame = [[0, 0, 0, 20].as_slice(), &HEARTBEAT[4..], b"body"].concat();
         for cut in 1..frame.len() {
-            let mut claims = Claims::default();
-            assert!(!claims.decide(any(&frame[..cut]), &Settings::of(&config)).ours, "{cut}");
+            let mut claims = Claims::new(&states);
+            assert!(!claims.decide(any(&frame[..cut]), &states).ours.is_some(), "{cut}");
             let rest = Offer { position: 1 + cut as u32, packet: 2, ..any(&frame[cut..]) };
-            let claim = claims.decide(rest, &Settings::of(&config));
+            let claim = claims.decide(rest, &states);
             let begun = claim.begun[0].as_ref().map(Beginning::bytes);
-            assert_eq!((claim.ours, begun), (true, Some(&frame[..cut])), "{cut}");
+            assert_eq!((claim.ours, begun), (Some(LONG_LINK), Some(&frame[..cut])), "{cut}");
         }
         // What is too long to wait for, or goes on as no frame does.
         for (first, rest) in [([0, 1, 0, 0], &[5; 0xfff0][..]), ([0, 0, 0, 20], b"bodyGET / HTTP/1.1")] {
-            let mut claims = Claims::default();
+            let mut claims = Claims::new(&states);
             let header = [first.as_slice(), &HEARTBEAT[4..]].concat();
-            assert!(
-                !claims.decide(Offer { any_port: true, ..offer(&header, 1) }, &Settings::of(&config)).ours
-            );
+            assert!(!claims.decide(Offer { any_port: true, ..offer(&header, 1) }, &states).ours.is_some());
             let rest = Offer { position: 17, packet: 2, any_port: true, ..offer(rest, 2) };
-            assert!(!claims.decide(rest, &Settings::of(&config)).ours);
+            assert!(!claims.decide(rest, &states).ours.is_some());
         }
     }
 

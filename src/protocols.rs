@@ -10,71 +10,86 @@ use crate::kernel::protocol::{Protocol, State};
 use crate::kernel::rows::{Field, FieldSet, MOST_TABLES, Note, Preference, row_of, table_of};
 use crate::long_link::settings::Settings;
 use crate::long_link::{LONG_LINK, LongLink};
-use crate::mmtls::{MMTLS, Mmtls};
+use crate::mmtls::{self, MMTLS, Mmtls};
 #[cfg(any(test, feature = "nested"))]
 use crate::nested;
 use crate::web::{self, WEB, Web};
 use crate::wechat::SHARED;
 use crate::wechat::settings::Shared;
 
-/// Makes the state of a capture that begins.
-pub type Begin = fn(&Config) -> Box<dyn State>;
+/// Makes the states of a capture that begins.
+pub type Begin = fn(&Config) -> Begun;
+
+/// The states of a protocol in one capture, where it lies.
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// In streams.
+    pub on_streams: Option<Box<dyn State>>,
+    /// In the messages of HTTP.
+    pub in_http: Option<Box<dyn Carried>>,
+}
+
+impl Begun {
+    fn on_streams(state: impl State + 'static) -> Self {
+        Self { on_streams: Some(Box::new(state)), in_http: None }
+    }
+
+    fn in_http(state: impl Carried + 'static) -> Self {
+        Self { on_streams: None, in_http: Some(Box::new(state)) }
+    }
+}
 
 /// A protocol, and how a capture begins with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// What there is to register.
     pub protocol: &'static Protocol,
-    /// Its state in a capture that begins, if it takes segments apart.
+    /// Its states in a capture that begins, unless it only lends its words.
     pub begin: Option<Begin>,
-    /// The same, if it lies in the messages of HTTP.
-    pub in_http: Option<InHttp>,
+    /// Whether bytes begin with the first line of a request of its own, if it lies in the messages of HTTP.
+    pub is_request: Option<fn(&[u8]) -> bool>,
     /// Tables that others offer, and the keys for which it takes what is inside of them.
     pub joins: &'static [(&'static CStr, u32)],
 }
 
-/// A protocol in the messages of HTTP.
-#[derive(Clone, Copy, Debug)]
-pub struct InHttp {
-    /// Whether bytes begin with the first line of a request of its own.
-    pub is_request: fn(&[u8]) -> bool,
-    /// Makes the state of a capture that begins.
-    pub begin: fn(&Config) -> Box<dyn Carried>,
-}
-
 /// All of them, by the numbers of their tables.
 pub static PROTOCOLS: &[Row] = &[
-    Row { protocol: &SHARED, begin: None, in_http: None, joins: &[] },
+    Row { protocol: &SHARED, begin: None, is_request: None, joins: &[] },
     Row {
         protocol: &LONG_LINK,
-        begin: Some(|config| Box::new(LongLink::new(Rc::new(Settings::of(config))))),
-        in_http: None,
+        begin: Some(|config| Begun::on_streams(LongLink::new(Rc::new(Settings::of(config))))),
+        is_request: None,
         joins: LONG_LINK_JOINS,
     },
     Row {
         protocol: &WEB,
-        begin: None,
-        in_http: Some(InHttp {
-            is_request: web::is_call,
-            begin: |config| Box::new(Web::new(Shared::of(config))),
-        }),
+        begin: Some(|config| Begun::in_http(Web::new(Shared::of(config)))),
+        is_request: Some(web::is_call),
         joins: &[],
     },
-    Row { protocol: &MMTLS, begin: Some(|_| Box::new(Mmtls)), in_http: None, joins: &[] },
+    Row {
+        protocol: &MMTLS,
+        begin: Some(|config| {
+            let (streams, messages) = Mmtls::new(mmtls::settings::Settings::of(config));
+            Begun { on_streams: Some(Box::new(streams)), in_http: Some(Box::new(messages)) }
+        }),
+        is_request: Some(mmtls::http::is_post),
+        joins: &[(mmtls::BODIES, 0)],
+    },
     #[cfg(any(test, feature = "nested"))]
     Row {
         protocol: &nested::NESTED,
-        begin: Some(|_| Box::new(nested::Nested)),
-        in_http: None,
+        begin: Some(|_| Begun::on_streams(nested::Nested)),
+        is_request: None,
         joins: &[(crate::long_link::BODIES, nested::OPERATION)],
     },
 ];
 
 /// Where the long link is inside of others.
 #[cfg(not(any(test, feature = "nested")))]
-const LONG_LINK_JOINS: &[(&CStr, u32)] = &[];
+const LONG_LINK_JOINS: &[(&CStr, u32)] = &[(mmtls::DATA, mmtls::ON_STREAMS)];
 #[cfg(any(test, feature = "nested"))]
-const LONG_LINK_JOINS: &[(&CStr, u32)] = &[(nested::INSIDE, 0)];
+const LONG_LINK_JOINS: &[(&CStr, u32)] = &[(nested::INSIDE, 0), (mmtls::DATA, mmtls::ON_STREAMS)];
 
 /// A number names a row of its table, so that the tables must be where their numbers say.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
@@ -85,7 +100,8 @@ const _: () = {
         assert!(PROTOCOLS[place].protocol.table as usize == place);
         assert!(PROTOCOLS[place].protocol.fields.len() <= FieldSet::MOST_ROWS);
         // What is inside of others comes as segments.
-        assert!(PROTOCOLS[place].joins.is_empty() || PROTOCOLS[place].begin.is_some());
+        assert!(PROTOCOLS[place].joins.is_empty() || PROTOCOLS[place].protocol.on_streams);
+        assert!(PROTOCOLS[place].protocol.in_http == PROTOCOLS[place].is_request.is_some());
         place += 1;
     }
 };
@@ -94,6 +110,12 @@ const _: () = {
 pub fn joined(table: &CStr, key: u32) -> Option<u16> {
     let joins = |row: &Row| row.joins.iter().any(|(name, one)| *name == table && *one == key);
     PROTOCOLS.iter().find(|row| joins(row)).map(|row| row.protocol.table)
+}
+
+/// The states of all protocols in a capture that begins, by the numbers of their tables.
+pub fn begin(config: &Config) -> impl Iterator<Item = Begun> {
+    let begin = |row: &Row| row.begin.filter(|_| !config.is_disabled(row.protocol.table));
+    PROTOCOLS.iter().map(move |row| begin(row).map_or_else(Begun::default, |begin| begin(config)))
 }
 
 /// The protocol of a table.

@@ -80,7 +80,7 @@ fn the_header_describes_the_rust_layout() {
             fields field_count notes note_count preferences preference_count offers offer_count joins
             join_count values value_count nodes node_count tree_title responses_title responses_column
             response_rows delays_title delays_command delay_columns delay_rows delay_row_count lines_title
-            lines_command flow_title packet_filters packet_filter_count under carrier
+            lines_command flow_title packet_filters packet_filter_count under on_streams in_http
         }
         wechat_tables { protocols protocol_count media_types media_type_count }
         wechat_segment {
@@ -111,7 +111,6 @@ fn the_header_describes_the_rust_layout() {
         wechat_severity {}
         wechat_preference_type {}
         wechat_value_kind {}
-        wechat_carrier {}
     }
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }

@@ -45,6 +45,19 @@ pub extern "C" fn wechat_config_set_number(
     })
 }
 
+/// Leaves a protocol out of the capture: the user has disabled it.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_config_disable(config: Option<&mut wechat_config>, protocol: u16) -> wechat_result {
+    let Some(config) = config else { return wechat_result::Null };
+    if protocols::protocol(protocol.into()).is_none() {
+        return wechat_result::Invalid;
+    }
+    guard(wechat_result::Failed, || {
+        config.config.disable(protocol);
+        wechat_result::Ok
+    })
+}
+
 /// Sets ports from a range such as "80,8080-8090".
 ///
 /// # Safety

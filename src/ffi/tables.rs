@@ -10,7 +10,7 @@ use once_cell::sync::Lazy;
 
 use super::common::guard;
 use crate::http::MEDIA_TYPES;
-use crate::kernel::protocol::{Carrier, OfferTable};
+use crate::kernel::protocol::OfferTable;
 use crate::kernel::record::{ValueKind, ValueRow};
 use crate::kernel::rows::{self, Base, Field, Group, Note, Part, PrefType, Preference, Severity, Type};
 use crate::kernel::tick::Node;
@@ -188,6 +188,8 @@ pub enum wechat_preference_type {
     Table,
     /// A text, at first empty.
     Text,
+    /// Name of a file that is read, at first empty; it is set as a text.
+    File,
 }
 
 impl From<PrefType> for wechat_preference_type {
@@ -199,6 +201,7 @@ impl From<PrefType> for wechat_preference_type {
             PrefType::Choice => Self::Choice,
             PrefType::Table => Self::Table,
             PrefType::Text => Self::Text,
+            PrefType::File => Self::File,
         }
     }
 }
@@ -227,28 +230,6 @@ impl From<ValueKind> for wechat_value_kind {
             ValueKind::Duration => Self::Duration,
             ValueKind::Mark => Self::Mark,
             ValueKind::Text => Self::Text,
-        }
-    }
-}
-
-/// Where a protocol lies.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum wechat_carrier {
-    /// Nowhere: it lends its words to others.
-    None,
-    /// In a stream, whose bytes it takes apart into PDUs.
-    Stream,
-    /// In the messages of HTTP.
-    Http,
-}
-
-impl From<Carrier> for wechat_carrier {
-    fn from(of: Carrier) -> Self {
-        match of {
-            Carrier::None => Self::None,
-            Carrier::Stream => Self::Stream,
-            Carrier::Http => Self::Http,
         }
     }
 }
@@ -437,8 +418,11 @@ pub struct wechat_protocol {
     pub packet_filter_count: size_t,
     /// The place of the protocol under whose name its words stand: its own, or another's.
     pub under: u16,
-    /// Where it lies.
-    pub carrier: wechat_carrier,
+    /// Whether it lies in streams, whose bytes it takes apart into PDUs.
+    pub on_streams: bool,
+    /// Whether it lies in the messages of HTTP. What is on streams too takes no message itself: it hands the bodies on
+    /// as streams.
+    pub in_http: bool,
 }
 
 /// Everything to register. The rows live as long as the registry.
@@ -592,7 +576,8 @@ impl Rows {
             packet_filters,
             packet_filter_count,
             under: of.under,
-            carrier: of.carrier.into(),
+            on_streams: of.on_streams,
+            in_http: of.in_http,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`rows`] | what fields, notes and preferences are made of |
 //! | [`protocol`] | what a protocol offers, and what is asked of it |
+//! | [`framing`] | where PDUs begin in a stream that may be cut, holed or wrong |
 //! | [`stream`] | streams inside of other protocols, and what goes on from one carrier to the next |
 //! | [`streams`] | which number a stream has, whether or not the host has counted it |
 //! | [`proxy`] | what a proxy puts in front of a stream |
@@ -17,6 +18,7 @@
 //! | [`tick`] | what statistics count of it |
 //! | [`mod@line`] | how it is written as a line |
 
+pub mod framing;
 pub mod line;
 pub mod place;
 pub mod protocol;

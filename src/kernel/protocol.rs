@@ -55,17 +55,6 @@ pub struct OfferTable {
     pub heuristics: &'static CStr,
 }
 
-/// Where a protocol lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carrier {
-    /// Nowhere: it lends its words to others.
-    None,
-    /// In a stream, whose bytes it takes apart into PDUs.
-    Stream,
-    /// In the messages of HTTP.
-    Http,
-}
-
 /// A protocol: everything that a host registers of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
@@ -73,8 +62,10 @@ pub struct Protocol {
     pub table: u16,
     /// The table whose protocol its words stand under: its own, except of what several share.
     pub under: u16,
-    /// Where it lies.
-    pub carrier: Carrier,
+    /// Whether it lies in streams, whose bytes it takes apart into PDUs.
+    pub on_streams: bool,
+    /// Whether it lies in the messages of HTTP.
+    pub in_http: bool,
     /// Its fields; the first is the protocol's own.
     pub fields: &'static [Field],
     /// Its notes.
@@ -105,7 +96,8 @@ impl Protocol {
         Self {
             table,
             under: table,
-            carrier: Carrier::None,
+            on_streams: false,
+            in_http: false,
             fields,
             notes,
             preferences: &[],
@@ -132,8 +124,43 @@ pub struct Packet {
     pub shown_stream: u32,
 }
 
+/// The first bytes of a stream that may be somebody else's, or the first that the capture has of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// Captured bytes.
+    pub data: &'a [u8],
+    /// Whether the capture holds the stream's beginning.
+    pub began: bool,
+    /// Whether the port is one that nobody gave to WeChat.
+    pub any_port: bool,
+}
+
+/// Whether a stream is a protocol's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// It is not, by what has come so far.
+    No,
+    /// There are too few bytes to tell.
+    Perhaps,
+    /// It is.
+    Yes,
+}
+
 /// A protocol's state in one capture.
 pub trait State: fmt::Debug {
+    /// Whether a stream of its own begins like this.
+    fn begins(&self, _: &Start<'_>) -> Begins {
+        Begins::No
+    }
+
+    /// Whether it wants streams on any port.
+    fn tries_any_port(&self) -> bool {
+        false
+    }
+
+    /// The first visit comes to a stream that another protocol has inside: that one's part of this number.
+    fn begin_inside(&mut self, _stream: u32, _part: u32) {}
+
     /// Deals with the PDU at the start of a segment.
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step;
 

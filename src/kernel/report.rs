@@ -123,11 +123,18 @@ pub struct HandOff {
 /// What bytes are of the stream that is inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// A message, which ends with them.
-    Whole,
-    /// Bytes from a position on, which may begin and end inside of messages; and which of the protocol's own
-    /// streams they are of.
-    At(u32, u32),
+    /// A message, or all that one side of a stream says: it ends with them. Which of the protocol's own streams.
+    Whole {
+        /// Its number.
+        part: u32,
+    },
+    /// Bytes of a stream that may begin and end inside of PDUs.
+    At {
+        /// Which of the protocol's own streams.
+        part: u32,
+        /// Where they begin in it.
+        position: u32,
+    },
 }
 
 /// Where bytes of a stream inside a stream are from.
@@ -740,7 +747,7 @@ mod tests {
                 source,
                 start: 0,
                 length: 7,
-                piece: Piece::At(5, 0),
+                piece: Piece::At { part: 0, position: 5 },
                 inner: None,
             });
         });

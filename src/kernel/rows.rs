@@ -176,6 +176,8 @@ pub enum PrefType {
     Table,
     /// A text, at first empty.
     Text,
+    /// Name of a file that is read, at first empty.
+    File,
 }
 
 /// A row of the preference table.

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Frame and exchange to report: what a user sees of a PDU.
 
-use std::fmt::{self, Display};
+use std::fmt;
 use std::ops::Range;
 
 use super::body;
 use super::fields::{F, N};
 use super::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
-use super::framing::Why;
 use super::session::{AckRule, Fact, Facts, Interval};
 use super::settings::Settings;
+use crate::kernel::framing::{self, Skipped, Why};
 use crate::kernel::place::{Missing, Partner};
-use crate::kernel::proxy;
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Words};
 use crate::kernel::time::{LastPacket, Seconds, Time};
 use crate::wechat::business;
@@ -93,7 +92,7 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
             source: CAME_IN,
             start: body.start,
             length: body.len(),
-            piece: Piece::Whole,
+            piece: Piece::Whole { part: 0 },
             inner: None,
         });
     }
@@ -376,47 +375,24 @@ fn sync(report: &mut Report, known: &Known<'_>) {
     }
 }
 
+/// The words of bytes in which no frame is shown.
+const SKIPPED: Skipped = Skipped {
+    own: F::WECHAT,
+    pdu: "frame",
+    skipped: F::SKIPPED,
+    continuation: F::CONTINUATION,
+    proxy: F::PROXY,
+    resynchronised: N::RESYNCHRONISED,
+    out_of_step: N::OUT_OF_STEP,
+    truncated: N::TRUNCATED,
+    segment_missing: N::SEGMENT_MISSING,
+    seen_before: N::SEEN_BEFORE,
+    not_captured: N::NOT_CAPTURED,
+};
+
 /// Shows bytes in which no frame is shown; `data` is what was captured of `length`.
 pub fn skipped(report: &mut Report, data: &[u8], length: usize, why: Why) {
-    let (note, field, words): (Option<u16>, _, &dyn Display) = match why {
-        Why::Resynchronised => {
-            (Some(N::RESYNCHRONISED), F::SKIPPED, &format_args!("resynchronised, {length} bytes skipped"))
-        }
-        Why::OutOfStep => {
-            (Some(N::OUT_OF_STEP), F::SKIPPED, &format_args!("no frame begins in these {length} bytes"))
-        }
-        Why::Continuation => (
-            Some(N::TRUNCATED),
-            F::CONTINUATION,
-            &format_args!("{length} more bytes of a frame of an earlier packet"),
-        ),
-        Why::AfterHole => (
-            Some(N::SEGMENT_MISSING),
-            F::CONTINUATION,
-            &format_args!("{length} more bytes of a frame, behind a hole in the stream"),
-        ),
-        Why::SeenBefore => (Some(N::SEEN_BEFORE), F::SKIPPED, &format_args!("{length} bytes seen before")),
-        Why::NotCaptured => (Some(N::NOT_CAPTURED), F::SKIPPED, &format_args!("{length} bytes not captured")),
-        Why::Truncated => (
-            Some(N::TRUNCATED),
-            F::SKIPPED,
-            &format_args!("a header of 16 bytes begins here, {length} of them are here"),
-        ),
-        Why::Proxy => (
-            None,
-            F::PROXY,
-            &format_args!("PROXY header, version {}", proxy::header(data).map_or(0, |proxy| proxy.version)),
-        ),
-    };
-    report.set_info(format_args!("[{words}]"));
-    report.subtree(F::WECHAT, 0..length, format_args!(", {words}"), |report| {
-        if !data.is_empty() {
-            report.wire_labelled(field, 0..length.min(data.len()), format_args!(" ({length} bytes)"));
-        }
-        if let Some(note) = note {
-            report.note(note, 0..length, format_args!("{words}"));
-        }
-    });
+    framing::skipped::<Header>(report, &SKIPPED, data, length, why);
 }
 
 /// Says that the dissector failed on `length` bytes.

@@ -11,6 +11,12 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
+use crate::kernel::framing;
+pub use crate::kernel::framing::Quality;
+use crate::wechat::operation;
+
 /// Length of the fixed header, which is also the smallest frame.
 pub const HEADER_LEN: usize = 16;
 
@@ -44,7 +50,7 @@ pub mod at {
 pub const SIGNATURE: [u8; 4] = [0, 16, 0, 1];
 
 /// The fixed header, as read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// Length of the whole frame in bytes, these four included.
     pub packet_len: u32,
@@ -58,40 +64,7 @@ pub struct Header {
     pub seq: u32,
 }
 
-/// What a header is worth as the start of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quality {
-    /// As every frame ever seen: head length 16, version 1, a length within the limit.
-    Strict,
-    /// The packet length is possible, but the version or the head length is not the usual one.
-    Odd,
-    /// The packet length is impossible.
-    Broken,
-}
-
 impl Header {
-    /// Reads the header; `None` when `data` is shorter than [`HEADER_LEN`].
-    pub fn read(data: &[u8]) -> Option<Self> {
-        let data: &[u8; HEADER_LEN] = data.first_chunk()?;
-        Some(Self {
-            packet_len: u32::from_be_bytes(part(data, at::PACKET_LEN)?),
-            head_len: u16::from_be_bytes(part(data, at::HEAD_LEN)?),
-            version: u16::from_be_bytes(part(data, at::VERSION)?),
-            op: u32::from_be_bytes(part(data, at::OP)?),
-            seq: u32::from_be_bytes(part(data, at::SEQ)?),
-        })
-    }
-
-    /// Judges the header against `limit`, the largest frame accepted.
-    pub fn quality(&self, limit: u32) -> Quality {
-        let usual = self.version == VERSION && usize::from(self.head_len) == HEADER_LEN;
-        match (HEADER_LEN as u32..=limit).contains(&self.packet_len) {
-            true if usual => Quality::Strict,
-            true => Quality::Odd,
-            false => Quality::Broken,
-        }
-    }
-
     /// Where the body lies in a frame that ends at `end`; empty when the head length leaves none.
     pub fn body(&self, end: usize) -> Range<usize> {
         usize::from(self.head_len).max(HEADER_LEN).min(end)..end
@@ -103,32 +76,80 @@ impl Header {
     }
 }
 
+impl framing::Header for Header {
+    const LENGTH: usize = HEADER_LEN;
+    const SIGNED: usize = at::SIGNATURE.end;
+
+    fn read(data: &[u8]) -> Option<Self> {
+        let data: &[u8; HEADER_LEN] = data.first_chunk()?;
+        Some(Self {
+            packet_len: u32::from_be_bytes(part(data, at::PACKET_LEN)?),
+            head_len: u16::from_be_bytes(part(data, at::HEAD_LEN)?),
+            version: u16::from_be_bytes(part(data, at::VERSION)?),
+            op: u32::from_be_bytes(part(data, at::OP)?),
+            seq: u32::from_be_bytes(part(data, at::SEQ)?),
+        })
+    }
+
+    fn pdu_len(&self) -> u32 {
+        self.packet_len
+    }
+
+    fn quality(&self, limit: u32) -> Quality {
+        let usual = self.version == VERSION && usize::from(self.head_len) == HEADER_LEN;
+        match (HEADER_LEN as u32..=limit).contains(&self.packet_len) {
+            true if usual => Quality::Strict,
+            true => Quality::Odd,
+            false => Quality::Broken,
+        }
+    }
+
+    fn strange_fields(&self) -> usize {
+        let odd = [self.version != VERSION, usize::from(self.head_len) != HEADER_LEN];
+        odd.into_iter().filter(|odd| *odd).count()
+    }
+
+    /// Its operation is one like those that are numbered.
+    fn is_likely(&self) -> bool {
+        operation::in_range(self.op)
+    }
+
+    /// With fewer than 8 bytes this is weak evidence.
+    fn may_start(data: &[u8], limit: u32) -> bool {
+        if let Some(header) = Header::read(data) {
+            return header.quality(limit) == Quality::Strict;
+        }
+        let signature = data.iter().skip(at::SIGNATURE.start).zip(SIGNATURE);
+        if !signature.into_iter().all(|(have, want)| *have == want) {
+            return false;
+        }
+        // The length with its missing bytes at their smallest and at their largest.
+        let length = |missing: u8| {
+            let known = data.iter().copied().chain(std::iter::repeat(missing));
+            known.take(at::PACKET_LEN.len()).fold(0u32, |length, byte| (length << 8) | u32::from(byte))
+        };
+        length(0) <= limit && length(0xff) >= HEADER_LEN as u32
+    }
+
+    fn same_kind(one: &[u8], other: &[u8]) -> bool {
+        let theirs = other.get(at::SIGNATURE);
+        theirs.is_some() && theirs == one.get(at::SIGNATURE)
+    }
+
+    fn candidates(data: &[u8]) -> impl Iterator<Item = usize> {
+        memmem::find_iter(data.get(at::SIGNATURE.start..).unwrap_or_default(), &SIGNATURE)
+    }
+}
+
 /// The bytes of a field.
 fn part<const LENGTH: usize>(header: &[u8; HEADER_LEN], at: Range<usize>) -> Option<[u8; LENGTH]> {
     header.get(at)?.try_into().ok()
 }
 
-/// Whether `data` may be the start of a strict header, judged by the bytes that are there.
-/// With fewer than 8 bytes this is weak evidence, with none it is no evidence and true.
-pub fn may_start_header(data: &[u8], limit: u32) -> bool {
-    if let Some(header) = Header::read(data) {
-        return header.quality(limit) == Quality::Strict;
-    }
-    let signature = data.iter().skip(at::SIGNATURE.start).zip(SIGNATURE);
-    if !signature.into_iter().all(|(have, want)| *have == want) {
-        return false;
-    }
-    // The length with its missing bytes at their smallest and at their largest.
-    let length = |missing: u8| {
-        let known = data.iter().copied().chain(std::iter::repeat(missing));
-        known.take(at::PACKET_LEN.len()).fold(0u32, |length, byte| (length << 8) | u32::from(byte))
-    };
-    length(0) <= limit && length(0xff) >= HEADER_LEN as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::framing::Header as _;
 
     const HEARTBEAT: [u8; 16] = [0, 0, 0, 16, 0, 16, 0, 1, 0, 0, 0, 6, 0, 0, 0, 15];
 
@@ -148,20 +169,20 @@ mod tests {
     #[test]
     fn every_prefix_of_a_header_may_start_one() {
         for end in 0..=HEARTBEAT.len() {
-            assert!(may_start_header(&HEARTBEAT[..end], 1 << 20), "{end} bytes");
+            assert!(Header::may_start(&HEARTBEAT[..end], 1 << 20), "{end} bytes");
         }
     }
 
     #[test]
     fn a_prefix_that_cannot_be_a_length_or_a_signature_is_refused() {
         let limit = 1 << 20;
-        assert!(!may_start_header(&[1], limit));
-        assert!(!may_start_header(&[0, 0x11], limit));
-        assert!(may_start_header(&[0, 0x10, 0, 0], limit));
-        assert!(!may_start_header(&[0, 0x10, 0, 1], limit));
-        assert!(!may_start_header(&[0, 0, 0, 15], limit));
-        assert!(!may_start_header(&[0, 0, 0, 16, 1], limit));
-        assert!(!may_start_header(&[0, 0, 0, 16, 0, 16, 0, 2], limit));
+        assert!(!Header::may_start(&[1], limit));
+        assert!(!Header::may_start(&[0, 0x11], limit));
+        assert!(Header::may_start(&[0, 0x10, 0, 0], limit));
+        assert!(!Header::may_start(&[0, 0x10, 0, 1], limit));
+        assert!(!Header::may_start(&[0, 0, 0, 15], limit));
+        assert!(!Header::may_start(&[0, 0, 0, 16, 1], limit));
+        assert!(!Header::may_start(&[0, 0, 0, 16, 0, 16, 0, 2], limit));
     }
 
     #[test]

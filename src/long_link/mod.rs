@@ -14,7 +14,8 @@
 //! | module | is the only place that knows |
 //! | --- | --- |
 //! | [`frame`] | how a frame is laid out |
-//! | [`framing`] | where frames begin in a stream that may be cut, holed or wrong |
+//! | [`crate::kernel::framing`] | where frames begin in a stream that may be cut, holed or wrong |
+//! | [`claim`] | whether a stream begins with a frame |
 //! | [`session`] | which frame answers which |
 //! | [`body`] | what is inside a body |
 //! | [`annotate`] | how all that becomes a report |
@@ -26,9 +27,9 @@
 
 pub mod annotate;
 pub mod body;
+pub mod claim;
 pub mod fields;
 pub mod frame;
-pub mod framing;
 pub mod navigation;
 pub mod record;
 pub mod session;
@@ -40,22 +41,22 @@ use std::rc::Rc;
 
 use foldhash::{HashMap, HashSet};
 
+use crate::kernel::framing::{Cut, Header as _, Lane, Verdict, View, Why};
 use crate::kernel::place::{LaneId, Place};
-use crate::kernel::protocol::{Carrier, OfferTable, Packet, Protocol, State};
+use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Sender};
 use crate::wechat::selector;
 use annotate::Known;
 use frame::Header;
-use framing::{Cut, Lane, Verdict, View, Why};
 use record::Rows;
 use session::{Decision, Facts, Observed, Session};
 use settings::Settings;
 
 /// What there is to register.
 pub static LONG_LINK: Protocol = Protocol {
-    carrier: Carrier::Stream,
+    on_streams: true,
     preferences: settings::PREFERENCES,
     offers: &[OfferTable { name: BODIES, title: c"WeChat operation", heuristics: c"wechat" }],
     values: record::VALUES,
@@ -74,7 +75,7 @@ pub const BODIES: &CStr = c"wechat.op";
 /// One direction of a stream.
 #[derive(Debug, Default)]
 struct Way {
-    lane: Lane,
+    lane: Lane<Header>,
     /// The place where the first pass waits for more.
     waiting: Option<u32>,
     /// Whether a frame came this way.
@@ -163,6 +164,14 @@ struct Decided {
 }
 
 impl State for LongLink {
+    fn begins(&self, start: &Start<'_>) -> Begins {
+        claim::begins(start, &self.settings)
+    }
+
+    fn tries_any_port(&self) -> bool {
+        self.settings.try_any_port
+    }
+
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step {
         let place = segment.place();
         match segment.first_visit && !(segment.inside && self.session.find(place).is_some()) {

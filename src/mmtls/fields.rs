@@ -21,13 +21,25 @@ rows! {
         LENGTH = field(U16, c"mmtls.length", c"Length", c"Bytes of the record behind its header");
         SEQ = field(U64, c"mmtls.seq", c"Sequence number", c"Counts the records of a direction from 0, the hello included");
         ENCRYPTED = field(Bytes, c"mmtls.encrypted", c"Encrypted", c"What only a key opens, and its tag");
-        SKIPPED = field(None, c"mmtls.skipped", c"Bytes between records", c"Bytes in which no record is shown");
+        PLAIN = field(Bytes, c"mmtls.plain", c"Plaintext", c"What a key has opened of a record of data");
+        PLAIN_LEN = field(U32, c"mmtls.plain_len", c"Plaintext length", c"Bytes that a key has opened");
+        SKIPPED = field(Bytes, c"mmtls.skipped", c"Skipped bytes", c"Bytes in which no record begins");
+        CONTINUATION = field(Bytes, c"mmtls.continuation", c"Continuation", c"More of a record whose header is in an earlier packet");
+        PROXY = field(Bytes, c"mmtls.proxy", c"PROXY header", c"What a proxy puts in front of the stream to say who is behind it");
 
         // Its session.
         SESSION = field(U32, c"mmtls.session", c"Session", c"Number of the session in the capture, by first record, from 0; over HTTP each POST is one");
         FLOW = field(Text, c"mmtls.flow", c"Flow", c"How the session begins: full, resumed, 0-RTT, refused or unknown");
         OPENED = mark(c"mmtls.opened", c"Opened", c"Whether a key has opened the record");
         WHY_CLOSED = field(Text, c"mmtls.why_closed", c"Closed because", c"no key log, no line, key came later, tag, cut or sequence unknown");
+        KEY_SOURCE = field(Text, c"mmtls.key_source", c"Key from", c"line, same direction, secret or comment");
+
+        // What the order of records and their length tell of closed ones.
+        INFERRED = field(Text, c"mmtls.inferred", c"Seems to be", c"Finished, CertificateVerify, NewSessionTicket, EncryptedExtensions, closing alert, heartbeat or data: an inference");
+        INFERRED_FRAME_LEN = field(U32, c"mmtls.inferred.frame_len", c"Frame length (inference)", c"Of the frame of the long link that fills the record, if one does");
+        INFERRED_HEARTBEAT_INTERVAL = field(Duration, c"mmtls.inferred.heartbeat_interval", c"Heartbeat interval (inference)", c"Time since the client's heartbeat before");
+        INFERRED_RESPONSE_TO = field(RequestPacket, c"mmtls.inferred.response_to", c"Response to (inference)", c"The packet of the client's last record of this sort that nothing had answered");
+        INFERRED_RESPONSE_TIME = field(Duration, c"mmtls.inferred.response_time", c"Response time (inference)", c"Time from there");
 
         // A handshake message.
         HANDSHAKE = field(None, c"mmtls.handshake", c"Handshake message", c"A message of the handshake, in clear or opened");
@@ -79,7 +91,8 @@ rows! {
         TICKET_ID = field(Text, c"mmtls.ticket.id", c"Ticket id", c"Equal for equal tickets: a keyed hash, or the ticket's hex digits when the preference show_account asks for them");
         TICKET_ISSUED_IN = field(Packet, c"mmtls.ticket.issued_in", c"Issued in", c"The packet of the NewSessionTicket that gave the client this ticket");
         TICKET_USED_IN = field(Packet, c"mmtls.ticket.used_in", c"Used next in", c"The packet of the next ClientHello that offers this ticket");
-        TICKET_USES = field(U32, c"mmtls.ticket.uses", c"Uses", c"How often the capture's sessions have offered this ticket so far, this one included");
+        TICKET_USE = field(U32, c"mmtls.ticket.use", c"Use", c"Which of the capture's sessions that offer this ticket this one is, from 1");
+        TICKET_USES = field(U32, c"mmtls.ticket.uses", c"Uses", c"How many of the capture's sessions offer this ticket; in the first pass so far");
         TICKET_AGE = field(Duration, c"mmtls.ticket.age", c"Age", c"Time since it was issued");
         TICKET_REFUSED = mark(c"mmtls.ticket.refused", c"Refused", c"Whether the server answered that it does not know the ticket");
 
@@ -140,6 +153,18 @@ pub const FAULTS: Faults =
 rows! {
     /// Names of the notes.
     MN, NOTES: Note, of (TABLE) {
+        TYPE_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.type_unknown", c"A record of an unknown type");
+        VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.version_unknown", c"A record of an unknown version");
+        EMPTY = note(Group::Malformed, Severity::Warning, c"mmtls.empty", c"A record without content");
+        LENGTH_WRONG = note(Group::Malformed, Severity::Error, c"mmtls.length_wrong", c"Record length wrong: the next record begins inside this one, or the stream ends");
+        LENGTH_BEYOND_KNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.length_beyond_known", c"A record longer than any known");
+        TAG = note(Group::Protocol, Severity::Warning, c"mmtls.tag", c"A line of the key log names the record, and its key does not fit");
+        NOT_CAPTURED = note(Group::Undecoded, Severity::Note, c"mmtls.not_captured", c"Bytes cut off by the snap length");
+        TRUNCATED = note(Group::Reassemble, Severity::Warning, c"mmtls.truncated", c"The rest of the record was not seen");
+        SEGMENT_MISSING = note(Group::Sequence, Severity::Warning, c"mmtls.segment_missing", c"The stream has a hole before these bytes");
+        RESYNCHRONISED = note(Group::Sequence, Severity::Warning, c"mmtls.resynchronised", c"Resynchronised on the next record");
+        OUT_OF_STEP = note(Group::Sequence, Severity::Warning, c"mmtls.out_of_step", c"No record begins in these bytes");
+        SEEN_BEFORE = note(Group::Sequence, Severity::Note, c"mmtls.seen_before", c"These stream bytes were seen before");
         MESSAGE_SHORT = note(Group::Malformed, Severity::Error, c"mmtls.message_short", c"A message is shorter than its fields");
         MESSAGE_EXCESS = note(Group::Malformed, Severity::Warning, c"mmtls.message_excess", c"Bytes behind the known layout");
         LENGTH_BEYOND = note(Group::Malformed, Severity::Error, c"mmtls.length_beyond", c"An inner length reaches beyond what it is in");

@@ -1,35 +1,273 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! MMTLS: WeChat's own record layer, in the manner of TLS 1.3, in which the phone's links lie since about 2016.
+//!
+//! ```text
+//! TCP's bytes ──▶ framing ──▶ way ─────▶ session ───▶ annotate ─▶ report
+//! HTTP's bodies   where is    which      of which             items, and what
+//!                 a record?   number?    session?             is inside, for others
+//! ```
+//!
+//! | module | is the only place that knows |
+//! | --- | --- |
+//! | [`record`] | how a record is laid out |
+//! | [`crate::kernel::framing`] | where records begin in a stream that may be cut, holed or wrong |
+//! | [`claim`] | whether a stream begins with a record |
+//! | [`http`] | which messages of HTTP have records in their bodies |
+//! | [`way`] | which number a record has in its direction |
+//! | [`session`] | which records belong together, and what they tell without a key |
+//! | [`code`] | numbers on the wire that have a meaning |
+//! | [`handshake`] | messages and alerts |
+//! | [`clock`] | the second from which a path is drawn |
+//! | [`annotate`] | how all that becomes a report |
+//! | [`settings`] | what a user may set |
+//! | [`fields`] | the words a user reads or filters on |
 
+pub mod annotate;
+pub mod claim;
 pub mod clock;
 pub mod code;
 pub mod fields;
 pub mod handshake;
+pub mod http;
+pub mod record;
+pub mod session;
+pub mod settings;
+pub mod way;
 
-use crate::kernel::protocol::{Carrier, Packet, Protocol, State};
+use std::ffi::CStr;
+
+use foldhash::{HashMap, HashSet};
+
+use crate::kernel::framing::{Cut, Header as _, Verdict, View, Why};
+use crate::kernel::place::{LaneId, Place};
+use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
-use crate::kernel::segment::{Segment, Step};
-use fields::{M, MN};
+use crate::kernel::segment::{More, Segment, Step};
+use annotate::Known;
+use http::{InHttp, Posts};
+use record::{Header, TAG_LEN, kind};
+use session::{Begun, Closed, Content, Count, Event, Seen, Sessions};
+use settings::Settings;
+use way::{Taken, Way};
 
 /// What there is to register.
-pub static MMTLS: Protocol =
-    Protocol { carrier: Carrier::Stream, ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES) };
+pub static MMTLS: Protocol = Protocol {
+    on_streams: true,
+    in_http: true,
+    preferences: settings::PREFERENCES,
+    offers: &[
+        OfferTable { name: DATA, title: c"MMTLS data", heuristics: c"mmtls" },
+        OfferTable { name: BODIES, title: c"MMTLS in HTTP", heuristics: c"mmtls.body" },
+    ],
+    ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
+};
+
+/// The table in which others register for data, by the carrier of the session.
+pub const DATA: &CStr = c"mmtls.data";
+/// Key of data on streams: the long link.
+pub const ON_STREAMS: u32 = 0;
+/// Key of data in HTTP: the short link.
+pub const IN_HTTP: u32 = 1;
+/// Places of the tables.
+const DATA_TABLE: u16 = 0;
+const BODY_TABLE: u16 = 1;
+
+/// The table in which this protocol itself takes the bodies of HTTP.
+pub const BODIES: &CStr = c"mmtls.body";
+
+/// No length of a record is beyond what is accepted.
+const LIMIT: u32 = u32::MAX;
 
 /// The state of one capture.
-#[derive(Debug, Default)]
-pub struct Mmtls;
+#[derive(Debug)]
+pub struct Mmtls {
+    settings: Settings,
+    sessions: Sessions,
+    ways: HashMap<LaneId, Way>,
+    /// The body of HTTP's that is being dealt with: nothing of it goes on in another.
+    body: Option<(LaneId, Way)>,
+    posts: Posts,
+    /// Streams in HTTP that have had no record yet.
+    begun: HashMap<u32, Begun>,
+    skips: HashMap<Place, (usize, Why)>,
+    /// Records that began and never became whole.
+    unfinished: HashSet<(LaneId, u32)>,
+}
+
+impl Mmtls {
+    /// For one capture: the states on streams and in HTTP.
+    pub fn new(settings: Settings) -> (Self, InHttp) {
+        let posts = Posts::default();
+        let in_http = InHttp::new(BODY_TABLE, posts.clone());
+        let state = Self {
+            settings,
+            posts,
+            sessions: Sessions::default(),
+            ways: HashMap::default(),
+            body: None,
+            begun: HashMap::default(),
+            skips: HashMap::default(),
+            unfinished: HashSet::default(),
+        };
+        (state, in_http)
+    }
+}
 
 impl State for Mmtls {
+    fn begins(&self, start: &Start<'_>) -> Begins {
+        claim::begins(start, self.settings.try_any_port)
+    }
+
+    fn tries_any_port(&self) -> bool {
+        self.settings.try_any_port
+    }
+
+    fn begin_inside(&mut self, stream: u32, part: u32) {
+        if let Some(post) = self.posts.borrow().get(part as usize) {
+            self.begun.insert(stream, *post);
+        }
+    }
+
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step {
-        report.subtree(M::MMTLS, 0..segment.data.len(), "", |_| {});
-        Step::Consumed(segment.reported)
+        let place = segment.place();
+        let is_decided = || self.sessions.find(place).is_some() || self.skips.contains_key(&place);
+        match segment.first_visit && !(segment.inside && is_decided()) {
+            true => self.first_visit(segment, place, report),
+            false => self.later_visit(segment, place, report),
+        }
     }
 
     fn failed(&self, report: &mut Report, length: usize) {
-        report.note(MN::FAILED, 0..length, format_args!("the dissector failed on these bytes"));
+        annotate::internal_error(report, length);
     }
 
     fn packet_filter(&self, _: usize, _: Packet) -> Option<String> {
         None
+    }
+}
+
+/// The direction that a segment is of.
+fn way<'a>(
+    segment: &Segment<'_>,
+    ways: &'a mut HashMap<LaneId, Way>,
+    body: &'a mut Option<(LaneId, Way)>,
+) -> &'a mut Way {
+    if !segment.inside {
+        return ways.entry(segment.lane).or_default();
+    }
+    if body.as_ref().is_some_and(|(lane, _)| *lane != segment.lane) {
+        *body = None;
+    }
+    &mut body.get_or_insert_with(|| (segment.lane, Way::default())).1
+}
+
+impl Mmtls {
+    fn first_visit(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
+        let more = segment.more && self.settings.desegment;
+        let way = way(segment, &mut self.ways, &mut self.body);
+        way.waiting = None;
+        let position = if segment.counted { segment.position } else { way.lane.next() };
+        let view = View { data: segment.data, reported: segment.reported, position, more };
+        let unfinished = &mut self.unfinished;
+        let verdict = way.lane.decide(view, LIMIT, |position| {
+            unfinished.insert((place.lane, position));
+        });
+        match verdict {
+            Verdict::Need(more) => {
+                way.waiting = Some(segment.position);
+                Step::Need(more)
+            }
+            Verdict::Skip(length, why) => {
+                self.skips.insert(place, (length, why));
+                annotate::skipped(report, segment.data, length, why);
+                Step::Consumed(length)
+            }
+            Verdict::Frame(cut) => match Header::read(segment.data) {
+                Some(header) => self.first_record(segment, place, position, cut, header, report),
+                None => Step::Consumed(cut.extent),
+            },
+        }
+    }
+
+    fn first_record(
+        &mut self,
+        segment: &Segment<'_>,
+        place: Place,
+        position: u32,
+        cut: Cut,
+        header: Header,
+        report: &mut Report,
+    ) -> Step {
+        let record = segment.data.get(..cut.extent).unwrap_or(segment.data);
+        let whole = record.len() == header.pdu_len() as usize;
+        // Bodies begin with the first record. So do streams whose beginning was captured, if it looks like one.
+        let is_first = segment.inside || segment.began && header.kind != kind::DATA;
+        let start = if is_first { Count::exactly(0) } else { Count::default() };
+        let way = way(segment, &mut self.ways, &mut self.body);
+        let count = way.count(position, start);
+        let seen = Seen { segment, header, record, whole, count };
+        let begun = self.begun.remove(&place.lane.stream);
+        let mut event = self.sessions.observe(&seen, begun, &self.settings.shared);
+        event.extent =
+            (cut.extent != header.pdu_len() as usize).then(|| u32::try_from(cut.extent).unwrap_or(u32::MAX));
+        if event.content != Content::Clear {
+            event.closed = Some(if whole { Closed::NoKeyLog } else { Closed::Cut });
+            self.sessions.infer(&mut event, &seen);
+        }
+        let count = if event.seq.is_none() && count.exact() == Some(0) { Count::default() } else { count };
+        let inner =
+            if header.kind == kind::DATA { usize::from(header.length).saturating_sub(TAG_LEN) } else { 0 };
+        let length = u32::try_from(cut.extent).unwrap_or(u32::MAX);
+        let taken =
+            Taken { position, length, seq: event.seq, inner: u32::try_from(inner).unwrap_or(u32::MAX) };
+        way.take(taken, count);
+        self.sessions.keep(place, event);
+        self.show(segment, event, header, cut.extent, report);
+        Step::Consumed(cut.extent)
+    }
+
+    fn later_visit(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
+        if let Some((length, why)) = self.skips.get(&place) {
+            annotate::skipped(report, segment.data, *length, *why);
+            return Step::Consumed(*length);
+        }
+        match (self.sessions.find(place), Header::read(segment.data)) {
+            (Some(event), Some(header)) => {
+                let extent = event.extent.unwrap_or(header.pdu_len()) as usize;
+                self.show(segment, event, header, extent, report);
+                Step::Consumed(extent)
+            }
+            _ => self.nothing_known(segment, place, report),
+        }
+    }
+
+    /// The first pass waited here. What never became whole is shown as far as it came.
+    fn nothing_known(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
+        let way = self.ways.get(&place.lane);
+        let waits = way.is_some_and(|way| way.lane.awaits_frame() && way.waiting == Some(segment.position));
+        if !waits && !self.unfinished.contains(&(place.lane, segment.position)) {
+            return Step::Need(More::Segment);
+        }
+        let extent = segment.reported;
+        let Some(header) = Header::read(segment.data) else {
+            annotate::skipped(report, segment.data, extent, Why::Truncated);
+            return Step::Consumed(extent);
+        };
+        annotate::unfinished(report, segment.data, extent, header);
+        Step::Consumed(extent)
+    }
+
+    fn show(&self, segment: &Segment<'_>, event: Event, header: Header, extent: usize, report: &mut Report) {
+        let known = Known {
+            header,
+            data: segment.data.get(..extent).unwrap_or(segment.data),
+            extent,
+            event,
+            later: !segment.first_visit,
+            plain: None,
+            sessions: &self.sessions,
+            settings: &self.settings,
+        };
+        annotate::record(report, &known);
     }
 }

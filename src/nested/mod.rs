@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-use crate::kernel::protocol::{self, Carrier, OfferTable, Packet, State};
+use crate::kernel::protocol::{self, OfferTable, Packet, State};
 use crate::kernel::report::{HandOff, Piece, Report};
 use crate::kernel::rows::Type::{Bytes, Protocol, U8, U32};
 use crate::kernel::rows::{Field, Group, Note, Severity, field, note, rows};
@@ -39,7 +39,7 @@ rows! {
 
 /// What there is to register.
 pub static NESTED: protocol::Protocol = protocol::Protocol {
-    carrier: Carrier::Stream,
+    on_streams: true,
     offers: &[OfferTable { name: INSIDE, title: c"WeChat Nested", heuristics: c"wechat_nested" }],
     ..protocol::Protocol::new(TABLE, FIELDS, NOTES)
 };
@@ -69,7 +69,7 @@ impl State for Nested {
                     source,
                     start: 0,
                     length,
-                    piece: Piece::At(u32::from_be_bytes([*a, *b, *c, *d]), 0),
+                    piece: Piece::At { part: 0, position: u32::from_be_bytes([*a, *b, *c, *d]) },
                     inner: None,
                 });
             });

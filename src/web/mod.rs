@@ -41,7 +41,7 @@ pub mod walk;
 use std::ops::Range;
 
 use crate::http::{Carried, Head, Kind, Message};
-use crate::kernel::protocol::{Carrier, Protocol};
+use crate::kernel::protocol::Protocol;
 use crate::kernel::report::{Report, Wanted};
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
@@ -52,7 +52,7 @@ use session::{Gist, Sessions};
 
 /// What there is to register.
 pub static WEB: Protocol = Protocol {
-    carrier: Carrier::Http,
+    in_http: true,
     values: statistics::VALUES,
     tree: Some(statistics::TREE),
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)

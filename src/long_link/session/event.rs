@@ -2,9 +2,9 @@
 //! One PDU of the first pass, packed.
 
 use super::observed::{NOBODY, Observed};
+use crate::kernel::framing::Why;
 use crate::kernel::place::Place;
 use crate::kernel::time::Time;
-use crate::long_link::framing::Why;
 use crate::wechat::operation::{Kind, Sender};
 
 /// One PDU of the first pass. Two of them are an exchange: 56 bytes, which leaves 8 for indexes.

@@ -9,9 +9,9 @@ use super::event::{Event, Tags, grow};
 use super::fact::{Fact, Remarks};
 use super::newest::Newest;
 use super::observed::{Decision, NOBODY, Observed, is_ordinary};
+use crate::kernel::framing::Why;
 use crate::kernel::place::Place;
 use crate::kernel::time::{MILLISECOND, SECOND, Time};
-use crate::long_link::framing::Why;
 use crate::wechat::keys::Growth;
 use crate::wechat::operation::{self, Kind, Meaning, Sender, Sync};
 

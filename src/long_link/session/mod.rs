@@ -21,9 +21,9 @@ mod observed;
 
 use foldhash::HashMap;
 
+use crate::kernel::framing::Why;
 use crate::kernel::place::{LaneId, Missing, Partner, Place};
 use crate::kernel::time::{SECOND, Time};
-use crate::long_link::framing::Why;
 use crate::wechat::keys::{Growth, Keys};
 use crate::wechat::operation::Kind;
 use event::Tags;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the first pass sees of a PDU, and what it decides.
 
+use crate::kernel::framing::Why;
 use crate::kernel::time::Time;
-use crate::long_link::framing::Why;
 use crate::wechat::operation::{Meaning, Sync};
 
 /// Stands for no event.

@@ -10,7 +10,9 @@ pub struct TicketFacts {
     pub issued_in: Option<u32>,
     /// The packet of the next hello that offers it.
     pub used_in: Option<u32>,
-    /// How often it has been offered so far, this time included.
+    /// Which of the sessions that offer it this one is, from 1.
+    pub use_number: Option<u32>,
+    /// How many offer it.
     pub uses: Option<u32>,
     /// Nanoseconds since it was issued.
     pub age: Option<i64>,

@@ -284,6 +284,7 @@ impl Walk<'_, '_> {
         let values = [
             (M::TICKET_ISSUED_IN, facts.issued_in.map(u64::from)),
             (M::TICKET_USED_IN, facts.used_in.map(u64::from)),
+            (M::TICKET_USE, facts.use_number.map(u64::from)),
             (M::TICKET_USES, facts.uses.map(u64::from)),
             (M::TICKET_AGE, facts.age.map(|age| age as u64)),
             (M::TICKET_REFUSED, facts.refused.map(u64::from)),

@@ -95,7 +95,8 @@ fn a_hello_with_all_that_is_known_of_it() {
     let facts = [TicketFacts {
         issued_in: Some(3),
         used_in: Some(99),
-        uses: Some(4),
+        use_number: Some(4),
+        uses: Some(5),
         age: Some(-5),
         refused: Some(true),
     }];
@@ -138,7 +139,8 @@ fn a_hello_with_all_that_is_known_of_it() {
         "      ticket.id 89..161 #d6ef8b57c2556457",
         "      ticket.issued_in 62..161 3",
         "      ticket.used_in 62..161 99",
-        "      ticket.uses 62..161 4",
+        "      ticket.use 62..161 4",
+        "      ticket.uses 62..161 5",
         "      ticket.age 62..161 -5",
         "      ticket.refused 62..161 1",
     ];

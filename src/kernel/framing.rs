@@ -14,14 +14,58 @@
 //! | where the stream has been before | a header, also behind the end of a frame, that is not that of a frame seen there: another link has begun |
 //! | out of step | the first place from which headers chain to the end of the data, two of them rather than one |
 //!
-//! A header other than `head length 16, version 1` never brings a lane back into step.
+//! A header that is not strict never brings a lane back into step.
 
-use memchr::memmem;
+use std::fmt::{Debug, Display};
+use std::marker::PhantomData;
 
-use super::frame::{HEADER_LEN, Header, Quality, SIGNATURE, VERSION, at, may_start_header};
-use crate::kernel::proxy::{self, Proxy};
-use crate::kernel::segment::More;
-use crate::wechat::operation;
+use super::proxy::{self, Proxy};
+use super::report::Report;
+use super::segment::More;
+
+/// A header, as far as framing has to know it: it has a length, and bytes by which it is recognised.
+pub trait Header: Copy + Debug + Default {
+    /// Length of the header, which is also that of the smallest PDU.
+    const LENGTH: usize;
+    /// So many bytes reach behind those by which it is recognised.
+    const SIGNED: usize;
+
+    /// Reads the header; `None` when `data` is shorter.
+    fn read(data: &[u8]) -> Option<Self>;
+
+    /// Length of the whole PDU.
+    fn pdu_len(&self) -> u32;
+
+    /// Judges the header against `limit`, the largest PDU accepted.
+    fn quality(&self, limit: u32) -> Quality;
+
+    /// How many of the fields by which it is recognised are not as usual: a header with one is a damaged
+    /// or a new one, with two it is garbage.
+    fn strange_fields(&self) -> usize;
+
+    /// Whether it looks like those known in the other fields, too: then it may stand alone.
+    fn is_likely(&self) -> bool;
+
+    /// Whether `data` may be the start of a strict header, judged by the bytes that are there; with none that is true.
+    fn may_start(data: &[u8], limit: u32) -> bool;
+
+    /// Whether two places have the same fields by which a header is recognised.
+    fn same_kind(one: &[u8], other: &[u8]) -> bool;
+
+    /// Where in `data` headers begin, by the bytes by which they are recognised.
+    fn candidates(data: &[u8]) -> impl Iterator<Item = usize>;
+}
+
+/// What a header is worth as the start of a PDU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    /// As every PDU ever seen, with a length within the limit.
+    Strict,
+    /// The length is possible, but another field is not the usual one.
+    Odd,
+    /// The length is impossible.
+    Broken,
+}
 
 /// Up to this many missing bytes are asked for at once; a length that claims more is on probation.
 const CREDIBLE: usize = 8192;
@@ -125,7 +169,7 @@ enum Trust {
 
 /// One direction of a stream, as far as the first pass has come.
 #[derive(Clone, Debug, Default)]
-pub struct Lane {
+pub struct Lane<H> {
     trust: Trust,
     /// Where the next header is expected.
     next: u32,
@@ -144,7 +188,8 @@ pub struct Lane {
     /// The last search for a strong chain, so that no byte is searched again for each header.
     searched: Option<Searched>,
     /// The lane before [`Self::begin_anew`].
-    before: Option<Box<Lane>>,
+    before: Option<Box<Lane<H>>>,
+    header: PhantomData<H>,
 }
 
 /// A search for the first strong chain in data that ends at `end`: none begins from `from` on before
@@ -156,7 +201,7 @@ struct Searched {
     found: Option<u32>,
 }
 
-impl Lane {
+impl<H: Header> Lane<H> {
     /// Where the next header is expected.
     pub fn next(&self) -> u32 {
         self.next
@@ -164,20 +209,20 @@ impl Lane {
 
     /// The first header in `view`, and where it is, if the stream has been there before. Unless a frame began there then,
     /// it is another link's: of the same ends, and with lower sequence numbers.
-    pub fn header_behind(&self, view: &View<'_>, limit: u32) -> Option<(usize, Header)> {
+    pub fn header_behind(&self, view: &View<'_>, limit: u32) -> Option<(usize, H)> {
         let behind = |place: u32| distance(view.position, place) > 0;
         let in_hole = self.hole.is_some_and(|(from, to)| distance(from, view.position) >= 0 && behind(to));
         if self.trust == Trust::Fresh || !behind(self.next) || !behind(self.seen) || in_hole {
             return None;
         }
-        let strict = |header: &Header| header.quality(limit) == Quality::Strict;
-        if let Some(header) = Header::read(view.data).filter(strict) {
+        let strict = |header: &H| header.quality(limit) == Quality::Strict;
+        if let Some(header) = H::read(view.data).filter(strict) {
             return Some((0, header));
         }
         // Within a frame both may begin.
         let whole = |chain: Chain| chain.is_strong() || (chain.holds() && chain.ends);
-        let begin = find(view.data, 1, view.data.len(), limit, whole)?;
-        Some((begin, Header::read(view.data.get(begin..)?)?))
+        let begin = find::<H>(view.data, 1, view.data.len(), limit, whole)?;
+        Some((begin, H::read(view.data.get(begin..)?)?))
     }
 
     /// Begins anew, as another link does. What was before comes back where it is gone on with: then the bytes
@@ -278,11 +323,11 @@ impl Lane {
             return self.at_header(view, limit);
         }
         let end = rest.min(view.data.len());
-        if let Some(begin) = find(view.data, 0, end, limit, Chain::is_strong) {
+        if let Some(begin) = find::<H>(view.data, 0, end, limit, Chain::is_strong) {
             return self.resynchronise(view, begin, limit);
         }
         let behind = view.data.get(rest..).unwrap_or_default();
-        if may_start_header(behind, limit) {
+        if H::may_start(behind, limit) {
             return Verdict::Skip(rest.min(view.reported), why);
         }
         self.trust = Trust::Lost;
@@ -293,11 +338,11 @@ impl Lane {
     /// Bytes that come out of order. The lane is ahead of them and stays where it is.
     fn fill_hole(&mut self, view: View<'_>, from: u32, to: u32, limit: u32) -> Verdict {
         let room = distance(view.position, to) as usize;
-        let mut island = Lane {
+        let mut island = Self {
             trust: if from == view.position { Trust::Candidate } else { Trust::Lost },
             next: view.position,
             start: view.position,
-            ..Lane::default()
+            ..Self::default()
         };
         // What follows has been seen already: the carrier will not offer it again.
         let verdict = island.at_header(View { more: false, ..view }, limit);
@@ -312,25 +357,25 @@ impl Lane {
 
     fn at_header(&mut self, view: View<'_>, limit: u32) -> Verdict {
         let trusted = self.trust == Trust::InStep;
-        let Some(header) = Header::read(view.data) else {
+        let Some(header) = H::read(view.data) else {
             return self.cut_header(view, limit);
         };
-        let length = header.packet_len as usize;
+        let length = header.pdu_len() as usize;
         let whole = view.data.get(length..);
         let behind = whole.unwrap_or_default();
         // A header of its own kind may follow an odd one.
-        let continued = may_start_header(behind, limit) || same_signature(view.data, behind);
+        let continued = H::may_start(behind, limit) || H::same_kind(view.data, behind);
         match header.quality(limit) {
             Quality::Strict => {}
             Quality::Odd if self.trust == Trust::Fresh && whole.is_some() && continued => {}
-            Quality::Odd if trusted && strange_fields(&header) == 1 => {}
+            Quality::Odd if trusted && header.strange_fields() == 1 => {}
             // Its length is the strange field.
-            Quality::Broken if (trusted || self.trust == Trust::Fresh) && strange_fields(&header) == 0 => {
-                let begin = self.find_best(view, HEADER_LEN, view.data.len(), limit);
+            Quality::Broken if (trusted || self.trust == Trust::Fresh) && header.strange_fields() == 0 => {
+                let begin = self.find_best(view, H::LENGTH, view.data.len(), limit);
                 self.trust = if begin.is_some() { Trust::InStep } else { Trust::Lost };
                 return self.frame(
                     view,
-                    begin.unwrap_or_else(|| without_tail(view, HEADER_LEN, limit)),
+                    begin.unwrap_or_else(|| without_tail::<H>(view, H::LENGTH, limit)),
                     true,
                 );
             }
@@ -342,7 +387,7 @@ impl Lane {
             // length; two headers inside that lead beyond its end speak against it.
             if behind.is_empty()
                 && self.awaited_end.is_some()
-                && let Some(begin) = find(view.data, HEADER_LEN, inside, limit, Chain::speaks_against_end)
+                && let Some(begin) = find::<H>(view.data, H::LENGTH, inside, limit, Chain::speaks_against_end)
             {
                 return self.wrong_length(view, begin, limit);
             }
@@ -350,7 +395,7 @@ impl Lane {
                 self.trust = Trust::InStep;
                 return self.frame(view, length, false);
             }
-            if let Some(begin) = self.find_best(view, HEADER_LEN, inside, limit) {
+            if let Some(begin) = self.find_best(view, H::LENGTH, inside, limit) {
                 return self.wrong_length(view, begin, limit);
             }
             if self.trust == Trust::Candidate || self.trust == Trust::Lost {
@@ -361,9 +406,11 @@ impl Lane {
         // A credible length is waited for: what follows the frame will speak for it or against it.
         let missing = length.saturating_sub(view.data.len());
         let begin = match self.trust {
-            _ if !view.more => self.find_best(view, HEADER_LEN, inside, limit),
-            Trust::Lost | Trust::Candidate => find(view.data, HEADER_LEN, inside, limit, Chain::is_strong),
-            _ if missing > CREDIBLE => find(view.data, HEADER_LEN, inside, limit, Chain::is_sure),
+            _ if !view.more => self.find_best(view, H::LENGTH, inside, limit),
+            Trust::Lost | Trust::Candidate => {
+                find::<H>(view.data, H::LENGTH, inside, limit, Chain::is_strong)
+            }
+            _ if missing > CREDIBLE => find::<H>(view.data, H::LENGTH, inside, limit, Chain::is_sure),
             _ => None,
         };
         if let Some(begin) = begin {
@@ -377,7 +424,7 @@ impl Lane {
             Trust::Lost | Trust::Candidate => Trust::Candidate,
             Trust::Fresh | Trust::InStep => Trust::InStep,
         };
-        self.awaited_end = Some(view.position.wrapping_add(header.packet_len));
+        self.awaited_end = Some(view.position.wrapping_add(header.pdu_len()));
         let probation = match self.trust {
             Trust::Candidate => view.data.len() < LONG_PROBATION,
             _ => missing > CREDIBLE && view.data.len() < PROBATION,
@@ -390,7 +437,7 @@ impl Lane {
     /// one. A header that stands alone must also have an operation like those that are numbered.
     fn find_best(&mut self, view: View<'_>, from: usize, to: usize, limit: u32) -> Option<usize> {
         let strong = self.find_strong(view, from, limit).filter(|begin| *begin < to);
-        strong.or_else(|| find(view.data, from, to, limit, Chain::holds))
+        strong.or_else(|| find::<H>(view.data, from, to, limit, Chain::holds))
     }
 
     /// The first place behind `from` where a strong chain begins.
@@ -402,7 +449,7 @@ impl Lane {
         if let Some(Searched { found, .. }) = known {
             return found.map(|found| found.wrapping_sub(view.position) as usize);
         }
-        let begin = find(view.data, from, view.data.len(), limit, Chain::is_strong);
+        let begin = find::<H>(view.data, from, view.data.len(), limit, Chain::is_strong);
         let found = begin.map(|begin| view.position.wrapping_add(clamp(begin)));
         self.searched = Some(Searched { end, from: start, found });
         begin
@@ -416,7 +463,7 @@ impl Lane {
             return self.skip(view, view.reported, Why::NotCaptured);
         }
         let sure = matches!(self.trust, Trust::InStep | Trust::Candidate);
-        if !sure && !may_start_header(view.data, limit) {
+        if !sure && !H::may_start(view.data, limit) {
             self.trust = Trust::Lost;
             return self.skip(view, view.data.len(), Why::OutOfStep);
         }
@@ -443,7 +490,7 @@ impl Lane {
         if let Some(begin) = self.find_best(view, from, view.data.len(), limit) {
             return self.resynchronise(view, begin, limit);
         }
-        let length = without_tail(view, 0, limit);
+        let length = without_tail::<H>(view, 0, limit);
         if length == 0 {
             return self.cut_header(view, limit);
         }
@@ -476,30 +523,16 @@ impl Lane {
     }
 }
 
-/// How many of the constant fields are not as usual: a header with one strange field is a damaged
-/// or a new one, with two it is garbage.
-fn strange_fields(header: &Header) -> usize {
-    [header.version != VERSION, usize::from(header.head_len) != HEADER_LEN]
-        .into_iter()
-        .filter(|odd| *odd)
-        .count()
-}
-
-fn same_signature(data: &[u8], behind: &[u8]) -> bool {
-    let theirs = behind.get(at::SIGNATURE);
-    theirs.is_some() && theirs == data.get(at::SIGNATURE)
-}
-
 /// Length of `view` without a tail behind `from` that may be the start of a header.
-fn without_tail(view: View<'_>, from: usize, limit: u32) -> usize {
+fn without_tail<H: Header>(view: View<'_>, from: usize, limit: u32) -> usize {
     let length = view.data.len();
     if view.reported > length {
         return view.reported;
     }
-    let longest = HEADER_LEN.saturating_sub(1).min(length.saturating_sub(from));
+    let longest = H::LENGTH.saturating_sub(1).min(length.saturating_sub(from));
     let tails = (length.saturating_sub(longest)..length).filter(|_| view.more);
     let mut tails =
-        tails.filter(|start| view.data.get(*start..).is_some_and(|tail| may_start_header(tail, limit)));
+        tails.filter(|start| view.data.get(*start..).is_some_and(|tail| H::may_start(tail, limit)));
     tails.next().unwrap_or(length)
 }
 
@@ -533,55 +566,136 @@ impl Chain {
 }
 
 /// Follows headers from `begin` on.
-fn follow(data: &[u8], begin: usize, limit: u32) -> Chain {
+fn follow<H: Header>(data: &[u8], begin: usize, limit: u32) -> Chain {
     let mut place = begin;
     let mut chain = Chain { headers: 0, numbered: false, broken: false, ends: false };
     while chain.headers < ENOUGH {
         let rest = data.get(place..).unwrap_or_default();
-        let Some(header) = Header::read(rest) else {
-            chain.broken = !may_start_header(rest, limit);
+        let Some(header) = H::read(rest) else {
+            chain.broken = !H::may_start(rest, limit);
             chain.ends = place == data.len();
             // Eight bytes reach behind the signature.
-            let seen = usize::from(!chain.broken && rest.len() >= at::SIGNATURE.end);
+            let seen = usize::from(!chain.broken && rest.len() >= H::SIGNED);
             return Chain { headers: chain.headers.saturating_add(seen), ..chain };
         };
         if header.quality(limit) != Quality::Strict {
             return Chain { broken: true, ..chain };
         }
-        chain.numbered |= chain.headers == 0 && operation::in_range(header.op);
+        chain.numbered |= chain.headers == 0 && header.is_likely();
         chain.headers = chain.headers.saturating_add(1);
-        place = place.saturating_add(header.packet_len as usize);
+        place = place.saturating_add(header.pdu_len() as usize);
     }
     // Where so long a chain ends is not known: it may well be with the data.
     Chain { ends: true, ..chain }
 }
 
 /// The first place in `from..to` where a whole header begins and its chain is believed.
-fn find(data: &[u8], from: usize, to: usize, limit: u32, believed: impl Fn(Chain) -> bool) -> Option<usize> {
-    let first = from.saturating_add(at::SIGNATURE.start);
-    let haystack = data.get(first..)?;
-    memmem::find_iter(haystack, &SIGNATURE)
+fn find<H: Header>(
+    data: &[u8],
+    from: usize,
+    to: usize,
+    limit: u32,
+    believed: impl Fn(Chain) -> bool,
+) -> Option<usize> {
+    H::candidates(data.get(from..)?)
         .map(|place| place.saturating_add(from))
         .take_while(|begin| *begin < to)
         .find(|begin| {
-            let whole = data.get(*begin..).is_some_and(|rest| rest.len() >= HEADER_LEN);
-            whole && believed(follow(data, *begin, limit))
+            let whole = data.get(*begin..).is_some_and(|rest| rest.len() >= H::LENGTH);
+            whole && believed(follow::<H>(data, *begin, limit))
         })
 }
 
 /// Whether a chain of at least two headers lies in `data`.
-pub fn find_chain(data: &[u8], limit: u32) -> bool {
-    find(data, 0, data.len(), limit, Chain::is_strong).is_some()
+pub fn find_chain<H: Header>(data: &[u8], limit: u32) -> bool {
+    find::<H>(data, 0, data.len(), limit, Chain::is_strong).is_some()
 }
 
 /// Whether `data` begins with a whole frame, behind which it ends or a header follows.
-pub fn begins_chain(data: &[u8], limit: u32) -> bool {
-    let whole = Header::read(data).is_some_and(|header| header.packet_len as usize <= data.len());
-    whole && follow(data, 0, limit).holds()
+pub fn begins_chain<H: Header>(data: &[u8], limit: u32) -> bool {
+    let whole = H::read(data).is_some_and(|header| header.pdu_len() as usize <= data.len());
+    whole && follow::<H>(data, 0, limit).holds()
+}
+
+/// How a protocol calls bytes in which no PDU is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Skipped {
+    /// Its own field.
+    pub own: u16,
+    /// What it calls its PDUs.
+    pub pdu: &'static str,
+    /// The field of bytes in which no PDU begins.
+    pub skipped: u16,
+    /// The field of bytes that belong to an earlier PDU.
+    pub continuation: u16,
+    /// The field of a proxy's header.
+    pub proxy: u16,
+    /// The note of [`Why::Resynchronised`].
+    pub resynchronised: u16,
+    /// The note of [`Why::OutOfStep`].
+    pub out_of_step: u16,
+    /// The note of [`Why::Continuation`] and [`Why::Truncated`].
+    pub truncated: u16,
+    /// The note of [`Why::AfterHole`].
+    pub segment_missing: u16,
+    /// The note of [`Why::SeenBefore`].
+    pub seen_before: u16,
+    /// The note of [`Why::NotCaptured`].
+    pub not_captured: u16,
+}
+
+/// Shows bytes in which no PDU is shown; `data` is what was captured of `length`.
+pub fn skipped<H: Header>(report: &mut Report, words: &Skipped, data: &[u8], length: usize, why: Why) {
+    let Skipped { own, pdu, .. } = *words;
+    let (note, field, words): (Option<u16>, _, &dyn Display) = match why {
+        Why::Resynchronised => (
+            Some(words.resynchronised),
+            words.skipped,
+            &format_args!("resynchronised, {length} bytes skipped"),
+        ),
+        Why::OutOfStep => {
+            (Some(words.out_of_step), words.skipped, &format_args!("no {pdu} begins in these {length} bytes"))
+        }
+        Why::Continuation => (
+            Some(words.truncated),
+            words.continuation,
+            &format_args!("{length} more bytes of a {pdu} of an earlier packet"),
+        ),
+        Why::AfterHole => (
+            Some(words.segment_missing),
+            words.continuation,
+            &format_args!("{length} more bytes of a {pdu}, behind a hole in the stream"),
+        ),
+        Why::SeenBefore => {
+            (Some(words.seen_before), words.skipped, &format_args!("{length} bytes seen before"))
+        }
+        Why::NotCaptured => {
+            (Some(words.not_captured), words.skipped, &format_args!("{length} bytes not captured"))
+        }
+        Why::Truncated => (
+            Some(words.truncated),
+            words.skipped,
+            &format_args!("a header of {} bytes begins here, {length} of them are here", H::LENGTH),
+        ),
+        Why::Proxy => (
+            None,
+            words.proxy,
+            &format_args!("PROXY header, version {}", proxy::header(data).map_or(0, |proxy| proxy.version)),
+        ),
+    };
+    report.set_info(format_args!("[{words}]"));
+    report.subtree(own, 0..length, format_args!(", {words}"), |report| {
+        if !data.is_empty() {
+            report.wire_labelled(field, 0..length.min(data.len()), format_args!(" ({length} bytes)"));
+        }
+        if let Some(note) = note {
+            report.note(note, 0..length, format_args!("{words}"));
+        }
+    });
 }
 
 /// How far `to` lies behind `from` in a stream whose positions wrap.
-fn distance(from: u32, to: u32) -> i32 {
+pub fn distance(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from) as i32
 }
 
@@ -593,6 +707,7 @@ fn clamp(length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::long_link::frame::{HEADER_LEN, Header as Frame};
     use crate::long_link::settings::DEFAULT_LIMIT;
 
     fn frame(op: u32, body: &[u8]) -> Vec<u8> {
@@ -611,7 +726,7 @@ mod tests {
 
     /// A carrier that hands over segments as TCP does, and the verdicts in terms of positions.
     struct Carrier {
-        lane: Lane,
+        lane: Lane<Frame>,
         more: bool,
         held: Vec<u8>,
         position: u32,
@@ -858,7 +973,7 @@ mod tests {
     fn headers_that_each_claim_a_mebibyte_are_searched_once() {
         // Quadratic work on this much would take minutes.
         let stream = frame(237, &body((1 << 20) - HEADER_LEN))[..HEADER_LEN].repeat(60_000);
-        let mut lane = Lane::default();
+        let mut lane = Lane::<Frame>::default();
         let frames = stream.chunks(HEADER_LEN).enumerate().map(|(index, _)| {
             let position = index * HEADER_LEN;
             let data = &stream[position..];
@@ -914,7 +1029,7 @@ mod tests {
 
     #[test]
     fn a_snapped_segment_knows_where_the_next_frame_is() {
-        let mut lane = Lane::default();
+        let mut lane = Lane::<Frame>::default();
         let mut offer = |data: &[u8], reported, position| {
             lane.decide(View { data, reported, position, more: false }, DEFAULT_LIMIT, |_| {})
         };
