@@ -5,7 +5,8 @@
 //! | --- | --- |
 //! | `context` | what the session adds to the bytes |
 //! | `read` | where the parts of a message lie |
-//! | `show` | what a user sees of a message, and what is wrong with it |
+//! | `show` | which field is which part of a message |
+//! | `walk` | how lengths and lists are shown, and what is said when they lie |
 //! | `words` | what the Info column says |
 
 mod context;
@@ -13,6 +14,9 @@ mod read;
 #[cfg(test)]
 mod sample;
 mod show;
+#[cfg(test)]
+mod tests;
+mod walk;
 mod words;
 
 pub use context::{Context, TicketFacts};

@@ -33,12 +33,16 @@ fn all_extensions(extensions: &[Vec<u8>]) -> Vec<u8> {
 
 /// One with the bytes `aa` or `bb`, by its kind.
 pub fn ticket(kind: u8, block: &[u8]) -> Vec<u8> {
+    ticket_with(kind, block, &[0xcc; 12])
+}
+
+pub fn ticket_with(kind: u8, block: &[u8], nonce: &[u8]) -> Vec<u8> {
     let (lifetime, bytes) = match kind {
         ticket::REFRESH => (2_592_000u32, vec![0xbb; 105]),
         _ => (604_800, vec![0xaa; 72]),
     };
     let head = [&[kind][..], &lifetime.to_be_bytes(), &short(block), &[0, 0, 0, 0x48]].concat();
-    [head, short(&[0xcc; 12]), short(&bytes)].concat()
+    [head, short(nonce), short(&bytes)].concat()
 }
 
 pub fn offer(tickets: &[Vec<u8>]) -> Vec<u8> {

@@ -36,7 +36,11 @@ impl<'a> Sentence<'a> {
 impl Display for Sentence<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tickets = 0usize;
-        for (place, message) in messages(self.bytes, self.start..self.end).enumerate() {
+        let mut all = messages(self.bytes, self.start..self.end).enumerate().peekable();
+        if all.peek().is_none() {
+            return out.write_str("Handshake message");
+        }
+        for (place, message) in all {
             let between = if place == 0 { "" } else { " | " };
             if place == MOST_NAMED {
                 return write!(out, "{between}…");
@@ -173,6 +177,11 @@ mod tests {
         let facts = [TicketFacts { age: Some(200_000_000_000_000), ..TicketFacts::default() }];
         let known = Context { tickets: &facts, ..plain };
         assert_eq!(say(&sample::resumes(), &known), "ClientHello, resumes with ticket #d6ef… (2 d old)");
+        let facts =
+            [60, 7200].map(|age| TicketFacts { age: Some(age * 1_000_000_000), ..TicketFacts::default() });
+        let two = say(&sample::resumes().repeat(2), &Context { tickets: &facts, ..plain });
+        let one = "ClientHello, resumes with ticket #d6ef…";
+        assert_eq!(two, format!("{one} (1 min old) | {one} (2 h old)"));
         let early = Context { early: true, replay_of: Some(7), ..known };
         let words = "ClientHello, 0-RTT with ticket #d6ef… (2 d old), again";
         assert_eq!(say(&sample::resumes(), &early), words);
@@ -194,7 +203,7 @@ mod tests {
             "ServerHello, cipher suite 1301"
         );
         assert_eq!(say(&sample::resumes()[..100]), "ClientHello, resumes");
-        assert_eq!(say(&[]), "");
+        assert_eq!([&[][..], &[0; 9]].map(say), ["Handshake message"; 2]);
         let two = [sample::resumed(), sample::finished()].concat();
         assert_eq!(say(&two), "ServerHello, resumed | Finished");
         let many = say(&sample::message(0x14, &[]).repeat(13_000));
