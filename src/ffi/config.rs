@@ -69,10 +69,10 @@ pub unsafe extern "C" fn wechat_config_set_ports(
     range: *const c_char,
 ) -> wechat_result {
     // SAFETY: the caller's promise.
-    unsafe { set(config, preference, PrefType::Ports, range, Config::set_ports) }
+    unsafe { set(config, preference, &[PrefType::Ports], range, Config::set_ports) }
 }
 
-/// Sets a text.
+/// Sets a text, or the name of a file.
 ///
 /// # Safety
 /// `value` is NULL or a NUL-terminated text.
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn wechat_config_set_text(
     value: *const c_char,
 ) -> wechat_result {
     // SAFETY: the caller's promise.
-    unsafe { set(config, preference, PrefType::Text, value, Config::set_text) }
+    unsafe { set(config, preference, &[PrefType::Text, PrefType::File], value, Config::set_text) }
 }
 
 /// Sets a preference of a type that is written as a text.
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn wechat_config_set_text(
 unsafe fn set(
     config: Option<&mut wechat_config>,
     preference: u16,
-    ty: PrefType,
+    types: &[PrefType],
     value: *const c_char,
     set: fn(&mut Config, u16, &str),
 ) -> wechat_result {
@@ -103,7 +103,7 @@ unsafe fn set(
         Ok(value) => value,
         Err(result) => return result,
     };
-    if protocols::preference(preference).is_none_or(|row| row.ty != ty) {
+    if protocols::preference(preference).is_none_or(|row| !types.contains(&row.ty)) {
         return wechat_result::Invalid;
     }
     guard(wechat_result::Failed, || {

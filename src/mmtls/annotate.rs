@@ -30,24 +30,11 @@ pub struct Known<'a> {
     /// Whether what lies ahead of it is known, too.
     pub later: bool,
     /// What was encrypted, if a key has opened it.
-    pub plain: Option<Plain>,
+    pub plain: Option<Bytes>,
     /// All sessions.
     pub sessions: &'a Sessions,
     /// What is set.
     pub settings: &'a Settings,
-}
-
-/// What a key has opened.
-#[derive(Clone, Debug)]
-pub struct Plain {
-    /// The bytes.
-    pub bytes: Bytes,
-    /// Where the key is from, in words.
-    pub source: &'static str,
-    /// Where they stand in the stream inside.
-    pub position: u32,
-    /// Of a Finished, whether its HMAC is right.
-    pub verified: Option<bool>,
 }
 
 impl Known<'_> {
@@ -71,7 +58,7 @@ impl Known<'_> {
     /// The bytes in which messages lie, and where.
     fn readable(&self) -> Option<(&[u8], Range<usize>)> {
         match &self.plain {
-            Some(plain) => Some((&plain.bytes, 0..plain.bytes.len())),
+            Some(plain) => Some((plain, 0..plain.len())),
             None => self.is_clear().then(|| (self.data, self.content())),
         }
     }
@@ -125,7 +112,7 @@ fn context<'a>(known: &'a Known<'_>, tickets: &'a [TicketFacts]) -> Context<'a> 
         path_time: session.and_then(Session::path_time),
         replay_of: hello.and_then(|hello| hello.replay_of),
         hello_time: hello.and_then(|hello| hello.time),
-        verified: known.plain.as_ref().and_then(|plain| plain.verified),
+        verified: known.event.verified,
         ..Context::new(&known.settings.shared, known.header.version)
     }
 }
@@ -171,8 +158,8 @@ fn session(report: &mut Report, known: &Known<'_>) {
         return;
     }
     report.generated(M::OPENED, all.clone(), known.plain.is_some().into());
-    match (&known.plain, known.event.closed) {
-        (Some(plain), _) => report.text_value(M::KEY_SOURCE, all, plain.source),
+    match (known.event.opening, known.event.closed) {
+        (Some(opening), _) => report.text_value(M::KEY_SOURCE, all, opening.source.words()),
         (None, Some(why)) => report.text_value(M::WHY_CLOSED, all, why.words()),
         (None, None) => {}
     }
@@ -213,12 +200,12 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
         }
         return;
     };
-    let length = plain.bytes.len();
+    let length = plain.len();
     report.generated(M::PLAIN_LEN, 0..0, length as u64);
     let in_http = known.session().is_some_and(|session| session.in_http);
-    report.derived(M::ENCRYPTED, content, plain.bytes.clone(), "Decrypted MMTLS", |report, source| {
+    report.derived(M::ENCRYPTED, content, plain.clone(), "Decrypted MMTLS", |report, source| {
         if known.header.kind != kind::DATA {
-            return messages(report, known, &plain.bytes, 0..length, context);
+            return messages(report, known, plain, 0..length, context);
         }
         report.wire_labelled(M::PLAIN, 0..length, format_args!(" ({length} bytes)"));
         if length > 0 {
@@ -228,7 +215,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
                 source,
                 start: 0,
                 length,
-                piece: Piece::At { part: known.event.session, position: plain.position },
+                piece: Piece::At { part: known.event.session, position: known.event.inner },
                 inner: None,
             });
         }

@@ -325,22 +325,20 @@ impl Keys {
     /// Lines that name the record; also whether there are any.
     fn by_line(&mut self, sealed: &Sealed<'_>) -> (Option<Opening>, bool) {
         let Some(tail) = sealed.tail() else { return (None, false) };
+        let lines = self.log.by_tail(tail).map(|line| (line, Source::Line, Source::SameDirection));
+        let comments = self.comments.by_tail(tail).map(|line| (line, Source::Comment, Source::Comment));
         let mut named = false;
-        for (log, source) in [(&self.log, Source::Line), (&self.comments, Source::Comment)] {
-            for line in log.by_tail(tail) {
-                named = true;
-                self.room.clear();
-                let header = &sealed.header.bytes;
-                let Ok(seq) = u32::try_from(line.seq) else { continue };
-                if self.openers.of(&line.half).open(line.seq, header, sealed.content, &mut self.room) {
-                    let key = number(&mut self.halves, &mut self.numbers, &line.half);
-                    let opening = Opening { key, seq, source };
-                    self.opened(sealed, opening, if source == Source::Line { Source::SameDirection } else { source });
-                    return (Some(opening), true);
-                }
-            }
-        }
-        (None, named)
+        let (openers, room) = (&mut self.openers, &mut self.room);
+        let found = lines.chain(comments).find(|(line, ..)| {
+            named = true;
+            room.clear();
+            openers.of(&line.half).open(line.seq, &sealed.header.bytes, sealed.content, room)
+        });
+        let Some((line, source, for_others)) = found else { return (None, named) };
+        let key = number(&mut self.halves, &mut self.numbers, &line.half);
+        let opening = Opening { key, seq: u32::try_from(line.seq).unwrap_or(u32::MAX), source };
+        self.opened(sealed, opening, for_others);
+        (Some(opening), true)
     }
 
     /// A key has opened a record, and may open others of its direction.
@@ -364,21 +362,18 @@ impl Keys {
     /// Keys of the session.
     fn by_session(&mut self, sealed: &Sealed<'_>) -> Option<Opening> {
         self.make_candidates(sealed.session);
-        let session = self.sessions.get_mut(&sealed.session)?;
-        let direction = session.direction(sealed.from_client.unwrap_or_default());
-        let (proven, count) = (direction.proven, sealed.count);
-        let candidates = direction.candidates.clone();
-        for (place, Candidate { key, source, .. }) in candidates.into_iter().enumerate() {
-            let half = self.halves.get(key as usize)?;
-            self.room.clear();
-            let near = place == 0 && proven;
-            if let Some(seq) = find(self.openers.of(half), sealed, numbers(count, near), &mut self.room) {
-                let opening = Opening { key, seq, source };
-                self.opened(sealed, opening, source);
-                return Some(opening);
-            }
-        }
-        None
+        let direction =
+            self.sessions.get_mut(&sealed.session)?.direction(sealed.from_client.unwrap_or_default());
+        let (halves, openers, room) = (&self.halves, &mut self.openers, &mut self.room);
+        let opening = (0usize..).zip(&direction.candidates).find_map(|(place, candidate)| {
+            let opener = openers.of(halves.get(candidate.key as usize)?);
+            room.clear();
+            let numbers = numbers(sealed.count, place == 0 && direction.proven);
+            let seq = find(opener, sealed, numbers, room)?;
+            Some(Opening { key: candidate.key, seq, source: candidate.source })
+        })?;
+        self.opened(sealed, opening, opening.source);
+        Some(opening)
     }
 
     /// Keys and secrets that nothing but the tag ties to the session.
@@ -390,26 +385,26 @@ impl Keys {
             return None;
         }
         direction.searches = direction.searches.saturating_add(1);
-        let psks = self.log.psks().chain(self.comments.psks()).take(MOST_OTHERS);
-        let psks: Vec<Secret> = if session.ticket.is_some() { psks.collect() } else { Vec::new() };
-        for psk in psks {
-            let fits = of_ticket(session, &psk, from_client).any(|half| {
-                self.room.clear();
-                find(&Opener::new(&half), sealed, numbers(sealed.count, false), &mut self.room).is_some()
-            });
-            if let Some(ticket) = session.ticket.filter(|_| fits) {
-                self.tickets.insert(ticket, psk);
-                session.made_of = None;
-                return self.by_session(sealed);
-            }
+        let logs = [&self.log, &self.comments];
+        let ticket = session.ticket;
+        let psks: Vec<Secret> = match ticket {
+            Some(_) => logs.into_iter().flat_map(KeyLog::psks).take(MOST_OTHERS).collect(),
+            None => Vec::new(),
+        };
+        let room = &mut self.room;
+        let mut find = |half: &Half| {
+            room.clear();
+            find(&Opener::new(half), sealed, numbers(sealed.count, false), room)
+        };
+        let fits = |psk: &Secret| of_ticket(session, psk, from_client).any(|half| find(&half).is_some());
+        if let (Some(psk), Some(ticket)) = (psks.into_iter().find(fits), ticket) {
+            session.made_of = None;
+            self.tickets.insert(ticket, psk);
+            return self.by_session(sealed);
         }
-        let halves = self.log.halves(from_client).chain(self.comments.halves(from_client)).take(MOST_OTHERS);
-        let found = halves.into_iter().find_map(|half| {
-            self.room.clear();
-            let seq = find(&Opener::new(&half), sealed, numbers(sealed.count, false), &mut self.room)?;
-            Some((half, seq))
-        });
-        let (half, seq) = found?;
+        let halves = logs.into_iter().flat_map(|log| log.halves(from_client)).take(MOST_OTHERS);
+        let halves: Vec<Half> = halves.collect();
+        let (seq, half) = halves.into_iter().find_map(|half| Some((find(&half)?, half)))?;
         let key = number(&mut self.halves, &mut self.numbers, &half);
         let opening = Opening { key, seq, source: Source::SameDirection };
         self.opened(sealed, opening, Source::SameDirection);
@@ -437,13 +432,19 @@ impl Keys {
                 Given::EarlyResponse(half) => made.push((false, half, None)),
                 Given::Shared(secret) => {
                     let place = place_of(&mut session.secrets, &secret);
-                    made.extend(session.hellos.iter().flat_map(|hash| both(&HANDSHAKE.pair(&secret, hash), place)));
-                    made.extend(session.all.iter().flat_map(|hash| both(&application_keys(&secret, hash), place)));
+                    made.extend(
+                        session.hellos.iter().flat_map(|hash| both(&HANDSHAKE.pair(&secret, hash), place)),
+                    );
+                    made.extend(
+                        session.all.iter().flat_map(|hash| both(&application_keys(&secret, hash), place)),
+                    );
                 }
                 Given::Psk(secret) => {
                     let place = place_of(&mut session.secrets, &secret);
                     for from_client in [true, false] {
-                        made.extend(of_ticket(session, &secret, from_client).map(|half| (from_client, half, place)));
+                        made.extend(
+                            of_ticket(session, &secret, from_client).map(|half| (from_client, half, place)),
+                        );
                     }
                 }
             }
@@ -484,7 +485,8 @@ fn of_ticket(session: &Session, psk: &Secret, from_client: bool) -> impl Iterato
     };
     let hellos = session.hellos.filter(|_| !session.early);
     let handshake = hellos.map(|hash| HANDSHAKE.pair(psk, &hash));
-    let data: Vec<Pair> = hellos.iter().flat_map(|hash| resumed_keys(psk, std::slice::from_ref(hash))).collect();
+    let data: Vec<Pair> =
+        hellos.iter().flat_map(|hash| resumed_keys(psk, std::slice::from_ref(hash))).collect();
     early.into_iter().chain(handshake.into_iter().chain(data).map(move |pair| pair.half(from_client).clone()))
 }
 
@@ -516,7 +518,12 @@ fn numbers(count: Count, near: bool) -> impl Iterator<Item = u32> {
 }
 
 /// Opens a record with one of the numbers that it may have.
-fn find(opener: &Opener, sealed: &Sealed<'_>, mut numbers: impl Iterator<Item = u32>, out: &mut BytesMut) -> Option<u32> {
+fn find(
+    opener: &Opener,
+    sealed: &Sealed<'_>,
+    mut numbers: impl Iterator<Item = u32>,
+    out: &mut BytesMut,
+) -> Option<u32> {
     let header: &[u8; HEADER_LEN] = &sealed.header.bytes;
     let first = numbers.next()?;
     if opener.open(first.into(), header, sealed.content, out) {
@@ -525,4 +532,3 @@ fn find(opener: &Opener, sealed: &Sealed<'_>, mut numbers: impl Iterator<Item = 
     let found = opener.find(numbers.map(u64::from), header, sealed.content, out)?;
     u32::try_from(found).ok()
 }
-

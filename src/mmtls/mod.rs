@@ -46,6 +46,7 @@ pub mod way;
 
 use std::ffi::CStr;
 
+use bytes::Bytes;
 use foldhash::{HashMap, HashSet};
 
 use crate::kernel::framing::{Cut, Header as _, Verdict, View, Why};
@@ -53,9 +54,12 @@ use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
+use crate::wechat::operation::Sender;
 use annotate::Known;
+use handshake::Body;
 use http::{InHttp, Posts};
-use record::{Header, TAG_LEN, kind};
+use keys::{Keys, Said, Sealed};
+use record::{HEADER_LEN, Header, TAG_LEN, kind};
 use session::{Begun, Closed, Content, Count, Event, Seen, Sessions};
 use settings::Settings;
 use way::{Taken, Way};
@@ -93,6 +97,7 @@ const LIMIT: u32 = u32::MAX;
 pub struct Mmtls {
     settings: Settings,
     sessions: Sessions,
+    keys: Keys,
     ways: HashMap<LaneId, Way>,
     /// The body of HTTP's that is being dealt with: nothing of it goes on in another.
     body: Option<(LaneId, Way)>,
@@ -110,6 +115,7 @@ impl Mmtls {
         let posts = Posts::default();
         let in_http = InHttp::new(BODY_TABLE, posts.clone());
         let state = Self {
+            keys: Keys::new(&settings.keylog_file),
             settings,
             posts,
             sessions: Sessions::default(),
@@ -213,27 +219,95 @@ impl Mmtls {
         // Bodies begin with the first record. So do streams whose beginning was captured, if it looks like one.
         let is_first = segment.inside || segment.began && header.kind != kind::DATA;
         let start = if is_first { Count::exactly(0) } else { Count::default() };
-        let way = way(segment, &mut self.ways, &mut self.body);
-        let count = way.count(position, start);
+        let count = way(segment, &mut self.ways, &mut self.body).count(position, start);
         let seen = Seen { segment, header, record, whole, count };
         let begun = self.begun.remove(&place.lane.stream);
         let mut event = self.sessions.observe(&seen, begun, &self.settings.shared);
         event.extent =
             (cut.extent != header.pdu_len() as usize).then(|| u32::try_from(cut.extent).unwrap_or(u32::MAX));
-        if event.content != Content::Clear {
-            event.closed = Some(if whole { Closed::NoKeyLog } else { Closed::Cut });
-            self.sessions.infer(&mut event, &seen);
-        }
+        // The first record is in clear.
         let count = if event.seq.is_none() && count.exact() == Some(0) { Count::default() } else { count };
+        let plain = self.open(&Seen { count, ..seen }, &mut event);
+        let content = seen.content();
+        self.learn(segment, &mut event, header, plain.as_deref().unwrap_or(content), plain.is_some());
         let inner =
             if header.kind == kind::DATA { usize::from(header.length).saturating_sub(TAG_LEN) } else { 0 };
         let length = u32::try_from(cut.extent).unwrap_or(u32::MAX);
         let taken =
             Taken { position, length, seq: event.seq, inner: u32::try_from(inner).unwrap_or(u32::MAX) };
-        way.take(taken, count);
+        event.inner = way(segment, &mut self.ways, &mut self.body).take(taken, count);
         self.sessions.keep(place, event);
-        self.show(segment, event, header, cut.extent, report);
+        self.show(segment, event, header, plain, report);
         Step::Consumed(cut.extent)
+    }
+
+    /// Opens a record on its first visit, or says why not.
+    fn open(&mut self, seen: &Seen<'_>, event: &mut Event) -> Option<Bytes> {
+        if event.content == Content::Clear {
+            return None;
+        }
+        let opened = match seen.whole {
+            true => self.keys.open(&sealed(seen.segment, event, seen.header, seen.content(), seen.count)),
+            false => Err(Closed::Cut),
+        };
+        match opened {
+            Ok((opening, bytes)) => {
+                (event.opening, event.seq) = (Some(opening), Some(opening.seq));
+                Some(bytes)
+            }
+            Err(why) => {
+                event.closed = Some(why);
+                self.sessions.infer(event, seen);
+                None
+            }
+        }
+    }
+
+    /// Learns what messages say, in clear or opened.
+    fn learn(
+        &mut self,
+        segment: &Segment<'_>,
+        event: &mut Event,
+        header: Header,
+        content: &[u8],
+        opened: bool,
+    ) {
+        let in_clear = event.content == Content::Clear;
+        if !matches!(header.kind, kind::HANDSHAKE | kind::EARLY) || !(in_clear || opened) {
+            return;
+        }
+        let key = &self.settings.shared.key;
+        for message in handshake::messages(content, 0..content.len()).take(annotate::MOST_MESSAGES) {
+            let Some(bytes) = content.get(message.all.clone()).filter(|_| message.whole) else { continue };
+            let said = match message.body {
+                Body::ClientHello(hello) => Said::ClientHello(keys::Hello {
+                    random: hello.random,
+                    ticket: hello.tickets.clone().next().map(|ticket| ticket.id(key).number()),
+                    time: hello.time.unwrap_or_default(),
+                    early: header.kind == kind::EARLY,
+                }),
+                Body::ServerHello(_) => Said::ServerHello,
+                Body::EncryptedExtensions(_) => Said::EncryptedExtensions,
+                Body::CertificateVerify(_) => Said::CertificateVerify,
+                Body::NewSessionTicket(tickets) => {
+                    let mut access = None;
+                    for ticket in tickets.take(annotate::MOST_MESSAGES) {
+                        let id = ticket.id(key).number();
+                        self.sessions.issued(id, segment);
+                        access = access.or((ticket.kind == code::ticket::ACCESS).then_some(id));
+                    }
+                    Said::NewSessionTicket(access)
+                }
+                Body::Finished(at) => {
+                    let said = content.get(at).unwrap_or_default();
+                    let from_client = event.sender == Some(Sender::Client);
+                    event.verified = self.keys.verify(event.session, from_client, said);
+                    continue;
+                }
+                Body::Unread => continue,
+            };
+            self.keys.said(event.session, said, bytes);
+        }
     }
 
     fn later_visit(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
@@ -242,9 +316,16 @@ impl Mmtls {
             return Step::Consumed(*length);
         }
         match (self.sessions.find(place), Header::read(segment.data)) {
-            (Some(event), Some(header)) => {
+            (Some(mut event), Some(header)) => {
                 let extent = event.extent.unwrap_or(header.pdu_len()) as usize;
-                self.show(segment, event, header, extent, report);
+                let content = segment.data.get(HEADER_LEN..extent).unwrap_or_default();
+                let plain = event.opening.and_then(|opening| self.keys.reopen(opening, header, content));
+                let may_open = matches!(event.closed, Some(Closed::NoKeyLog | Closed::NoLine));
+                let count = Count::default();
+                if may_open && self.keys.came_later(&sealed(segment, &event, header, content, count)) {
+                    event.closed = Some(Closed::KeyLater);
+                }
+                self.show(segment, event, header, plain, report);
                 Step::Consumed(extent)
             }
             _ => self.nothing_known(segment, place, report),
@@ -267,17 +348,37 @@ impl Mmtls {
         Step::Consumed(extent)
     }
 
-    fn show(&self, segment: &Segment<'_>, event: Event, header: Header, extent: usize, report: &mut Report) {
+    fn show(
+        &self,
+        segment: &Segment<'_>,
+        event: Event,
+        header: Header,
+        plain: Option<Bytes>,
+        report: &mut Report,
+    ) {
+        let extent = event.extent.unwrap_or(header.pdu_len()) as usize;
         let known = Known {
             header,
             data: segment.data.get(..extent).unwrap_or(segment.data),
             extent,
             event,
             later: !segment.first_visit,
-            plain: None,
+            plain,
             sessions: &self.sessions,
             settings: &self.settings,
         };
         annotate::record(report, &known);
     }
+}
+
+/// A record for those who open it.
+fn sealed<'a>(
+    segment: &Segment<'_>,
+    event: &Event,
+    header: Header,
+    content: &'a [u8],
+    count: Count,
+) -> Sealed<'a> {
+    let from_client = event.sender.map(|sender| sender == Sender::Client);
+    Sealed { session: event.session, packet: segment.packet, header, content, count, from_client }
 }

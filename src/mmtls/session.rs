@@ -9,6 +9,7 @@ use foldhash::HashMap;
 use super::clock;
 use super::code::{alert, suite};
 use super::handshake::{self, Body, ClientHello, TicketFacts};
+use super::keys::Opening;
 use super::record::{HEADER_LEN, Header, SMALLEST, TAG_LEN, kind};
 use crate::kernel::place::{Partner, Place};
 use crate::kernel::segment::Segment;
@@ -191,6 +192,12 @@ pub struct Event {
     pub content: Content,
     /// Why it stays closed, if it does.
     pub closed: Option<Closed>,
+    /// What has opened it.
+    pub opening: Option<Opening>,
+    /// Where its data stand in the stream inside.
+    pub inner: u32,
+    /// Of a Finished, whether its HMAC is right.
+    pub verified: Option<bool>,
     /// What it seems to answer or, of a heartbeat of the client's, the one before.
     pub partner: Option<Partner>,
 }
@@ -484,6 +491,9 @@ impl Event {
             sender: None,
             content: Content::Clear,
             closed: None,
+            opening: None,
+            inner: 0,
+            verified: None,
             partner: None,
         }
     }
