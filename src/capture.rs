@@ -252,6 +252,10 @@ impl Capture {
         }
         let mut report = std::mem::take(&mut self.report);
         self.reach_from(&mut report, segment, body, DEEPEST, true);
+        // What a protocol of ours shows has words of its own.
+        if report.hand_offs().iter().any(|one| one.inner.is_some()) {
+            report.leave_info();
+        }
         self.report = report;
     }
 
@@ -266,7 +270,8 @@ impl Capture {
     ) {
         let mut index = 0;
         while let Some(one) = report.hand_offs().get(index).copied() {
-            let changed = match joined(report.protocol(), &one) {
+            let to = joined(report.protocol(), &one).filter(|to| self.takes_segments(*to));
+            let changed = match to {
                 Some(to) => self.reach_one(report, &one, to, segment, body, levels),
                 None => Some(one),
             };

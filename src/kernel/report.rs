@@ -375,6 +375,11 @@ impl Report {
         self.wanted
     }
 
+    /// What is inside has the words for the Info column.
+    pub fn leave_info(&mut self) {
+        self.info = 0;
+    }
+
     /// Says what the Info column shows.
     pub fn set_info(&mut self, words: impl Words) {
         if self.wanted.columns {
