@@ -548,7 +548,7 @@ fn a_line_of_a_session_is_read_in_whichever_way_it_is_written() {
             Name::Random(random) => log.by_random(&random).collect(),
             Name::Hash(hash) => log.by_hash(&hash).collect(),
         };
-        assert_eq!(found, [psk.clone()], "{text}");
+        assert_eq!(found, std::slice::from_ref(&psk), "{text}");
         assert_eq!(log.by_random(&[0xAC; 32]).count() + log.by_hash(&[0xAC; 32]).count(), 0);
     }
     let log = read(format!("MMTLS_PSK {name} {key}\nMMTLS_SHARED_SECRET hash:{name} {key}\n").as_bytes());
