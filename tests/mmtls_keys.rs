@@ -14,8 +14,8 @@ use serde_json::Value;
 use wechat_dissector::mmtls::hidden::Hidden;
 use wechat_dissector::mmtls::key_log::business::CipherKey;
 use wechat_dissector::mmtls::key_log::file::KeyLogFile;
+use wechat_dissector::mmtls::key_log::keys::{Counts, KeyLog, LONGEST_LINE, Progress};
 use wechat_dissector::mmtls::key_log::line::{self, Given, Line, Name, Passed};
-use wechat_dissector::mmtls::key_log::{Counts, KeyLog, LONGEST_LINE, Progress};
 use wechat_dissector::mmtls::schedule::{
     EARLY, EARLY_RESPONSE, HANDSHAKE, Half, Hash, PSK_ACCESS, PSK_REFRESH, Pair, Secret, Transcript,
     application_keys, encrypted_extensions, finished, resumed_keys,
@@ -584,7 +584,7 @@ fn it_does_not_matter_how_an_input_comes() {
     let whole = read(&bytes);
     let mut text = KeyLog::default();
     assert!(text.add_text(&bytes));
-    for size in [7, 1000, LONGEST_LINE - 1] {
+    for size in [211, 4096, LONGEST_LINE - 1] {
         let mut slow = KeyLog::default();
         let mut progress = Progress::default();
         assert!(slow.read(&mut Slow(&bytes, size), &mut progress).expect("no file"));
@@ -620,7 +620,7 @@ fn long_lines_are_passed_over_without_being_kept() {
 fn each_truncation_gives_the_lines_that_are_whole() {
     let made = case::find("full").expect("a case").make(1).expect("a capture");
     let bytes = made.log("mixed").expect("a key log").bytes;
-    let bytes = [&bytes[..2000], &bytes[bytes.len() - 2000..]].concat();
+    let bytes = [&bytes[..900], &bytes[bytes.len() - 400..]].concat();
     let sum = |counts: Counts| counts.records + counts.sessions + counts.ciphers + counts.accounts;
     let mut before = 0;
     for length in 0..=bytes.len() {
@@ -640,7 +640,7 @@ fn random_bytes_give_nothing() {
     let mut rng = ChaCha8Rng::seed_from_u64(15);
     let words: [&[u8]; 10] =
         [b"{", b"}", b"\"", b"MMTLS_PSK ", b"hash:", b"\n", OUTER.as_bytes(), b"\\u00", b"[[[", b"00112233"];
-    for round in 0..3000 {
+    for round in 0..1000 {
         let mut bytes = vec![0; round % 300];
         rng.fill_bytes(&mut bytes);
         for _ in 0..round % 7 {
@@ -652,7 +652,7 @@ fn random_bytes_give_nothing() {
         let log = read(&bytes);
         assert_eq!(log.counts().sessions + log.counts().accounts + log.counts().ciphers, 0);
     }
-    let long: Vec<u8> = (0..4_000_000).map(|_| (rng.next_u32() >> 13) as u8).collect();
+    let long: Vec<u8> = (0..1_000_000).map(|_| (rng.next_u32() >> 13) as u8).collect();
     assert_eq!(read(&long).counts().wrong_length, 0);
 }
 
