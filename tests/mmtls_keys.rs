@@ -534,6 +534,47 @@ fn a_line_that_is_none_says_why() {
 }
 
 #[test]
+fn a_line_of_a_ciphertext_is_read_in_whichever_way_it_is_written() {
+    let cbc = format!(
+        r#"{{"layer":"INNER","encrypt":true,"key":"{0}","nonce":"{0}","tail":"00000000000000a1"}}"#,
+        "1f".repeat(16)
+    );
+    let gcm = format!(
+        r#"{{"layer":"INNER","encrypt":false,"key":"{}","iv":"{}","metadata":"","tag":"{}","tail":"00000000000000a1"}}"#,
+        "2f".repeat(24),
+        "3f".repeat(12),
+        "4f".repeat(16)
+    );
+    let sealed = |additional| CipherKey::Gcm { key: Hidden::new([0x2F; 24]), additional };
+    for (text, key) in [
+        (cbc.clone(), CipherKey::Cbc(Hidden::new([0x1F; 16]))),
+        (cbc.replace('}', ",\"metadata\":\"\"}"), CipherKey::Cbc(Hidden::new([0x1F; 16]))),
+        (gcm.clone(), sealed(None)),
+        (
+            gcm.replace("\"metadata\":\"", &format!("\"metadata\":\"{}", "5f".repeat(32))),
+            sealed(Some([0x5F; 32])),
+        ),
+        // Of what the client seals the IV is the tail.
+        (gcm.replace("\"tail\":\"", "\"tail\":\"ffffffff"), sealed(None)),
+    ] {
+        assert_eq!(read_line(&text), Ok(Some(Line::Cipher { tail: 0xA1, key: key.clone() })), "{text}");
+        assert_eq!(read(text.as_bytes()).business().by_tail(0xA1).collect::<Vec<_>>(), [key], "{text}");
+    }
+    for (text, why) in [
+        (cbc.replacen("1f1f", "1f", 1), Passed::WrongLength),
+        (gcm.replacen("2f2f", "2f", 1), Passed::WrongLength),
+        // What is no key, or one of another way.
+        (cbc.replacen("1f1f", "1f1e", 1), Passed::Unknown),
+        (gcm.replacen("3f3f", "3f", 1), Passed::Unknown),
+        (gcm.replacen("4f4f", "4f", 1), Passed::Unknown),
+        (gcm.replace("\"metadata\":\"", "\"metadata\":\"00"), Passed::Unknown),
+        (gcm.replace("\"tail\":\"", "\"tail\":\"ff"), Passed::Unknown),
+    ] {
+        assert_eq!(read_line(&text), Err(why), "{text}");
+    }
+}
+
+#[test]
 fn a_line_of_a_session_is_read_in_whichever_way_it_is_written() {
     let (name, key) = ("aB".repeat(32), "cD".repeat(32));
     let psk = Given::Psk(Hidden::new([0xCD; 32]));
@@ -696,7 +737,8 @@ fn a_file_is_read_as_it_grows() {
     let mut file = KeyLogFile::new(&path);
     let mut log = KeyLog::default();
     assert!(!file.refresh(&mut log));
-    assert!(file.error().is_some_and(|error| error.contains("No such file")), "{:?}", file.error());
+    let missing = fs::metadata(&path).expect_err("no file").to_string();
+    assert_eq!(file.error(), Some(&*missing));
 
     append(&path, "# nothing yet\n");
     assert!(!file.refresh(&mut log));

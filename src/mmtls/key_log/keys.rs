@@ -43,7 +43,7 @@ pub struct Counts {
     pub accounts: u64,
     /// Whose key is too short or too long.
     pub wrong_length: u64,
-    /// That are something else. Comments and empty lines are not counted.
+    /// That are something else. Comments, empty lines and those of a file that the client opened are not counted.
     pub passed_over: u64,
 }
 
