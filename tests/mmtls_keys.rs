@@ -14,8 +14,8 @@ use serde_json::Value;
 use wechat_dissector::mmtls::hidden::Hidden;
 use wechat_dissector::mmtls::key_log::business::CipherKey;
 use wechat_dissector::mmtls::key_log::file::KeyLogFile;
+use wechat_dissector::mmtls::key_log::keys::{Counts, KeyLog, LONGEST_LINE, Progress};
 use wechat_dissector::mmtls::key_log::line::{self, Given, Line, Name, Passed};
-use wechat_dissector::mmtls::key_log::{Counts, KeyLog, LONGEST_LINE, Progress};
 use wechat_dissector::mmtls::schedule::{
     EARLY, EARLY_RESPONSE, HANDSHAKE, Half, Hash, PSK_ACCESS, PSK_REFRESH, Pair, Secret, Transcript,
     application_keys, encrypted_extensions, finished, resumed_keys,
@@ -534,6 +534,47 @@ fn a_line_that_is_none_says_why() {
 }
 
 #[test]
+fn a_line_of_a_ciphertext_is_read_in_whichever_way_it_is_written() {
+    let cbc = format!(
+        r#"{{"layer":"INNER","encrypt":true,"key":"{0}","nonce":"{0}","tail":"00000000000000a1"}}"#,
+        "1f".repeat(16)
+    );
+    let gcm = format!(
+        r#"{{"layer":"INNER","encrypt":false,"key":"{}","iv":"{}","metadata":"","tag":"{}","tail":"00000000000000a1"}}"#,
+        "2f".repeat(24),
+        "3f".repeat(12),
+        "4f".repeat(16)
+    );
+    let sealed = |additional| CipherKey::Gcm { key: Hidden::new([0x2F; 24]), additional };
+    for (text, key) in [
+        (cbc.clone(), CipherKey::Cbc(Hidden::new([0x1F; 16]))),
+        (cbc.replace('}', ",\"metadata\":\"\"}"), CipherKey::Cbc(Hidden::new([0x1F; 16]))),
+        (gcm.clone(), sealed(None)),
+        (
+            gcm.replace("\"metadata\":\"", &format!("\"metadata\":\"{}", "5f".repeat(32))),
+            sealed(Some([0x5F; 32])),
+        ),
+        // Of what the client seals the IV is the tail.
+        (gcm.replace("\"tail\":\"", "\"tail\":\"ffffffff"), sealed(None)),
+    ] {
+        assert_eq!(read_line(&text), Ok(Some(Line::Cipher { tail: 0xA1, key: key.clone() })), "{text}");
+        assert_eq!(read(text.as_bytes()).business().by_tail(0xA1).collect::<Vec<_>>(), [key], "{text}");
+    }
+    for (text, why) in [
+        (cbc.replacen("1f1f", "1f", 1), Passed::WrongLength),
+        (gcm.replacen("2f2f", "2f", 1), Passed::WrongLength),
+        // What is no key, or one of another way.
+        (cbc.replacen("1f1f", "1f1e", 1), Passed::Unknown),
+        (gcm.replacen("3f3f", "3f", 1), Passed::Unknown),
+        (gcm.replacen("4f4f", "4f", 1), Passed::Unknown),
+        (gcm.replace("\"metadata\":\"", "\"metadata\":\"00"), Passed::Unknown),
+        (gcm.replace("\"tail\":\"", "\"tail\":\"ff"), Passed::Unknown),
+    ] {
+        assert_eq!(read_line(&text), Err(why), "{text}");
+    }
+}
+
+#[test]
 fn a_line_of_a_session_is_read_in_whichever_way_it_is_written() {
     let (name, key) = ("aB".repeat(32), "cD".repeat(32));
     let psk = Given::Psk(Hidden::new([0xCD; 32]));
@@ -548,7 +589,7 @@ fn a_line_of_a_session_is_read_in_whichever_way_it_is_written() {
             Name::Random(random) => log.by_random(&random).collect(),
             Name::Hash(hash) => log.by_hash(&hash).collect(),
         };
-        assert_eq!(found, [psk.clone()], "{text}");
+        assert_eq!(found, std::slice::from_ref(&psk), "{text}");
         assert_eq!(log.by_random(&[0xAC; 32]).count() + log.by_hash(&[0xAC; 32]).count(), 0);
     }
     let log = read(format!("MMTLS_PSK {name} {key}\nMMTLS_SHARED_SECRET hash:{name} {key}\n").as_bytes());
@@ -584,7 +625,7 @@ fn it_does_not_matter_how_an_input_comes() {
     let whole = read(&bytes);
     let mut text = KeyLog::default();
     assert!(text.add_text(&bytes));
-    for size in [7, 1000, LONGEST_LINE - 1] {
+    for size in [211, 4096, LONGEST_LINE - 1] {
         let mut slow = KeyLog::default();
         let mut progress = Progress::default();
         assert!(slow.read(&mut Slow(&bytes, size), &mut progress).expect("no file"));
@@ -620,7 +661,7 @@ fn long_lines_are_passed_over_without_being_kept() {
 fn each_truncation_gives_the_lines_that_are_whole() {
     let made = case::find("full").expect("a case").make(1).expect("a capture");
     let bytes = made.log("mixed").expect("a key log").bytes;
-    let bytes = [&bytes[..2000], &bytes[bytes.len() - 2000..]].concat();
+    let bytes = [&bytes[..900], &bytes[bytes.len() - 400..]].concat();
     let sum = |counts: Counts| counts.records + counts.sessions + counts.ciphers + counts.accounts;
     let mut before = 0;
     for length in 0..=bytes.len() {
@@ -640,7 +681,7 @@ fn random_bytes_give_nothing() {
     let mut rng = ChaCha8Rng::seed_from_u64(15);
     let words: [&[u8]; 10] =
         [b"{", b"}", b"\"", b"MMTLS_PSK ", b"hash:", b"\n", OUTER.as_bytes(), b"\\u00", b"[[[", b"00112233"];
-    for round in 0..3000 {
+    for round in 0..1000 {
         let mut bytes = vec![0; round % 300];
         rng.fill_bytes(&mut bytes);
         for _ in 0..round % 7 {
@@ -652,7 +693,7 @@ fn random_bytes_give_nothing() {
         let log = read(&bytes);
         assert_eq!(log.counts().sessions + log.counts().accounts + log.counts().ciphers, 0);
     }
-    let long: Vec<u8> = (0..4_000_000).map(|_| (rng.next_u32() >> 13) as u8).collect();
+    let long: Vec<u8> = (0..1_000_000).map(|_| (rng.next_u32() >> 13) as u8).collect();
     assert_eq!(read(&long).counts().wrong_length, 0);
 }
 
@@ -696,7 +737,8 @@ fn a_file_is_read_as_it_grows() {
     let mut file = KeyLogFile::new(&path);
     let mut log = KeyLog::default();
     assert!(!file.refresh(&mut log));
-    assert!(file.error().is_some_and(|error| error.contains("No such file")), "{:?}", file.error());
+    let missing = fs::metadata(&path).expect_err("no file").to_string();
+    assert_eq!(file.error(), Some(&*missing));
 
     append(&path, "# nothing yet\n");
     assert!(!file.refresh(&mut log));

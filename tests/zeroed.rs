@@ -6,8 +6,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use wechat_dissector::mmtls::key_log::KeyLog;
 use wechat_dissector::mmtls::key_log::file::KeyLogFile;
+use wechat_dissector::mmtls::key_log::keys::KeyLog;
 use wechat_dissector::mmtls::schedule::{HANDSHAKE, application_keys};
 use wechat_dissector::mmtls::seal::Openers;
 

@@ -4,6 +4,7 @@
 //! What fails its tag is given to nobody.
 
 use std::fmt;
+use std::mem;
 
 use aes::cipher::consts::U12;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
@@ -114,9 +115,11 @@ impl<'a> Trials<'a> {
         // A first block of 1 gives the power itself. In GHASH the first bit is that of x to the 0.
         let mut power = ghash;
         power.update(&[(1u128.wrapping_shl(127)).to_be_bytes().into()]);
-        let blocks = text.len().div_ceil(size_of::<u128>()).saturating_add(1);
-        for _ in 0..blocks {
-            power.update(&[Block::default()]);
+        let mut blocks = text.len().div_ceil(size_of::<u128>()).saturating_add(1);
+        let zeros = [Block::default(); 64];
+        while let Some(some) = zeros.get(..blocks.min(zeros.len())).filter(|some| !some.is_empty()) {
+            power.update(some);
+            blocks = blocks.saturating_sub(some.len());
         }
         let mut power = power.finalize();
         let first = GHash::new(&power);
@@ -142,36 +145,31 @@ impl<'a> Trials<'a> {
 const MOST_KEPT: usize = 16;
 
 /// Expanded keys of the directions that were opened last, so that a session need not keep them: an AES key expanded
-/// for all processors takes 25 times its bytes.
+/// for whichever processor takes 40 times its bytes.
 #[derive(Debug, Default)]
 pub struct Openers {
-    latest: Option<Box<Opener>>,
+    latest: Kept,
     /// Latest last.
-    others: Vec<Box<Opener>>,
+    others: Vec<Kept>,
 }
+
+/// Where an expanded key stays while its place in the list changes.
+type Kept = Option<Box<Opener>>;
 
 impl Openers {
     /// What opens a direction's records. Allocates for the first keys only.
     pub fn of(&mut self, half: &Half) -> &Opener {
-        let is_its = |opener: &Box<Opener>| opener.half == *half;
-        let opener = match self.latest.take() {
-            Some(latest) if is_its(&latest) => latest,
-            latest => {
-                let kept = self.others.iter().rposition(is_its).map(|place| self.others.remove(place));
-                self.others.extend(latest);
-                kept.unwrap_or_else(|| self.expanded(half))
-            }
-        };
-        self.latest.insert(opener)
-    }
-
-    /// In the place of the oldest one, if there is no room.
-    fn expanded(&mut self, half: &Half) -> Box<Opener> {
-        if self.others.len() < MOST_KEPT {
-            return Box::new(Opener::new(half));
+        let is_its = |opener: &Kept| opener.as_ref().is_some_and(|opener| opener.half == *half);
+        if !is_its(&self.latest) {
+            let found = self.others.iter().rposition(is_its).map(|place| self.others.remove(place));
+            let oldest = || if self.others.len() < MOST_KEPT { None } else { self.others.remove(0) };
+            let next = found.unwrap_or_else(oldest);
+            self.others.push(mem::replace(&mut self.latest, next));
         }
-        let mut oldest = self.others.remove(0);
-        *oldest = Opener::new(half);
-        oldest
+        let opener = self.latest.get_or_insert_with(|| Box::new(Opener::new(half)));
+        if opener.half != *half {
+            **opener = Opener::new(half);
+        }
+        opener
     }
 }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{KeyLog, Progress};
+use super::keys::{KeyLog, Progress};
 
 /// So many bytes in front of what is new tell whether it is still the same file.
 const MARK_LEN: usize = 256;

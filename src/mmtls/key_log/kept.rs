@@ -12,7 +12,7 @@ use crate::mmtls::hidden::Hidden;
 
 /// Keys in one piece of memory.
 const BLOCK: usize = 256;
-/// Places of keys that may come again soon.
+/// Places of keys that may come again soon: a power of 2.
 const RECENT: usize = 4096;
 
 /// A key, and which sort of key it is.
@@ -33,7 +33,7 @@ impl<const N: usize> Kept<N> {
     /// Keeps a key; none if there are more than can be counted.
     pub fn keep(&mut self, key: Key<N>) -> Option<u32> {
         let hash = self.hasher.hash_one(&key);
-        let slot = usize::try_from(hash % RECENT as u64).ok()?;
+        let slot = usize::try_from(hash & RECENT.wrapping_sub(1) as u64).ok()?;
         let before = self.recent.get(slot).copied();
         if let Some(before) = before.filter(|before| self.get(*before) == Some(&key)) {
             return Some(before);

@@ -247,7 +247,7 @@ fn object(line: &[u8]) -> Result<Option<Line>, Passed> {
             let half = Half::of_record(hex(key)?, &nonce, seq.into());
             Ok(Some(Line::Record { tail, from_client, half, seq }))
         }
-        (false, Some(nonce), None, None, None) => {
+        (false, Some(nonce), _, None, None) => {
             let tail = u64::from_be_bytes(exact(tail)?);
             let key = hex(key)?;
             // Only then is it the client's way to use CBC.
