@@ -507,19 +507,19 @@ fn message(web: &mut Capture, packets: &[Given], index: usize, first_visit: bool
         first_visit,
         ..SEGMENT
     };
-    let count = web.begin_http(&segment);
-    web.speaks(&segment, index & 1 == 0);
+    let count = web.http().begin(&segment);
+    web.http().speaks(&segment, index & 1 == 0);
     let mut kept = vec![&[][..]; count];
     for (at, body, media) in bodies.iter().filter(|(_, body, _)| !body.is_empty()) {
-        if let Some(place) = web.place_body(&segment, *at, body.len(), Some(media)) {
+        if let Some(place) = web.http().place(&segment, *at, body.len(), Some(media)) {
             kept[place] = body;
         }
     }
     let mut shown = Vec::new();
-    let messages = web.end_http(&segment, (*taken).min(data.len()));
+    let messages = web.http().end(&segment, (*taken).min(data.len()));
     assert!(messages <= count);
     for (index, body) in kept.into_iter().enumerate().take(messages) {
-        let owner = web.owner(&segment, index);
+        let owner = web.http().owner(&segment, index);
         let head = web.message(&segment, index, body);
         assert_eq!(owner, head.is_some().then_some(WEB));
         let Some(head) = head else { continue };

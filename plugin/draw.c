@@ -29,10 +29,7 @@ static bool notes_are_referenced(const shim_protocol *protocol)
 /* Fields that a report of the protocol may have: its own, and those of the first, which all share. */
 static bool is_referenced(const shim_protocol *protocol)
 {
-    const header_field_info *own = proto_registrar_get_nth((unsigned)protocol->proto);
-    const header_field_info *shared = proto_registrar_get_nth((unsigned)shim_protocols[0].proto);
-
-    return own->ref_type != HF_REF_TYPE_NONE || shared->ref_type != HF_REF_TYPE_NONE;
+    return protocol->info->ref_type != HF_REF_TYPE_NONE || shim_protocols[0].info->ref_type != HF_REF_TYPE_NONE;
 }
 
 void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree)
@@ -81,9 +78,11 @@ static size_t row_of(uint16_t number)
     return number & ((1u << WECHAT_ROW_BITS) - 1);
 }
 
-static proto_item *draw_value(proto_tree *tree, const shim_field *field, const wechat_item *item, tvbuff_t *tvb,
-                              int start)
+static proto_item *draw_value(proto_tree *tree, const shim_field *field, const wechat_item *item,
+                              const drawn_source *source)
 {
+    tvbuff_t *tvb = source->tvb;
+    int start = (int)(source->start + item->offset);
     int length = (int)item->length;
 
     switch (field->kind) {
@@ -146,13 +145,15 @@ static unsigned field_encoding(wechat_type type)
 }
 
 /* Numbers are read here: epan takes three quarters more time over them. */
-static proto_item *draw_wire(proto_tree *tree, const shim_field *field, const wechat_item *item, tvbuff_t *tvb, int at,
-                             const uint8_t *bytes)
+static proto_item *draw_wire(proto_tree *tree, const shim_field *field, const wechat_item *item,
+                             const drawn_source *source)
 {
+    tvbuff_t *tvb = source->tvb;
+    int at = (int)(source->start + item->offset);
     int length = (int)item->length;
 
-    if (item->length == field->width && bytes != NULL) {
-        const uint8_t *number = bytes + item->offset;
+    if (item->length == field->width && source->bytes != NULL) {
+        const uint8_t *number = source->bytes + item->offset;
         uint32_t value = number[0];
 
         if (length == 2)
@@ -166,7 +167,7 @@ static proto_item *draw_wire(proto_tree *tree, const shim_field *field, const we
 
 /* A note on the very bytes of the subtree it is in belongs to that subtree's item; any other gets an
  * item of its own. */
-static void draw_note(const wechat_item *note, const wechat_item *above, const char *text, tvbuff_t *tvb, int at,
+static void draw_note(const wechat_item *note, const wechat_item *above, const char *text, const drawn_source *source,
                       packet_info *pinfo, proto_tree *tree)
 {
     expert_field *id = &protocol_of(note->field)->note_ids[row_of(note->field)];
@@ -174,67 +175,76 @@ static void draw_note(const wechat_item *note, const wechat_item *above, const c
     if (above != NULL && above->source == note->source && above->offset == note->offset && above->length == note->length)
         expert_add_info_format(pinfo, proto_tree_get_parent(tree), id, "%s", text);
     else
-        proto_tree_add_expert_format(tree, pinfo, id, tvb, at, (int)note->length, "%s", text);
+        proto_tree_add_expert_format(tree, pinfo, id, source->tvb, (int)(source->start + note->offset),
+                                     (int)note->length, "%s", text);
+}
+
+static proto_item *draw_text(proto_tree *tree, const shim_field *field, const wechat_item *item,
+                             const drawn_source *source, const char *text)
+{
+    return proto_tree_add_string(tree, field->id, source->tvb, (int)(source->start + item->offset), (int)item->length,
+                                 text);
 }
 
 static void draw_items(const drawing *drawing, const wechat_report *report, packet_info *pinfo, proto_tree *tree)
 {
-    proto_tree *trees[DEEPEST + 1] = { tree };
-    const wechat_item *blamed[DEEPEST + 1] = { NULL };
+    const drawn_source *const sources = drawing->sources;
+    const char *const texts = report->texts;
+    const wechat_item *const end = report->items + report->item_count;
+    /* Subtrees and the items they are of, as far as they are there: items lie at most so deep. */
+    proto_tree *trees[DEEPEST + 1];
+    const wechat_item *blamed[DEEPEST + 1];
+    unsigned deepest = 0;
 
-    for (size_t i = 0; i < report->item_count; i++) {
-        const wechat_item *item = &report->items[i];
-        const bool is_note = item->kind == WECHAT_ITEM_KIND_NOTE;
-        const shim_field *field = is_note ? NULL : &protocol_of(item->field)->fields[row_of(item->field)];
-        const drawn_source *source = &drawing->sources[item->source];
-        unsigned depth = MIN(item->depth, DEEPEST - 1);
+    trees[0] = tree;
+    blamed[0] = NULL;
+
+    for (const wechat_item *item = report->items; item < end; item++) {
+        const wechat_item_kind kind = (wechat_item_kind)item->kind;
+        const drawn_source *source = &sources[item->source];
+        unsigned depth = MIN(item->depth, deepest);
         proto_tree *parent = trees[depth];
-        tvbuff_t *tvb = source->tvb;
-        int at = (int)(source->start + item->offset);
-        int length = (int)item->length;
-        const char *text = report->texts + item->text;
-        bool has_children = i + 1 < report->item_count && report->items[i + 1].depth > item->depth;
+        const shim_field *field =
+            kind == WECHAT_ITEM_KIND_NOTE ? NULL : &protocol_of(item->field)->fields[row_of(item->field)];
         proto_item *drawn = NULL;
+        bool has_children = false;
 
-        switch ((wechat_item_kind)item->kind) {
+        switch (kind) {
         case WECHAT_ITEM_KIND_WIRE:
-            drawn = draw_wire(parent, field, item, tvb, at, source->bytes);
-            break;
         case WECHAT_ITEM_KIND_SUBTREE:
         case WECHAT_ITEM_KIND_DERIVED:
-            drawn = draw_wire(parent, field, item, tvb, at, source->bytes);
-            trees[depth + 1] = proto_item_add_subtree(drawn, field->subtree);
-            blamed[depth + 1] = item;
-            if (field->is_bare) {
-                /* It has no value, or its children show the bytes or have a reason not to. */
-                proto_item_set_text(drawn, "%s%s", field->info->name, text);
-                continue;
-            }
+            drawn = draw_wire(parent, field, item, source);
+            has_children = kind != WECHAT_ITEM_KIND_WIRE;
             break;
         case WECHAT_ITEM_KIND_GENERATED:
-            drawn = draw_value(parent, field, item, tvb, at);
-            proto_item_set_generated(drawn);
-            break;
         case WECHAT_ITEM_KIND_DECODED:
-            drawn = draw_value(parent, field, item, tvb, at);
-            if (has_children) {
-                trees[depth + 1] = proto_item_add_subtree(drawn, field->subtree);
-                blamed[depth + 1] = item;
-            }
+            drawn = draw_value(parent, field, item, source);
+            if (kind == WECHAT_ITEM_KIND_GENERATED)
+                proto_item_set_generated(drawn);
+            else
+                has_children = item + 1 < end && item[1].depth > item->depth;
             break;
         case WECHAT_ITEM_KIND_TEXT:
-            drawn = proto_tree_add_string(parent, field->id, tvb, at, length, text);
+            drawn = draw_text(parent, field, item, source, texts + item->text);
             proto_item_set_generated(drawn);
             continue;
         case WECHAT_ITEM_KIND_DECODED_TEXT:
-            proto_tree_add_string(parent, field->id, tvb, at, length, text);
+            draw_text(parent, field, item, source, texts + item->text);
             continue;
         case WECHAT_ITEM_KIND_NOTE:
-            draw_note(item, blamed[depth], text, tvb, at, pinfo, parent);
+            draw_note(item, blamed[depth], texts + item->text, source, pinfo, parent);
             continue;
         }
-        if (item->text != 0)
-            proto_item_append_text(drawn, "%s", text);
+        if (has_children) {
+            trees[depth + 1] = proto_item_add_subtree(drawn, field->subtree);
+            blamed[depth + 1] = item;
+            deepest = MIN(depth + 1, DEEPEST - 1);
+        }
+        if (has_children && field->is_bare)
+            /* It has no value, or its children show the bytes or have a reason not to. */
+            proto_item_set_text(drawn, "%s%s", field->info->name, texts + item->text);
+        else if (item->text != 0)
+            proto_item_append_text(drawn, "%s", texts + item->text);
     }
 }
 
@@ -279,7 +289,12 @@ void draw_take(drawing *drawing, const wechat_report *report, drawn_source pdu, 
     const shim_protocol *protocol = &shim_protocols[report->protocol];
     size_t made = 2;
 
-    *drawing = (struct drawing){ .protocol = protocol, .few = { pdu, body }, .sources = drawing->few };
+    drawing->protocol = protocol;
+    drawing->few[0] = pdu;
+    drawing->few[1] = body;
+    drawing->sources = drawing->few;
+    drawing->hand_offs = NULL;
+    drawing->hand_off_count = 0;
     if (report->source_count > 1 && report->sources[1].data != NULL)
         made = 1;
     if (report->source_count > made) {
@@ -419,6 +434,7 @@ static void find_infos(shim_protocol *protocol)
 {
     size_t fields = protocol->row->field_count, notes = protocol->row->note_count;
 
+    protocol->info = proto_registrar_get_nth((unsigned)protocol->proto);
     protocol->fields = wmem_alloc_array(wmem_epan_scope(), shim_field, fields);
     for (size_t i = 0; i < fields; i++) {
         wechat_type kind = protocol->row->fields[i].kind;

@@ -17,10 +17,14 @@ static const struct tcpinfo *tcp_info(packet_info *pinfo, void *data)
 {
     wmem_list_frame_t *layer = wmem_list_tail(pinfo->layers);
 
-    while (layer != NULL && shim_is_own_layer(GPOINTER_TO_INT(wmem_list_frame_data(layer))))
-        layer = wmem_list_frame_prev(layer);
-    if (layer != NULL && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tcp)
-        return (const struct tcpinfo *)data;
+    for (; layer != NULL; layer = wmem_list_frame_prev(layer)) {
+        int proto = GPOINTER_TO_INT(wmem_list_frame_data(layer));
+
+        if (proto == proto_tcp)
+            return (const struct tcpinfo *)data;
+        if (!shim_is_own_layer(proto))
+            break;
+    }
     return NULL;
 }
 
@@ -125,21 +129,22 @@ wechat_segment loop_describe(packet_info *pinfo)
     return describe(pinfo, find_conversation_pinfo(pinfo, 0), NULL);
 }
 
-static wechat_segment with_bytes(wechat_segment segment, tvbuff_t *tvb)
+static void set_bytes(wechat_segment *segment, tvbuff_t *tvb)
 {
     const unsigned captured = tvb_captured_length(tvb);
 
-    segment.data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
-    segment.captured = captured;
-    segment.reported = tvb_reported_length(tvb);
-    return segment;
+    segment->data = captured > 0 ? tvb_get_ptr(tvb, 0, (int)captured) : NULL;
+    segment->captured = captured;
+    segment->reported = tvb_reported_length(tvb);
 }
 
 wechat_segment loop_segment(tvbuff_t *tvb, packet_info *pinfo, void *data)
 {
     const struct tcpinfo *tcp = tcp_info(pinfo, data);
+    wechat_segment segment = describe(pinfo, tcp_conversation(pinfo, tcp), tcp);
 
-    return with_bytes(describe(pinfo, tcp_conversation(pinfo, tcp), tcp), tvb);
+    set_bytes(&segment, tvb);
+    return segment;
 }
 
 /* Bytes that another protocol of ours hands over are from where it says. */
@@ -168,31 +173,31 @@ static tvbuff_t *behind_begun(const shim_protocol *protocol, const uint8_t *begu
     return whole;
 }
 
-/* Shows the PDUs of a segment, which lies in `tvb` behind so many bytes from before. */
-static void dissect_pdus(wechat_segment segment, unsigned before, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+/* Shows the PDUs of a segment, which lies in `tvb` behind so many bytes from before, and moves it on. */
+static void dissect_pdus(wechat_segment *segment, unsigned before, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    const unsigned captured = (unsigned)segment.captured;
-    const unsigned reported = (unsigned)segment.reported;
-    const uint8_t *bytes = segment.data;
-    const uint32_t first = segment.position;
+    const unsigned captured = (unsigned)segment->captured;
+    const unsigned reported = (unsigned)segment->reported;
+    const uint8_t *bytes = segment->data;
+    const uint32_t first = segment->position;
     const char *const saved_proto = pinfo->current_proto;
     const uint16_t saved_can_desegment = pinfo->can_desegment;
     volatile unsigned offset = 0;
     volatile unsigned count = 0;
     wechat_record *volatile last = NULL;
 
-    draw_wanted(&segment, pinfo, tree);
+    draw_wanted(segment, pinfo, tree);
     while (offset < reported) {
         wechat_report report;
         drawing drawing;
         unsigned here = MIN(offset, captured);
         drawn_source pdu = { tvb, here, here < captured ? bytes + here : NULL };
 
-        segment.data = pdu.bytes;
-        segment.captured = captured - here;
-        segment.reported = reported - offset;
-        segment.position = first + offset;
-        if (!shim_has_report(wechat_dissect(shim_dissector(), &segment, &report)))
+        segment->data = pdu.bytes;
+        segment->captured = captured - here;
+        segment->reported = reported - offset;
+        segment->position = first + offset;
+        if (!shim_has_report(wechat_dissect(shim_dissector(), segment, &report)))
             return;
         if (report.verdict != WECHAT_VERDICT_CONSUMED) {
             /* What is from before comes with the same segment again. */
@@ -204,8 +209,8 @@ static void dissect_pdus(wechat_segment segment, unsigned before, tvbuff_t *tvb,
         /* Not before there is something to show: a segment that only waits stays TCP's. The outermost of our
          * protocols clears what TCP wrote, those inside add to it. */
         if (offset == 0) {
-            col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocols[segment.protocol].label);
-            if (!(segment.flags & WECHAT_INSIDE))
+            col_set_str(pinfo->cinfo, COL_PROTOCOL, shim_protocols[segment->protocol].label);
+            if (!(segment->flags & WECHAT_INSIDE))
                 col_clear(pinfo->cinfo, COL_INFO);
         }
         if (report.info != 0)
@@ -226,7 +231,7 @@ static void dissect_pdus(wechat_segment segment, unsigned before, tvbuff_t *tvb,
         pinfo->can_desegment = saved_can_desegment;
         pinfo->current_proto = saved_proto;
         if (++count == MOST_IN_TREE)
-            segment.wanted &= ~(uint32_t)(WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS);
+            segment->wanted &= ~(uint32_t)(WECHAT_WANT_ITEMS | WECHAT_WANT_LABELS);
     }
 }
 
@@ -236,29 +241,30 @@ static int dissect(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pi
     const struct tcpinfo *tcp = handed == NULL ? tcp_info(pinfo, data) : NULL;
     const uint8_t *begun = NULL;
     conversation_t *conversation;
-    wechat_segment segment;
     size_t before;
 
     if (shim_dissector() == NULL || pinfo->flags.in_error_pkt)
         return 0;
     conversation = tcp_conversation(pinfo, tcp);
-    segment = describe(pinfo, conversation != NULL ? conversation : find_or_create_conversation(pinfo), tcp);
+    if (conversation == NULL)
+        conversation = find_or_create_conversation(pinfo);
+    wechat_segment segment = describe(pinfo, conversation, tcp);
     if (handed != NULL)
         move_inside(&segment, handed);
     segment.protocol = protocol->number;
     /* Behind a FIN nothing more can come. */
     if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))
         segment.flags |= WECHAT_MORE;
-    segment = with_bytes(segment, tvb);
+    set_bytes(&segment, tvb);
     before = wechat_begun(shim_dissector(), &segment, &begun);
     if (before > 0) {
         tvbuff_t *whole = behind_begun(protocol, begun, before, tvb, pinfo);
 
-        segment = with_bytes(segment, whole);
+        set_bytes(&segment, whole);
         segment.position -= (uint32_t)before;
-        dissect_pdus(segment, (unsigned)before, whole, pinfo, tree);
+        dissect_pdus(&segment, (unsigned)before, whole, pinfo, tree);
     } else {
-        dissect_pdus(segment, 0, tvb, pinfo, tree);
+        dissect_pdus(&segment, 0, tvb, pinfo, tree);
     }
     return (int)tvb_captured_length(tvb);
 }
@@ -282,7 +288,7 @@ static const shim_protocol *claim(tvbuff_t *tvb, packet_info *pinfo, void *data,
     /* An ICMP error quotes the start of a segment: it is none of the stream. */
     if (pinfo->flags.in_error_pkt)
         return NULL;
-    segment = with_bytes(segment, tvb);
+    set_bytes(&segment, tvb);
     segment.flags |= flags;
     segment.protocol = asks;
     protocol = &shim_protocols[wechat_claim(shim_dissector(), &segment)];

@@ -45,6 +45,7 @@ typedef struct {
     uint16_t number;
     /* Its own id, or that of the protocol under whose name it stands. */
     int proto;
+    const header_field_info *info;
     /* Names of that. */
     const char *filter;
     const char *label;

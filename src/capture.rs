@@ -103,7 +103,7 @@ impl Capture {
     }
 
     /// What a report is asked for: state needs what is inside, even if nobody looks.
-    fn wanted(&self, segment: &Segment<'_>) -> Wanted {
+    fn wanted<'a>(&self, segment: &Segment<'a>) -> Wanted<'a> {
         Wanted { inside: segment.wanted.inside || self.has_joins, ..segment.wanted }
     }
 
@@ -160,6 +160,7 @@ impl Capture {
 
     /// Has a protocol deal with the PDU at the start of `segment`; the segment is skipped as a whole by one that
     /// takes none apart.
+    #[inline]
     pub fn step(&mut self, protocol: u16, segment: &Segment<'_>) -> Step {
         self.report.begin(protocol, self.wanted(segment), segment.data.len());
         let Some(Some(state)) = self.states.get_mut(usize::from(protocol)) else {
@@ -196,42 +197,12 @@ impl Capture {
         self.states.get(usize::from(protocol))?.as_ref()?.packet_filter(filter, packet)
     }
 
-    /// Reads the heads in bytes that HTTP's dissector is about to get. Returns how many messages there are;
-    /// with none, nothing else is to be done.
-    pub fn begin_http(&mut self, segment: &Segment<'_>) -> usize {
-        self.http.begin(segment)
+    /// What stands around HTTP's dissector: all but [`Self::message`].
+    pub fn http(&mut self) -> &mut Http {
+        &mut self.http
     }
 
-    /// Whether the words in the Info column are to be the reports', of each message that begins in bytes that HTTP's
-    /// dissector is about to get. `spoken` says that it holds words of reports already.
-    pub fn speaks(&mut self, segment: &Segment<'_>, spoken: bool) -> bool {
-        self.http.speaks(segment, spoken)
-    }
-
-    /// The message to which a body belongs that HTTP's dissector passes on: it begins at `at` of `segment`, unless
-    /// it was coded, and has `length` bytes, and the media type `media`, unless nobody knows.
-    pub fn place_body(
-        &mut self,
-        segment: &Segment<'_>,
-        at: Option<usize>,
-        length: usize,
-        media: Option<&str>,
-    ) -> Option<usize> {
-        self.http.place(segment, at, length, media)
-    }
-
-    /// HTTP's dissector has returned, and has dealt with the first `taken` bytes. Returns how many messages are to be
-    /// shown; none if nothing is to be said of any.
-    pub fn end_http(&mut self, segment: &Segment<'_>, taken: usize) -> usize {
-        self.http.end(segment, taken)
-    }
-
-    /// The protocol whose a message is, of those that [`Self::end_http`] took.
-    pub fn owner(&self, segment: &Segment<'_>, index: usize) -> Option<u16> {
-        self.http.owner(segment, index)
-    }
-
-    /// Deals with a message of those that [`Self::end_http`] took, with its body as HTTP's dissector passed it
+    /// Deals with a message of those that [`Http::end`] took, with its body as HTTP's dissector passed it
     /// on. Where its head lies, if it is one of ours: only then there is a report.
     pub fn message(&mut self, segment: &Segment<'_>, index: usize, body: &[u8]) -> Option<Range<usize>> {
         self.begin_message(segment, index);
@@ -388,7 +359,7 @@ impl Capture {
     }
 
     fn begin_message(&mut self, segment: &Segment<'_>, index: usize) -> u16 {
-        let protocol = self.owner(segment, index).unwrap_or(SHARED);
+        let protocol = self.http.owner(segment, index).unwrap_or(SHARED);
         self.report.begin(protocol, self.wanted(segment), segment.data.len());
         protocol
     }

@@ -2,6 +2,7 @@
 //! Keys of MMTLS: known answers from elsewhere (`vectors/mmtls_vectors.py`), all key logs of the generator, and files
 //! as they grow.
 
+use bytes::BytesMut;
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write as _};
@@ -144,14 +145,14 @@ fn records_have_known_answers_and_open_no_other_way() {
 
         let (header, sealed, plain) = (array(&row["header"]), unhex(&row["sealed"]), unhex(&row["plain"]));
         let opener = Opener::new(&half);
-        let mut out = b"before".to_vec();
+        let mut out = BytesMut::from(&b"before"[..]);
         assert!(opener.open(seq, &header, &sealed, &mut out), "{row}");
         assert_eq!(out, [b"before", &plain[..]].concat());
 
-        let mut out = b"before".to_vec();
+        let mut out = BytesMut::from(&b"before"[..]);
         let mut opens = |seq, header: &[u8; 5], sealed: &[u8]| {
             let opened = opener.open(seq, header, sealed, &mut out);
-            assert_eq!(out, b"before");
+            assert_eq!(&out[..], b"before");
             opened
         };
         assert!(!opens(seq.wrapping_add(1), &header, &sealed));
@@ -194,17 +195,17 @@ fn a_trial_finds_the_sequence_number_whatever_the_length() {
         for seq in [0, 1, 4095, u64::from(u32::MAX) + 7] {
             let (half, header, sealed, plain) = sealed(seq, size);
             let opener = Opener::new(&half);
-            let mut out = b"before".to_vec();
+            let mut out = BytesMut::from(&b"before"[..]);
             let range = seq.saturating_sub(40)..seq + 3;
             assert_eq!(opener.find(range, &header, &sealed, &mut out), Some(seq), "{size} bytes");
             assert_eq!(out, [b"before", &plain[..]].concat());
-            let mut out = b"before".to_vec();
+            let mut out = BytesMut::from(&b"before"[..]);
             assert_eq!(opener.find(seq + 1..seq + 100, &header, &sealed, &mut out), None);
             let mut changed = sealed.clone();
             changed[size / 2] ^= 1;
             assert_eq!(opener.find(seq..=seq, &header, &changed, &mut out), None);
             assert_eq!(opener.find(seq..=seq, &header, &sealed[..15], &mut out), None);
-            assert_eq!(out, b"before");
+            assert_eq!(&out[..], b"before");
         }
     }
 }
@@ -213,7 +214,7 @@ fn a_trial_finds_the_sequence_number_whatever_the_length() {
 fn openers_open_with_more_keys_than_they_keep_and_then_allocate_nothing() {
     let made: Vec<_> = (0..40).map(|size| sealed(3, size)).collect();
     let mut openers = Openers::default();
-    let mut out = Vec::with_capacity(64);
+    let mut out = BytesMut::with_capacity(64);
     let mut round = |order: &mut dyn Iterator<Item = usize>| {
         for place in order {
             let (half, header, sealed, plain) = &made[place];
@@ -249,7 +250,7 @@ fn tail(bytes: &[u8]) -> u64 {
 
 fn opens(half: &Half, record: &Record) -> bool {
     let (header, sealed) = parts(&record.wire);
-    let mut out = Vec::new();
+    let mut out = BytesMut::new();
     Opener::new(half).open(record.seq, &header, sealed, &mut out) && out == record.plain
 }
 

@@ -304,10 +304,10 @@ fn exchange() -> impl Strategy<Value = Exchange> {
 type Message = (Vec<wechat_dissector::kernel::report::Item>, Vec<u8>);
 
 fn message(web: &mut Capture, bytes: &Segment<'_>, body: &[u8]) -> Option<Message> {
-    let count = web.begin_http(bytes);
-    let place = web.place_body(bytes, None, body.len(), Some("application/json"));
+    let count = web.http().begin(bytes);
+    let place = web.http().place(bytes, None, body.len(), Some("application/json"));
     assert!(count <= 1 && place.is_none_or(|place| place == 0));
-    if web.end_http(bytes, bytes.data.len()) == 0 {
+    if web.http().end(bytes, bytes.data.len()) == 0 {
         return None;
     }
     let head = web.message(bytes, 0, body)?;
@@ -372,10 +372,10 @@ proptest! {
             let mut web = Capture::default();
             for first_visit in [true, false] {
                 let bytes = Segment { counted: false, first_visit, ..segment(data, 1) };
-                let count = web.begin_http(&bytes);
+                let count = web.http().begin(&bytes);
                 prop_assert!(count <= data.len() / 3);
-                web.place_body(&bytes, None, body.len(), Some("text/plain"));
-                for index in 0..web.end_http(&bytes, data.len()) {
+                web.http().place(&bytes, None, body.len(), Some("text/plain"));
+                for index in 0..web.http().end(&bytes, data.len()) {
                     web.message(&bytes, index, &body);
                 }
             }

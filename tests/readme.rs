@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
-use wechat_dissector::kernel::protocol::Carrier;
 use wechat_dissector::kernel::rows::{Severity, Type};
 use wechat_dissector::protocols::{PROTOCOLS, protocol};
 use wechat_dissector::web::members::{PARAMETERS, PARTS, ROOT, SYNC_KEY, Shape, Take};
@@ -55,11 +54,12 @@ fn protocols() -> String {
     let mut text =
         String::from("\n| protocol | filter | what it is | where it lies |\n| --- | --- | --- | --- |\n");
     for of in PROTOCOLS.iter().map(|row| row.protocol) {
-        let lies = match of.carrier {
+        let lies = match (of.on_streams, of.in_http) {
             // It lends its words to others.
-            Carrier::None => continue,
-            Carrier::Stream => "in a stream",
-            Carrier::Http => "in messages of HTTP",
+            (false, false) => continue,
+            (true, false) => "in a stream",
+            (false, true) => "in messages of HTTP",
+            (true, true) => "in a stream, and in bodies of HTTP",
         };
         let own = &of.fields[0];
         let [filter, label, help] = [own.filter, own.label, own.help].map(|text| text.to_str().unwrap());

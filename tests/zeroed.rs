@@ -2,6 +2,7 @@
 //! No memory that is given back to the allocator holds a key any more: not those of a key log, its text, or what
 //! follows from it.
 
+use bytes::BytesMut;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,7 +88,7 @@ fn no_key_is_left_behind() {
     assert!(file.refresh(&mut log));
     assert_eq!(log.counts().records + log.counts().sessions, 4 * 3000);
     let mut openers = Openers::default();
-    let mut out = Vec::with_capacity(64);
+    let mut out = BytesMut::with_capacity(64);
     for tail in 0..40 {
         let half = log.by_tail(tail).next().expect("a line").half;
         assert!(!openers.of(&half).open(1, &[0; 5], &[0; 20], &mut out));

@@ -38,17 +38,42 @@ impl wechat_dissector {
     ///
     /// # Safety
     /// As for `wechat_dissect`.
+    #[inline(always)] // to hand it back costs half as much again
     pub(super) unsafe fn segment<'a>(&mut self, from: &wechat_segment) -> Result<Segment<'a>, wechat_result> {
         // SAFETY: the caller's promise.
-        let mut segment = unsafe { from.read() }?;
+        let mut segment = unsafe { from.read() };
         // What is inside of another protocol has a number of ours.
         let is_known = from.flag(WECHAT_INSIDE) || from.flag(WECHAT_STREAM) && self.capture.counts_as_host();
-        if !is_known {
-            let stream =
-                guard(None, || self.capture.stream(from.host_stream(), ends(&segment), segment.first_visit));
-            segment.lane.stream = stream.unwrap_or(u32::MAX);
+        if !is_known && let Ok(segment) = &mut segment {
+            segment.lane.stream = self.own_stream(from.host_stream(), segment);
         }
-        Ok(segment)
+        segment
+    }
+
+    /// The number of a stream whose number is not the host's.
+    #[cold]
+    fn own_stream(&mut self, host: Option<u32>, segment: &Segment<'_>) -> u32 {
+        let stream = guard(None, || self.capture.stream(host, ends(segment), segment.first_visit));
+        stream.unwrap_or(u32::MAX)
+    }
+}
+
+/// What `deal` makes of a segment, with the state of its capture; `otherwise` where an argument is NULL or makes no
+/// sense, or the library fails.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+unsafe fn with_segment<T: Copy>(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    otherwise: T,
+    deal: impl FnOnce(&mut Capture, &Segment<'_>) -> T,
+) -> T {
+    let (Some(handle), Some(segment)) = (dissector, segment) else { return otherwise };
+    // SAFETY: the caller's promise.
+    match unsafe { handle.segment(segment) } {
+        Ok(segment) => guard(otherwise, || deal(&mut handle.capture, &segment)),
+        Err(_) => otherwise,
     }
 }
 
@@ -143,23 +168,22 @@ pub unsafe extern "C" fn wechat_claim(
     dissector: Option<&mut wechat_dissector>,
     segment: Option<&wechat_segment>,
 ) -> u16 {
-    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
-    let any_port = segment.flag(WECHAT_ANY_PORT);
-    let asks = any_port.then_some(segment.protocol);
-    // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
-    let offer = Offer {
-        data: segment.data,
-        lane: segment.lane,
-        position: segment.position,
-        counted: segment.counted,
-        packet: segment.packet,
-        first_visit: segment.first_visit,
-        began_in_capture: segment.began,
-        any_port,
+    let asks = segment.filter(|segment| segment.flag(WECHAT_ANY_PORT)).map(|segment| segment.protocol);
+    let claim = |capture: &mut Capture, segment: &Segment<'_>| {
+        let offer = Offer {
+            data: segment.data,
+            lane: segment.lane,
+            position: segment.position,
+            counted: segment.counted,
+            packet: segment.packet,
+            first_visit: segment.first_visit,
+            began_in_capture: segment.began,
+            any_port: asks.is_some(),
+        };
+        capture.claim(offer).filter(|owner| asks.is_none_or(|asks| asks == *owner)).unwrap_or(0)
     };
-    let fits = |owner: &u16| asks.is_none_or(|asks| asks == *owner);
-    guard(0, || handle.capture.claim(offer).filter(fits).unwrap_or(0))
+    // SAFETY: the caller's promise.
+    unsafe { with_segment(dissector, segment, 0, claim) }
 }
 
 /// The bytes that belong before those of a segment that is ours: the owner of its port was given them, when they
@@ -175,19 +199,19 @@ pub unsafe extern "C" fn wechat_begun(
     segment: Option<&wechat_segment>,
     begun: Option<&mut *const u8>,
 ) -> size_t {
-    let (Some(handle), Some(segment), Some(begun)) = (dissector, segment, begun) else { return 0 };
-    if !handle.capture.has_begun() {
+    let Some(begun) = begun else { return 0 };
+    if dissector.as_ref().is_some_and(|handle| !handle.capture.has_begun()) {
         return 0;
     }
-    // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
-    guard(0, || {
-        let bytes = handle.capture.begun(&segment);
+    let find = |capture: &mut Capture, segment: &Segment<'_>| {
+        let bytes = capture.begun(segment);
         if !bytes.is_empty() {
             *begun = bytes.as_ptr();
         }
         bytes.len()
-    })
+    };
+    // SAFETY: the caller's promise.
+    unsafe { with_segment(dissector, segment, 0, find) }
 }
 
 /// Whether the bytes of `segment` begin with a message of HTTP's that is ours: 1 or 0. For streams of which nobody
@@ -213,10 +237,8 @@ pub unsafe extern "C" fn wechat_http_begin(
     dissector: Option<&mut wechat_dissector>,
     segment: Option<&wechat_segment>,
 ) -> size_t {
-    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
-    guard(0, || handle.capture.begin_http(&segment))
+    unsafe { with_segment(dissector, segment, 0, |capture, segment| capture.http().begin(segment)) }
 }
 
 /// Whether the words in the Info column are to be the reports', for each message that begins in the bytes of
@@ -231,10 +253,12 @@ pub unsafe extern "C" fn wechat_http_speaks(
     segment: Option<&wechat_segment>,
     spoken: c_int,
 ) -> c_int {
-    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
-    guard(0, || handle.capture.speaks(&segment, spoken != 0).into())
+    unsafe {
+        with_segment(dissector, segment, 0, |capture, segment| {
+            capture.http().speaks(segment, spoken != 0).into()
+        })
+    }
 }
 
 /// HTTP's dissector, which was given the bytes of `segment`, passes on a body of `length` bytes: as it lies at
@@ -251,12 +275,15 @@ pub unsafe extern "C" fn wechat_http_place(
     length: size_t,
     media: *const c_char,
 ) -> i32 {
-    let (Some(handle), Some(segment)) = (dissector, segment) else { return -1 };
-    // SAFETY: the caller's promise.
-    let (Ok(segment), media) = (unsafe { (handle.segment(segment), text(media)) }) else { return -1 };
     let at = Some(offset).filter(|offset| *offset != size_t::MAX);
-    let place = guard(None, || handle.capture.place_body(&segment, at, length, media.ok()));
-    place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
+    // SAFETY: the caller's promise.
+    let media = unsafe { text(media) }.ok();
+    let place = |capture: &mut Capture, segment: &Segment<'_>| {
+        let place = capture.http().place(segment, at, length, media);
+        place.and_then(|place| i32::try_from(place).ok()).unwrap_or(-1)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { with_segment(dissector, segment, -1, place) }
 }
 
 /// HTTP's dissector has returned, and has dealt with the first `taken` bytes of `segment`; the rest it wants
@@ -270,10 +297,8 @@ pub unsafe extern "C" fn wechat_http_end(
     segment: Option<&wechat_segment>,
     taken: size_t,
 ) -> size_t {
-    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
-    guard(0, || handle.capture.end_http(&segment, taken))
+    unsafe { with_segment(dissector, segment, 0, |capture, segment| capture.http().end(segment, taken)) }
 }
 
 /// The protocol whose message `index` of `segment` is, behind `wechat_http_end`: its place, or 0 when it is none of
@@ -287,10 +312,12 @@ pub unsafe extern "C" fn wechat_http_owner(
     segment: Option<&wechat_segment>,
     index: size_t,
 ) -> u16 {
-    let (Some(handle), Some(segment)) = (dissector, segment) else { return 0 };
     // SAFETY: the caller's promise.
-    let Ok(segment) = (unsafe { handle.segment(segment) }) else { return 0 };
-    guard(0, || handle.capture.owner(&segment, index).unwrap_or(0))
+    unsafe {
+        with_segment(dissector, segment, 0, |capture, segment| {
+            capture.http().owner(segment, index).unwrap_or(0)
+        })
+    }
 }
 
 /// Deals with message `index` of `segment`, whose body HTTP's dissector has passed on as `captured` bytes at

@@ -2,6 +2,7 @@
 //! What comes out.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 use std::ptr;
 
 use libc::size_t;
@@ -35,21 +36,6 @@ pub enum wechat_item_kind {
     DecodedText = 8,
 }
 
-impl From<ItemKind> for wechat_item_kind {
-    fn from(kind: ItemKind) -> Self {
-        match kind {
-            ItemKind::Wire => Self::Wire,
-            ItemKind::Generated => Self::Generated,
-            ItemKind::Text => Self::Text,
-            ItemKind::Subtree => Self::Subtree,
-            ItemKind::Note => Self::Note,
-            ItemKind::Derived => Self::Derived,
-            ItemKind::Decoded => Self::Decoded,
-            ItemKind::DecodedText => Self::DecodedText,
-        }
-    }
-}
-
 /// One line of the packet tree.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +60,26 @@ pub struct wechat_item {
     pub depth: u8,
 }
 
-impl From<&Item> for wechat_item {
-    fn from(item: &Item) -> Self {
-        let Item { field, source, kind, depth, offset, length, text, value } = *item;
-        Self { value, offset, length, text, field, source, kind: wechat_item_kind::from(kind) as u8, depth }
-    }
-}
+/// A report's items are many, and C reads them where they lie: both sides have the same layout.
+const _: () = {
+    assert!(size_of::<Item>() == size_of::<wechat_item>());
+    assert!(offset_of!(Item, value) == offset_of!(wechat_item, value));
+    assert!(offset_of!(Item, offset) == offset_of!(wechat_item, offset));
+    assert!(offset_of!(Item, length) == offset_of!(wechat_item, length));
+    assert!(offset_of!(Item, text) == offset_of!(wechat_item, text));
+    assert!(offset_of!(Item, field) == offset_of!(wechat_item, field));
+    assert!(offset_of!(Item, source) == offset_of!(wechat_item, source));
+    assert!(offset_of!(Item, kind) == offset_of!(wechat_item, kind));
+    assert!(offset_of!(Item, depth) == offset_of!(wechat_item, depth));
+    assert!(ItemKind::Wire as u8 == wechat_item_kind::Wire as u8);
+    assert!(ItemKind::Generated as u8 == wechat_item_kind::Generated as u8);
+    assert!(ItemKind::Text as u8 == wechat_item_kind::Text as u8);
+    assert!(ItemKind::Subtree as u8 == wechat_item_kind::Subtree as u8);
+    assert!(ItemKind::Note as u8 == wechat_item_kind::Note as u8);
+    assert!(ItemKind::Derived as u8 == wechat_item_kind::Derived as u8);
+    assert!(ItemKind::Decoded as u8 == wechat_item_kind::Decoded as u8);
+    assert!(ItemKind::DecodedText as u8 == wechat_item_kind::DecodedText as u8);
+};
 
 /// Bytes in which items lie. Source 0 are the bytes that came in, 1 of a message those of its body; those
 /// behind them the dissector made.
@@ -204,7 +204,6 @@ pub struct wechat_report {
 /// What of a report the handle keeps for C.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    items: Vec<wechat_item>,
     sources: Vec<wechat_source>,
     hand_offs: Vec<wechat_hand_off>,
     record: Option<Box<wechat_record>>,
@@ -212,13 +211,13 @@ pub(super) struct Kept {
 
 impl Kept {
     /// A report for C, good until the next one. `offset` and `length` are those of a message's head.
+    #[inline]
     pub(super) fn report(&mut self, made: &Report, step: Step, offset: usize) -> wechat_report {
         let (verdict, length) = match step {
             Step::Consumed(length) => (wechat_verdict::Consumed, length),
             Step::Need(More::Segment) => (wechat_verdict::NeedSegment, 0),
             Step::Need(More::Bytes(length)) => (wechat_verdict::NeedBytes, length),
         };
-        refill(&mut self.items, made.items().iter().map(wechat_item::from));
         refill(&mut self.sources, made.sources().iter().map(wechat_source::from));
         let hand_offs = made.hand_offs().iter();
         refill(&mut self.hand_offs, hand_offs.filter_map(|one| wechat_hand_off::of(one, made.sources())));
@@ -232,8 +231,8 @@ impl Kept {
             length: number(length),
             offset: number(offset),
             info: made.info(),
-            items: self.items.as_ptr(),
-            item_count: self.items.len(),
+            items: made.items().as_ptr().cast(),
+            item_count: made.items().len(),
             texts: made.texts().as_ptr().cast(),
             sources: self.sources.as_ptr(),
             source_count: self.sources.len(),

@@ -110,18 +110,18 @@ impl wechat_segment {
     /// What is wanted.
     ///
     /// # Safety
-    /// `fields` is NULL or points to as many words as it says.
-    unsafe fn wanted(&self) -> Wanted {
+    /// `fields` is NULL or points to as many words as it says, which live as long as the result.
+    unsafe fn wanted<'a>(&self) -> Wanted<'a> {
         let wanted = |bit| self.wanted & bit != 0;
-        // SAFETY: the caller's promise.
-        let fields = unsafe { self.fields.cast::<[[u64; WECHAT_FIELD_WORDS]; 2]>().as_ref() };
+        // SAFETY: the caller's promise; a set is twice as many words, and nothing else.
+        let fields = unsafe { self.fields.cast::<FieldSet>().as_ref() };
         Wanted {
             columns: wanted(WECHAT_WANT_INFO),
             items: wanted(WECHAT_WANT_ITEMS),
             labels: wanted(WECHAT_WANT_LABELS),
             record: wanted(WECHAT_WANT_RECORD),
             inside: wanted(WECHAT_WANT_INSIDE),
-            fields: fields.map(|[shared, own]| FieldSet::from_words(*shared, *own)),
+            fields,
         }
     }
 
@@ -135,6 +135,7 @@ impl wechat_segment {
     /// # Safety
     /// `data`, `src_address` and `dst_address` point to as many bytes as the segment says, or that is 0; `fields` is
     /// NULL or points to as many words as it says; all of it lives as long as the result.
+    #[inline]
     pub(super) unsafe fn read<'a>(&self) -> Result<Segment<'a>, wechat_result> {
         // SAFETY: the caller's promise.
         let (data, src_address, dst_address, wanted) = unsafe {

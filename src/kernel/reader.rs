@@ -107,23 +107,22 @@ impl<'a> Reader<'a> {
 
     /// A protobuf varint, and where it lies.
     pub fn varint(&mut self) -> Result<(u64, Range<usize>), VarintError> {
-        let (mut value, mut shift, mut length) = (0u64, 0u32, 0usize);
-        for byte in self.bytes().iter().take(LONGEST_VARINT) {
-            length = length.saturating_add(1);
+        let (mut value, mut shift, mut end) = (0u64, 0u32, self.at);
+        for byte in self.bytes() {
             // The tenth byte has room for one bit.
-            if length == LONGEST_VARINT && *byte > 1 {
+            if shift == 63 && *byte > 1 {
                 return Err(VarintError::Unending);
             }
             value |= u64::from(byte & 0x7f) << shift;
-            shift = shift.saturating_add(7);
-            if byte & 0x80 == 0 {
-                return self.take(length).map(|range| (value, range)).ok_or(VarintError::Short);
+            shift = shift.wrapping_add(7);
+            end = end.saturating_add(1);
+            if *byte < 0x80 {
+                let range = self.at..end;
+                self.at = end;
+                return Ok((value, range));
             }
         }
-        match self.bytes().len() < LONGEST_VARINT {
-            true => Err(VarintError::Short),
-            false => Err(VarintError::Unending),
-        }
+        Err(VarintError::Short)
     }
 
     /// Notes that `needed` bytes of `what` are not there. Silent where the capture, not the body,

@@ -18,6 +18,7 @@ use super::rows::{FieldSet, Note, ROW_BITS};
 
 /// What an item is. The set is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum ItemKind {
     /// A field whose value the host reads from the bytes named.
     Wire = 1,
@@ -38,17 +39,12 @@ pub enum ItemKind {
     DecodedText = 8,
 }
 
-/// One line of the packet tree.
+/// One line of the packet tree. C reads it where it lies, so that its layout is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Item {
-    /// The number of a field; of a note, the number of a note.
-    pub field: u16,
-    /// The source in which it lies.
-    pub source: u16,
-    /// What it is.
-    pub kind: ItemKind,
-    /// 0 at the top; an item is a child of the nearest subtree above it that is one less deep.
-    pub depth: u8,
+    /// Value of a generated or decoded item: a number, nanoseconds, or a packet number.
+    pub value: u64,
     /// First byte, from the start of the source; in the bytes that came in, from the start of the PDU.
     pub offset: u32,
     /// Number of bytes. All of them were captured, so that the host can read them unchecked.
@@ -57,13 +53,19 @@ pub struct Item {
     /// is the value itself of a text item, stands for the bytes of a subtree of bytes, and is the
     /// message of a note.
     pub text: u32,
-    /// Value of a generated or decoded item: a number, nanoseconds, or a packet number.
-    pub value: u64,
+    /// The number of a field; of a note, the number of a note.
+    pub field: u16,
+    /// The source in which it lies.
+    pub source: u16,
+    /// What it is.
+    pub kind: ItemKind,
+    /// 0 at the top; an item is a child of the nearest subtree above it that is one less deep.
+    pub depth: u8,
 }
 
 /// What of a report is asked for. What is not wanted is not computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// The words for the Info column.
     pub columns: bool,
     /// Items of [`Self::fields`].
@@ -75,10 +77,10 @@ pub struct Wanted {
     /// What is for others. Mostly nobody takes any of it.
     pub inside: bool,
     /// The fields whose items are wanted, where not all are; a protocol's own always is.
-    pub fields: Option<FieldSet>,
+    pub fields: Option<&'a FieldSet>,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     /// Everything.
     pub const ALL: Self =
         Self { columns: true, items: true, labels: true, record: true, inside: true, fields: None };
@@ -197,11 +199,15 @@ const DEEPEST: u8 = 16;
 #[derive(Debug)]
 pub struct Report {
     items: Vec<Item>,
+    /// Texts; the first is empty.
     texts: Vec<u8>,
     info: Text,
-    wanted: Wanted,
+    /// What is asked for; of the fields, those beside it.
+    wanted: Wanted<'static>,
+    fields: Option<FieldSet>,
     /// The protocol's own field, which is always there.
     own: u16,
+    /// Sources; the first are the bytes that came in.
     sources: Vec<Source>,
     hand_offs: Vec<HandOff>,
     /// Where items lie now, and how many bytes are there: no item reaches beyond.
@@ -213,41 +219,45 @@ pub struct Report {
 
 impl Default for Report {
     fn default() -> Self {
-        let mut report = Self {
+        Self {
             items: Vec::new(),
-            texts: Vec::new(),
+            texts: vec![0],
             info: 0,
             wanted: Wanted::default(),
+            fields: None,
             own: 0,
-            sources: Vec::new(),
+            sources: vec![Source { captured: 0, name: 0, bytes: None }],
             hand_offs: Vec::new(),
             source: CAME_IN,
             captured: 0,
             depth: 0,
             record: None,
-        };
-        report.begin(0, Wanted::default(), 0);
-        report
+        }
     }
 }
 
 impl Report {
     /// Empties the report for the next PDU of a protocol, of which at most `captured` bytes are there.
-    pub fn begin(&mut self, protocol: u16, wanted: Wanted, captured: usize) {
+    #[inline]
+    pub fn begin(&mut self, protocol: u16, wanted: Wanted<'_>, captured: usize) {
         self.items.clear();
-        self.texts.clear();
-        self.texts.push(0);
+        self.texts.truncate(1);
         self.info = 0;
-        self.wanted = wanted;
+        self.fields = wanted.fields.copied();
+        self.wanted = Wanted { fields: None, ..wanted };
         self.own = protocol << ROW_BITS;
-        self.sources.clear();
+        // Mostly there is no other.
+        if self.sources.len() > 1 {
+            self.sources.truncate(1);
+        }
         self.hand_offs.clear();
         self.source = CAME_IN;
-        self.captured = 0;
+        self.captured = u32::try_from(captured).unwrap_or(u32::MAX);
         self.depth = 0;
         self.record = None;
-        self.add_source(captured, 0, None);
-        self.enter(CAME_IN);
+        if let Some(came_in) = self.sources.first_mut() {
+            came_in.captured = self.captured;
+        }
     }
 
     /// The protocol that it is of.
@@ -321,8 +331,7 @@ impl Report {
 
     /// Whether there is to be an item of this field.
     pub fn wants(&self, field: u16) -> bool {
-        self.wanted.items
-            && self.wanted.fields.as_ref().is_none_or(|fields| field == self.own || fields.has(field))
+        self.wanted.items && self.fields.as_ref().is_none_or(|fields| field == self.own || fields.has(field))
     }
 
     /// The items, in tree order.
@@ -371,8 +380,8 @@ impl Report {
     }
 
     /// What was asked for.
-    pub fn wanted(&self) -> Wanted {
-        self.wanted
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted { fields: self.fields.as_ref(), ..self.wanted }
     }
 
     /// What is inside has the words for the Info column.
@@ -723,7 +732,7 @@ mod tests {
         assert_eq!((items.len(), items[0].text, items[1].depth, report.info()), (2, 0, 1, 0));
         let (mut shared, mut own) = ([0; FieldSet::WORDS], [0; FieldSet::WORDS]);
         (shared[0], own[0]) = (1 << SHARED, 1 << 2);
-        report.begin(1, Wanted { fields: Some(FieldSet::from_words(shared, own)), ..Wanted::ALL }, 4);
+        report.begin(1, Wanted { fields: Some(&FieldSet::from_words(shared, own)), ..Wanted::ALL }, 4);
         report.subtree(OWN, 0..4, format_args!("always"), |report| {
             report.wire(FIRST, 0..1);
             report.subtree(FIRST, 0..4, format_args!("no"), |report| report.wire(SECOND, 1..3));

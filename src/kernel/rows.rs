@@ -296,10 +296,8 @@ pub(crate) const fn note(
 
 /// Some of the fields that one protocol's reports may have: its own, and those that all share (table 0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FieldSet {
-    shared: [u64; FieldSet::WORDS],
-    own: [u64; FieldSet::WORDS],
-}
+#[repr(transparent)] // it is read where the host has it
+pub struct FieldSet([[u64; FieldSet::WORDS]; 2]);
 
 impl FieldSet {
     /// Words that hold a bit for each row of a table.
@@ -309,13 +307,14 @@ impl FieldSet {
 
     /// From bits, that of row 0 the lowest of the first word.
     pub fn from_words(shared: [u64; Self::WORDS], own: [u64; Self::WORDS]) -> Self {
-        Self { shared, own }
+        Self([shared, own])
     }
 
     /// Whether a field is one of them.
     pub fn has(&self, field: u16) -> bool {
         let row = row_of(field);
-        let words = if table_of(field) == 0 { &self.shared } else { &self.own };
+        let Self([shared, own]) = self;
+        let words = if table_of(field) == 0 { shared } else { own };
         words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 != 0)
     }
 }

@@ -44,7 +44,7 @@ pub struct Segment<'a> {
     /// Whether the carrier can wait for more bytes.
     pub more: bool,
     /// What of the report is asked for.
-    pub wanted: Wanted,
+    pub wanted: Wanted<'a>,
 }
 
 impl Segment<'_> {

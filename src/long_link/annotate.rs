@@ -11,7 +11,7 @@ use super::session::{AckRule, Fact, Facts, Interval};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Skipped, Why};
 use crate::kernel::place::{Missing, Partner};
-use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Words};
+use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Wanted, Words};
 use crate::kernel::time::{LastPacket, Seconds, Time};
 use crate::wechat::business;
 use crate::wechat::fields::{FIELDS, S};
@@ -45,7 +45,7 @@ pub struct Known<'a> {
 impl Known<'_> {
     /// Where the frame ends, by its length or, when that is wrong, by what was found.
     pub fn end(&self) -> usize {
-        if self.wrong_length { self.extent } else { self.header.packet_len as usize }
+        self.header.end(self.extent, self.wrong_length)
     }
 }
 
@@ -66,26 +66,29 @@ fn wants_bodies(report: &Report) -> bool {
 
 /// Shows a frame.
 pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
-    let wanted = report.wanted();
+    let Wanted { items, columns, record, inside, .. } = report.wanted();
     // Notes, which are there in any case, name no operation.
-    let name =
-        if wanted.items || wanted.columns { Name::of(known, settings) } else { Name::none(known.meaning) };
+    let name = if items || columns { Name::of(known, settings) } else { Name::none(known.meaning) };
     let sentence = Sentence { known, name: &name };
     report.set_info(sentence);
+    let body = known.header.body(known.end());
     report.subtree(F::WECHAT, 0..known.extent, Line(sentence), |report| {
         header(report, known, &name, settings);
-        generated(report, known, &name);
+        if items {
+            generated(report, known, &name, body.len());
+        }
         links(report, known);
         missing(report, known);
         remarks(report, known);
-        sync(report, known);
-        let body = known.header.body(known.end());
-        if !body.is_empty() {
-            show_body(report, known, settings, body);
+        if items {
+            sync(report, known);
+        }
+        // A note on a body is told in the record too.
+        if !body.is_empty() && (items || record) {
+            show_body(report, known, settings, body.clone());
         }
     });
-    let body = known.header.body(known.end());
-    if body.start < known.data.len() && !body.is_empty() {
+    if inside && body.start < known.data.len() && !body.is_empty() {
         report.hand_off(HandOff {
             table: BODY_TABLE,
             key: known.header.op,
@@ -185,7 +188,7 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
 }
 
 /// What follows from header and direction.
-fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
+fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>, body_len: usize) {
     report.text_value(F::KIND, at::OP, known.meaning.kind.label());
     if known.meaning.kind.answers() {
         report.generated(F::OP_BASE, at::OP, known.meaning.base.into());
@@ -194,7 +197,7 @@ fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>) {
         report.text_value(F::OP_NAME, at::OP, name);
     }
     report.generated(F::STREAM, at::OP, known.stream.into());
-    report.generated(F::BODY_LEN, at::PACKET_LEN, known.header.body(known.end()).len() as u64);
+    report.generated(F::BODY_LEN, at::PACKET_LEN, body_len as u64);
     match known.meaning.sender {
         Some(Sender::Client) => report.generated(F::DIRECTION, at::OP, 1),
         Some(Sender::Server) => report.generated(F::DIRECTION, at::OP, 2),

@@ -65,6 +65,11 @@ pub struct Header {
 }
 
 impl Header {
+    /// Where a frame of so many bytes in the packet ends: by its length, or by them when that is wrong.
+    pub fn end(&self, extent: usize, wrong_length: bool) -> usize {
+        if wrong_length { extent } else { self.packet_len as usize }
+    }
+
     /// Where the body lies in a frame that ends at `end`; empty when the head length leaves none.
     pub fn body(&self, end: usize) -> Range<usize> {
         usize::from(self.head_len).max(HEADER_LEN).min(end)..end

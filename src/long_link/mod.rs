@@ -199,11 +199,14 @@ impl LongLink {
         self.session.saw(segment.time);
         let more = segment.more && self.settings.desegment;
         let (limit, unfinished) = (self.settings.limit, &mut self.unfinished);
-        let way = self.streams.entry(place.lane.stream).or_default().way(place.lane.side);
+        let stream = self.streams.entry(place.lane.stream).or_default();
+        let way = stream.way(place.lane.side);
         way.waiting = None;
         let position = if segment.counted { segment.position } else { way.lane.next() };
         let view = View { data: segment.data, reported: segment.reported, position, more };
-        if let Some((begin, header)) = way.lane.header_behind(&view, limit) {
+        // Nearly always.
+        let in_step = position == way.lane.next();
+        if !in_step && let Some((begin, header)) = way.lane.header_behind(&view, limit) {
             let start = position.wrapping_add(u32::try_from(begin).unwrap_or(u32::MAX));
             if !self.session.began_frame(place.lane, start, header.op, header.seq) {
                 if way.lane.awaits_frame() {
@@ -225,10 +228,15 @@ impl LongLink {
                 annotate::skipped(report, segment.data, length, why);
                 Step::Consumed(length)
             }
-            Verdict::Frame(cut) => match Header::read(segment.data) {
-                Some(header) => self.first_frame(segment, place, cut, header, report),
-                None => Step::Consumed(cut.extent),
-            },
+            Verdict::Frame(Cut { extent, wrong_length }) => {
+                let Some(header) = Header::read(segment.data) else { return Step::Consumed(extent) };
+                let body_len = header.body(header.end(extent, wrong_length)).len();
+                stream.heard(place.lane.side, header.op);
+                let meaning = meaning(&self.settings, Some(stream), segment, &header, body_len);
+                let alone = stream.is_alone(place.lane.side);
+                let decided = Decided { header, extent, meaning, wrong_length };
+                self.first_frame(segment, place, decided, alone, report)
+            }
         }
     }
 
@@ -236,18 +244,14 @@ impl LongLink {
         &mut self,
         segment: &Segment<'_>,
         place: Place,
-        cut: Cut,
-        header: Header,
+        decided: Decided,
+        alone: bool,
         report: &mut Report,
     ) -> Step {
-        let stream = self.streams.entry(place.lane.stream).or_default();
-        stream.heard(place.lane.side, header.op);
-        let alone = stream.is_alone(place.lane.side);
-        let data = segment.data.get(..cut.extent).unwrap_or(segment.data);
-        let own_extent = cut.extent != header.packet_len as usize;
-        let end = if cut.wrong_length { cut.extent } else { header.packet_len as usize };
-        let body = header.body(end);
-        let meaning = meaning(&self.settings, Some(stream), segment, &header, body.len());
+        let Decided { header, extent, meaning, wrong_length } = decided;
+        let data = segment.data.get(..extent).unwrap_or(segment.data);
+        let own_extent = extent != header.packet_len as usize;
+        let body = header.body(header.end(extent, wrong_length));
         let layout = operation::layout(meaning);
         self.keys.clear();
         let gist = body::read(data, body, layout, &mut self.keys);
@@ -276,16 +280,15 @@ impl LongLink {
             client: client.filter(|address| !address.is_empty()),
             began: segment.began,
             alone,
-            wrong_length: cut.wrong_length,
-            extent: own_extent.then_some(u32::try_from(cut.extent).unwrap_or(u32::MAX)),
+            wrong_length,
+            extent: own_extent.then_some(u32::try_from(extent).unwrap_or(u32::MAX)),
         };
         let event = self.session.observe(place, &observed);
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
-        let row = self.rows.learn(meaning.base);
-        let Cut { extent, wrong_length } = cut;
-        let known = known(segment, Decided { header, extent, meaning, wrong_length }, layout, facts);
+        self.rows.learn(meaning.base);
+        let known = known(segment, decided, layout, facts);
         annotate::frame(report, &known, &self.settings);
-        record::make(report, &known, &self.settings, row, true);
+        record::make(report, &known, &self.settings, &self.rows, true);
         Step::Consumed(extent)
     }
 
@@ -304,8 +307,7 @@ impl LongLink {
                 let decided = Decided { header, extent, meaning, wrong_length };
                 let known = known(segment, decided, operation::layout(meaning), facts);
                 annotate::frame(report, &known, &self.settings);
-                let row = self.rows.find(meaning.base);
-                record::make(report, &known, &self.settings, row, segment.first_visit);
+                record::make(report, &known, &self.settings, &self.rows, segment.first_visit);
                 Step::Consumed(extent)
             }
             None => self.nothing_known(segment, place, report),

@@ -112,13 +112,12 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The row of an operation that the first pass sees.
-    pub fn learn(&mut self, base: u32) -> u32 {
+    /// Gives an operation that the first pass sees a row.
+    pub fn learn(&mut self, base: u32) {
         let next = u32::try_from(self.unlisted.len()).unwrap_or(MOST_UNLISTED);
         if next < MOST_UNLISTED && operation::place(base).is_none() {
             self.unlisted.entry(base).or_insert((OPERATIONS.len() as u32).saturating_add(next));
         }
-        self.find(base)
     }
 
     /// The row of an operation that the first pass has seen.
@@ -157,10 +156,11 @@ fn note(number: u16) -> Option<&'static Note> {
 }
 
 /// Adds the record of a frame to its report, where one is wanted.
-pub fn make(report: &mut Report, known: &Known<'_>, settings: &Settings, row: u32, first_visit: bool) {
+pub fn make(report: &mut Report, known: &Known<'_>, settings: &Settings, rows: &Rows, first_visit: bool) {
     if !report.wanted().record {
         return;
     }
+    let row = rows.find(known.meaning.base);
     let name = Name::of(known, settings);
     let row_name = name.without_call();
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
@@ -235,12 +235,13 @@ mod tests {
     fn every_operation_has_a_row_and_rows_do_not_run_out() {
         let mut rows = Rows::default();
         for row in OPERATIONS {
-            assert_eq!(OPERATIONS[rows.learn(row.number) as usize].number, row.number);
+            rows.learn(row.number);
+            assert_eq!(OPERATIONS[rows.find(row.number) as usize].number, row.number);
         }
         let first = OPERATIONS.len() as u32;
         for number in 0..if cfg!(miri) { 100 } else { 10_000 } {
-            let row = rows.learn(500_000 + number);
-            assert_eq!(row, (first + number).min(OTHERS));
+            rows.learn(500_000 + number);
+            assert_eq!(rows.find(500_000 + number), (first + number).min(OTHERS));
         }
         assert_eq!(rows.find(500_063), OTHERS - 1);
         assert_eq!(rows.find(500_064), OTHERS);

@@ -13,8 +13,8 @@
 use bytes::{Bytes, BytesMut};
 use foldhash::HashMap;
 
-use super::key_log::keys::KeyLog;
 use super::key_log::file::KeyLogFile;
+use super::key_log::keys::KeyLog;
 use super::key_log::line::Given;
 use super::record::{HEADER_LEN, Header};
 use super::schedule::{

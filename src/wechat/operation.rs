@@ -240,29 +240,31 @@ pub fn answers(op: u32, request: u32) -> bool {
 /// Classifies a frame. `hint` is what its stream or its ports say of its sender; the operation
 /// overrules it.
 pub fn classify(op: u32, seq: u32, body_len: usize, hint: Option<Sender>) -> Meaning {
-    let has = |role| rows(op).iter().any(|row| row.role == role);
-    let beats =
-        |number| rows(number).iter().any(|row| row.role == Role::Heartbeat && (body_len == 0 || !row.bare));
+    let known = rows(op);
+    let has = |role| known.iter().any(|row| row.role == role);
+    let beats = |rows: &[Operation]| {
+        rows.iter().any(|row| row.role == Role::Heartbeat && (body_len == 0 || !row.bare))
+    };
     // Nothing but a heartbeat has seqid 0 from a client.
-    let unasked = (seq == SEQ_PUSH && !beats(op)).then_some(Sender::Server);
-    let sender = sender_of(op).or(unasked).or(hint);
+    let unasked = (seq == SEQ_PUSH && !beats(known)).then_some(Sender::Server);
+    let sender = proven_sender(op, known).or(unasked).or(hint);
     let from_server = sender == Some(Sender::Server);
-    if is_ack(op) {
+    if is_ack(known) {
         return Meaning { kind: Kind::PushAck, sender, base: op };
     }
     if op >= ANSWER {
         let base = base(op);
-        let kind = if beats(base) { Kind::HeartbeatResponse } else { Kind::Response };
+        let kind = if beats(rows(base)) { Kind::HeartbeatResponse } else { Kind::Response };
         return Meaning { kind, sender, base };
     }
     // A number that is also pushed is a push when nothing is asked.
-    let kind = if beats(op) && !(from_server && seq == SEQ_PUSH && has(Role::Push)) {
+    let kind = if beats(known) && !(from_server && seq == SEQ_PUSH && has(Role::Push)) {
         if from_server { Kind::HeartbeatResponse } else { Kind::HeartbeatRequest }
     } else if has(Role::OneWay) && seq != SEQ_PUSH {
         Kind::OneWay
     } else {
         match sender {
-            Some(Sender::Server) if seq == SEQ_PUSH || only_pushed(op) => Kind::Push,
+            Some(Sender::Server) if seq == SEQ_PUSH || only_pushed(known) => Kind::Push,
             // The article's text allows an answer that repeats its request's number.
             Some(Sender::Server) => Kind::Response,
             Some(Sender::Client) => Kind::Request,
@@ -275,20 +277,24 @@ pub fn classify(op: u32, seq: u32, body_len: usize, hint: Option<Sender>) -> Mea
 /// Who sends this operation, where its number alone is proof; what one frame shows so holds for its
 /// stream.
 pub fn sender_of(op: u32) -> Option<Sender> {
-    if is_ack(op) {
+    proven_sender(op, rows(op))
+}
+
+/// The same with the rows of the operation at hand.
+fn proven_sender(op: u32, rows: &[Operation]) -> Option<Sender> {
+    if is_ack(rows) {
         Some(Sender::Client)
     } else {
-        (op >= ANSWER || only_pushed(op)).then_some(Sender::Server)
+        (op >= ANSWER || only_pushed(rows)).then_some(Sender::Server)
     }
 }
 
-fn is_ack(op: u32) -> bool {
-    rows(op).iter().any(|row| row.body == Layout::PushAck)
+fn is_ack(rows: &[Operation]) -> bool {
+    rows.iter().any(|row| row.body == Layout::PushAck)
 }
 
-fn only_pushed(op: u32) -> bool {
-    let known = rows(op);
-    !known.is_empty() && known.iter().all(|row| row.role == Role::Push)
+fn only_pushed(rows: &[Operation]) -> bool {
+    !rows.is_empty() && rows.iter().all(|row| row.role == Role::Push)
 }
 
 /// Whether a number is in the range in which operations and their answers are numbered.

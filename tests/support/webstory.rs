@@ -208,7 +208,7 @@ impl WebStory {
             more: false,
             wanted: ALL,
         };
-        let count = web.begin_http(&bytes);
+        let count = web.http().begin(&bytes);
         if count == 0 {
             // Other people's, on a stream without any call.
             assert!(!data.windows(10).any(|part| part == b"/mmwebwx-b"), "packet {}", packet.number);
@@ -228,12 +228,12 @@ impl WebStory {
             end += sent.len();
             if !body.is_empty() {
                 let at = sent.ends_with(body).then(|| end - body.len());
-                let place = web.place_body(&bytes, at, body.len(), Some(media));
+                let place = web.http().place(&bytes, at, body.len(), Some(media));
                 bodies[place.expect("a message for the body")] = body;
             }
         }
         let mut texts = Vec::new();
-        let count = web.end_http(&bytes, data.len());
+        let count = web.http().end(&bytes, data.len());
         for (index, body) in bodies.into_iter().enumerate().take(count) {
             let Some(head) = web.message(&bytes, index, body) else { continue };
             let report = web.report();

@@ -168,9 +168,11 @@ impl Session {
         let Some(link) = self.links.get(&id.stream) else { return Facts::default() };
         let Some(event) = link.event(id.event) else { return Facts::default() };
         let kind = event.tags.kind();
-        let asks = matches!(kind, Kind::Request | Kind::HeartbeatRequest);
+        let beats = kind == Kind::HeartbeatRequest;
+        let asks = beats || kind == Kind::Request;
+        let intervals = if beats { link.intervals(id.event) } else { None };
         let mut facts = Facts {
-            interval: link.intervals(id.event).map(|(now, before)| Interval { now, before }),
+            interval: intervals.map(|(now, before)| Interval { now, before }),
             open: (asks || kind.answers()).then(|| event.tags.open()),
             growth: link.growth(id.event),
             opens: event.tags.has(Tags::EXPECTS),
@@ -178,8 +180,8 @@ impl Session {
             ..Facts::default()
         };
         let partner = link.event(event.partner);
-        let time = link.time(id.event);
-        let elapsed = || time.since(link.time(event.partner));
+        let time = || link.time(id.event);
+        let elapsed = || time().since(link.time(event.partner));
         let answers = kind.answers() || kind == Kind::PushAck;
         if let Some(other) = partner.filter(|_| answers) {
             facts.back = Some(Partner { packet: other.packet, elapsed: elapsed() });
@@ -198,7 +200,7 @@ impl Session {
             partner.map(|other| Partner { packet: other.packet, elapsed: elapsed().saturating_neg() });
         let missing = event.tags.has(Tags::EXPECTS) && facts.ahead.is_none() && facts.inferred.is_none();
         facts.missing = missing.then(|| Missing {
-            until_end: self.end.since(time),
+            until_end: self.end.since(time()),
             superseded: event.tags.has(Tags::SUPERSEDED),
         });
         facts

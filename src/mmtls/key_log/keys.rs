@@ -134,7 +134,10 @@ impl KeyLog {
 
     /// The keys that lines give for records of one side, each once.
     pub fn halves(&self, from_client: bool) -> impl Iterator<Item = Half> {
-        self.halves.iter().filter(move |(sort, _)| (*sort != 0) == from_client).map(|(_, half)| Half::new(half))
+        self.halves
+            .iter()
+            .filter(move |(sort, _)| (*sort != 0) == from_client)
+            .map(|(_, half)| Half::new(half))
     }
 
     /// What is given of the session with this random in its ClientHello.
