@@ -38,7 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut chunk = vec![0; CHUNK];
     let mut found = Found::default();
-    let states: Vec<_> = protocols::begin(&Config::default()).map(|begun| begun.on_streams).collect();
+    let states: Vec<_> = {
+        let config = Config::default();
+        protocols::begin(&config, &protocols::common(&config)).map(|begun| begun.on_streams).collect()
+    };
     let mut lane = Lane::<Frame>::default();
     let mut position = 0u32;
     let chunks = (gigabytes * 1_000_000_000).div_ceil(CHUNK as u64);

@@ -21,13 +21,13 @@ use crate::kernel::segment::{Segment, Step};
 use crate::kernel::stream::{Collector, Inside, Joined};
 use crate::kernel::streams::{Ends, Streams};
 use crate::protocols::{self, PROTOCOLS};
+use crate::wechat::common::Common;
 use crate::wechat::fields::{SN, TABLE as SHARED};
-use crate::wechat::settings::Shared;
 
 /// The state of one capture.
 #[derive(Debug)]
 pub struct Capture {
-    shared: Shared,
+    common: Common,
     streams: Streams,
     /// By the numbers of the protocols' tables.
     states: Vec<Option<Box<dyn State>>>,
@@ -80,10 +80,11 @@ impl Default for Capture {
 impl Capture {
     /// A capture that begins.
     pub fn new(config: &Config) -> Self {
+        let common = protocols::common(config);
         let (states, carried): (Vec<_>, Vec<_>) =
-            protocols::begin(config).map(|begun| (begun.on_streams, begun.in_http)).unzip();
+            protocols::begin(config, &common).map(|begun| (begun.on_streams, begun.in_http)).unzip();
         Self {
-            shared: Shared::of(config),
+            common,
             streams: Streams::default(),
             claims: Claims::new(&states),
             states,
@@ -207,7 +208,7 @@ impl Capture {
     pub fn message(&mut self, segment: &Segment<'_>, index: usize, body: &[u8]) -> Option<Range<usize>> {
         self.begin_message(segment, index);
         self.report.passed_on(body.len());
-        let head = self.http.message(segment, index, body, &self.shared, &mut self.report);
+        let head = self.http.message(segment, index, body, &self.common.shared, &mut self.report);
         if self.has_joins {
             self.calls.begin(segment.place());
             self.reach(segment, body);

@@ -175,7 +175,9 @@ impl Claims {
         };
         let length = proxy::headers(&joined);
         let behind = Offer { data: joined.get(length..).unwrap_or_default(), ..offer };
-        let start = Start { data: behind.data, began: offer.began_in_capture, any_port: offer.any_port };
+        // What begins as somebody else's is not looked into.
+        let began = offer.began_in_capture || begins_theirs(&behind);
+        let start = Start { data: behind.data, began, any_port: offer.any_port };
         let (ours, may_be) = owner(states, &start);
         let is_waited_for = may_be || proxy::is_beginning(behind.data);
         let owner = if was_text {
@@ -263,7 +265,7 @@ mod tests {
     }
 
     fn states(config: &Config) -> Vec<Option<Box<dyn State>>> {
-        protocols::begin(config).map(|begun| begun.on_streams).collect()
+        protocols::begin(config, &protocols::common(config)).map(|begun| begun.on_streams).collect()
     }
 
     fn claim(claims: &mut Claims, offer: Offer<'_>) -> Claim {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The protocols: one row each. A new one is its folder and a row here.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::rc::Rc;
 
@@ -15,10 +16,12 @@ use crate::mmtls::{self, MMTLS, Mmtls};
 use crate::nested;
 use crate::web::{self, WEB, Web};
 use crate::wechat::SHARED;
+use crate::wechat::common::Common;
+use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::settings::Shared;
 
 /// Makes the states of a capture that begins.
-pub type Begin = fn(&Config) -> Begun;
+pub type Begin = fn(&Config, &Common) -> Begun;
 
 /// The states of a protocol in one capture, where it lies.
 #[derive(Debug, Default)]
@@ -57,20 +60,23 @@ pub static PROTOCOLS: &[Row] = &[
     Row { protocol: &SHARED, begin: None, is_request: None, joins: &[] },
     Row {
         protocol: &LONG_LINK,
-        begin: Some(|config| Begun::on_streams(LongLink::new(Rc::new(Settings::of(config))))),
+        begin: Some(|config, common| {
+            Begun::on_streams(LongLink::new(Rc::new(Settings::of(config, common.shared.clone()))))
+        }),
         is_request: None,
         joins: LONG_LINK_JOINS,
     },
     Row {
         protocol: &WEB,
-        begin: Some(|config| Begun::in_http(Web::new(Shared::of(config)))),
+        begin: Some(|_, common| Begun::in_http(Web::new(common.shared.clone()))),
         is_request: Some(web::is_call),
         joins: &[],
     },
     Row {
         protocol: &MMTLS,
-        begin: Some(|config| {
-            let (streams, messages) = Mmtls::new(mmtls::settings::Settings::of(config));
+        begin: Some(|config, common| {
+            let settings = mmtls::settings::Settings::of(config, common.shared.clone());
+            let (streams, messages) = Mmtls::new(settings, common.ring.clone());
             Begun { on_streams: Some(Box::new(streams)), in_http: Some(Box::new(messages)) }
         }),
         is_request: Some(mmtls::http::is_post),
@@ -79,7 +85,7 @@ pub static PROTOCOLS: &[Row] = &[
     #[cfg(any(test, feature = "nested"))]
     Row {
         protocol: &nested::NESTED,
-        begin: Some(|_| Begun::on_streams(nested::Nested)),
+        begin: Some(|_, _| Begun::on_streams(nested::Nested)),
         is_request: None,
         joins: &[(crate::long_link::BODIES, nested::OPERATION)],
     },
@@ -112,10 +118,16 @@ pub fn joined(table: &CStr, key: u32) -> Option<u16> {
     PROTOCOLS.iter().find(|row| joins(row)).map(|row| row.protocol.table)
 }
 
+/// What all protocols of a capture that begins have together.
+pub fn common(config: &Config) -> Common {
+    let ring = KeyRing::new(config.text(mmtls::settings::P::KEYLOG_FILE));
+    Common { shared: Shared::of(config), ring: Rc::new(RefCell::new(ring)) }
+}
+
 /// The states of all protocols in a capture that begins, by the numbers of their tables.
-pub fn begin(config: &Config) -> impl Iterator<Item = Begun> {
+pub fn begin(config: &Config, common: &Common) -> impl Iterator<Item = Begun> {
     let begin = |row: &Row| row.begin.filter(|_| !config.is_disabled(row.protocol.table));
-    PROTOCOLS.iter().map(move |row| begin(row).map_or_else(Begun::default, |begin| begin(config)))
+    PROTOCOLS.iter().map(move |row| begin(row).map_or_else(Begun::default, |begin| begin(config, common)))
 }
 
 /// The protocol of a table.

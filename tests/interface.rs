@@ -49,7 +49,10 @@ fn the_tables_hold_every_row() {
         let row = row.protocol;
         words(protocol, row);
         statistics(protocol, row);
-        assert_eq!((protocol.under, protocol.carrier), (row.under, row.carrier.into()));
+        assert_eq!(
+            (protocol.under, protocol.on_streams, protocol.in_http),
+            (row.under, row.on_streams, row.in_http)
+        );
     }
     let own = |protocol: u16| text(rows(protocols[usize::from(protocol)].fields, 1)[0].filter);
     assert_eq!((own(LONG_LINK), own(WEB)), (c"wechat", c"wechat_web"));

@@ -7,10 +7,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use wechat_dissector::mmtls::key_log::file::KeyLogFile;
-use wechat_dissector::mmtls::key_log::keys::KeyLog;
 use wechat_dissector::mmtls::schedule::{HANDSHAKE, application_keys};
 use wechat_dissector::mmtls::seal::Openers;
+use wechat_dissector::wechat::key_log::file::KeyLogFile;
+use wechat_dissector::wechat::key_log::keys::KeyLog;
 
 /// Stands in every key here, and in the text of each.
 const KEY: [u8; 8] = [0xC1, 0x5E, 0xC2, 0xE7, 0xC3, 0x4B, 0xC4, 0x9D];
@@ -95,7 +95,7 @@ fn no_key_is_left_behind() {
         assert_eq!(openers.of(&half).find(0..9, &[0; 5], &[0; 20], &mut out), None);
     }
     let secret =
-        wechat_dissector::mmtls::hidden::Hidden::new(*KEY.repeat(4).first_chunk().expect("32 bytes"));
+        wechat_dissector::wechat::hidden::Hidden::new(*KEY.repeat(4).first_chunk().expect("32 bytes"));
     let boxed = Box::new((HANDSHAKE.pair(&secret, &[0; 32]), application_keys(&secret, &[0; 32]), secret));
     // The line above makes a list of its own.
     let own = LEFT_BEHIND.swap(0, Ordering::Relaxed);

@@ -63,6 +63,11 @@ pub struct Body {
 }
 
 impl Body {
+    /// Where it lies as it is, if it does.
+    pub fn plain(&self) -> Option<Range<usize>> {
+        (!self.is_coded && !self.at.is_empty()).then(|| self.at.clone())
+    }
+
     /// The body behind a head that ends at `start`, and where the message ends; `bodiless` says that it ends there
     /// where no length is told.
     pub(super) fn behind(

@@ -161,6 +161,12 @@ impl Exchanges {
         open.push_back(Waiting { time: origin.time, side: origin.lane.side, mark, unread: false });
     }
 
+    /// Whether no request waits for a response on a connection.
+    pub fn waits_for_none(&self, stream: u32) -> bool {
+        let foreign = self.foreign.get(&stream).is_none_or(|foreign| foreign.waiting == 0);
+        foreign && self.connections.get(&stream).is_none_or(|connection| connection.waiting.is_empty())
+    }
+
     /// A response comes in, which begins at `origin` and ends so many bytes behind, if all of them are there:
     /// what it answers, if that is somebody's.
     pub fn answers(&mut self, origin: Origin, length: Option<u32>) -> Option<Mark> {

@@ -39,7 +39,12 @@ pub trait Carried: fmt::Debug {
     /// Whether bytes may hold a request of its own: quick, and right when it says no.
     fn may_be_in(&self, data: &[u8]) -> bool;
 
-    /// Whether a request is its own.
+    /// The same of a response to a request that nobody saw.
+    fn may_answer(&self, _: &[u8]) -> bool {
+        false
+    }
+
+    /// Whether a request is its own, or a response to a request that nobody saw.
     fn claims(&self, data: &[u8], head: &Head) -> bool;
 
     /// The first visit has come so far.
@@ -59,7 +64,7 @@ pub trait Carried: fmt::Debug {
 #[derive(Debug)]
 struct Seen {
     head: Head,
-    /// The protocol whose request it is.
+    /// The protocol whose request it is, or whose response if nobody saw its request.
     claim: Option<u16>,
     mark: Option<Mark>,
 }
@@ -136,7 +141,13 @@ impl Http {
         }
         let mut messages = Vec::new();
         for head in heads(segment.data).take(MOST_MESSAGES) {
-            let claim = if head.kind == Kind::Request { self.claimant(segment.data, &head) } else { None };
+            let claim = match head.kind {
+                Kind::Request => self.claimant(segment.data, &head),
+                Kind::Response(_) if self.exchanges.waits_for_none(segment.lane.stream) => {
+                    self.claimant(segment.data, &head)
+                }
+                Kind::Response(_) | Kind::Other => None,
+            };
             messages.push(Seen { head, claim, mark: None });
         }
         if messages.iter().all(|message| message.head.kind == Kind::Other) {
@@ -168,9 +179,14 @@ impl Http {
         }
         let kind = first_line(segment.data);
         let mut protocols = self.protocols.iter().flatten();
-        if !matches!(kind, Some(Kind::Response(_)))
-            && protocols.any(|protocol| protocol.may_be_in(segment.data))
-        {
+        let may_be_ours = match kind {
+            Some(Kind::Response(_)) => {
+                self.exchanges.waits_for_none(segment.lane.stream)
+                    && protocols.any(|protocol| protocol.may_answer(segment.data))
+            }
+            _ => protocols.any(|protocol| protocol.may_be_in(segment.data)),
+        };
+        if may_be_ours {
             return false;
         }
         match kind {
@@ -206,7 +222,9 @@ impl Http {
         let mut awaited = self.exchanges.awaited(segment.lane.stream);
         let is_due = |message: &Seen| match message.head.kind {
             Kind::Request => message.claim.is_some(),
-            kind @ Kind::Response(_) if !kind.is_interim() => awaited.next() == Some(true),
+            kind @ Kind::Response(_) if !kind.is_interim() => {
+                awaited.next().unwrap_or(message.claim.is_some())
+            }
             Kind::Response(_) | Kind::Other => false,
         };
         let speaks = spoken
@@ -265,8 +283,11 @@ impl Http {
             Kind::Response(_) => {
                 let whole = *end <= segment.data.len();
                 let length = u32::try_from(end.saturating_sub(at.start)).ok().filter(|_| whole);
-                let mark = self.exchanges.answers(from, length)?;
-                (Some(mark.owner), Some(mark.event))
+                let unasked = self.exchanges.waits_for_none(from.lane.stream);
+                match self.exchanges.answers(from, length) {
+                    Some(mark) => (Some(mark.owner), Some(mark.event)),
+                    None => (message.claim.filter(|_| unasked), None),
+                }
             }
             Kind::Other => {
                 self.exchanges.says(from);

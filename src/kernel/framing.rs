@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | in step | a header with a sane length |
 //! | in step, the bytes behind the frame are no header | the frame, unless a chain begins inside it: then its length is wrong |
-//! | waiting for much more of a frame | a chain of four headers inside what has come ends the wait: the length is wrong |
+//! | waiting for much more of a frame | a chain of enough headers inside what has come ends the wait: the length is wrong |
 //! | nothing seen yet | what is behind a PROXY header |
 //! | where the stream has been before | a header, also behind the end of a frame, that is not that of a frame seen there: another link has begun |
 //! | out of step | the first place from which headers chain to the end of the data, two of them rather than one |
@@ -29,6 +29,8 @@ pub trait Header: Copy + Debug + Default {
     const LENGTH: usize;
     /// So many bytes reach behind those by which it is recognised.
     const SIGNED: usize;
+    /// So many headers in a row are no chance, whatever they are in.
+    const SURE: usize;
 
     /// Reads the header; `None` when `data` is shorter.
     fn read(data: &[u8]) -> Option<Self>;
@@ -410,7 +412,7 @@ impl<H: Header> Lane<H> {
             Trust::Lost | Trust::Candidate => {
                 find::<H>(view.data, H::LENGTH, inside, limit, Chain::is_strong)
             }
-            _ if missing > CREDIBLE => find::<H>(view.data, H::LENGTH, inside, limit, Chain::is_sure),
+            _ if missing > CREDIBLE => find::<H>(view.data, H::LENGTH, inside, limit, Chain::is_sure::<H>),
             _ => None,
         };
         if let Some(begin) = begin {
@@ -560,8 +562,8 @@ impl Chain {
     fn speaks_against_end(self) -> bool {
         self.is_strong() && !self.ends
     }
-    fn is_sure(self) -> bool {
-        self.headers >= 4 && !self.broken
+    fn is_sure<H: Header>(self) -> bool {
+        self.headers >= H::SURE && !self.broken
     }
 }
 

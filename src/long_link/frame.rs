@@ -84,6 +84,7 @@ impl Header {
 impl framing::Header for Header {
     const LENGTH: usize = HEADER_LEN;
     const SIGNED: usize = at::SIGNATURE.end;
+    const SURE: usize = 4;
 
     fn read(data: &[u8]) -> Option<Self> {
         let data: &[u8; HEADER_LEN] = data.first_chunk()?;

@@ -66,16 +66,16 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::of(&Config::default())
+        Self::of(&Config::default(), Shared::default())
     }
 }
 
 impl Settings {
     /// What the user has set. Rows that make no sense are left out.
-    pub fn of(config: &Config) -> Self {
+    pub fn of(config: &Config, shared: Shared) -> Self {
         let number = |preference| config.number(PREFERENCES, preference);
         Self {
-            shared: Shared::of(config),
+            shared,
             desegment: number(P::DESEGMENT) != 0,
             limit: number(P::MAX_FRAME).clamp(HEADER_LEN as u32, LARGEST_LIMIT),
             try_any_port: number(P::TRY_ANY_PORT) != 0,
@@ -186,17 +186,17 @@ mod tests {
         add(&mut config, ["237", "my send", ""]);
         add(&mut config, ["0x1267", "my own", "one-way"]);
         let send = classify(237, 4, 10, Some(Sender::Client));
-        assert_eq!(Settings::of(&config).operation_name(send), Some("my send"));
+        assert_eq!(Settings::of(&config, Shared::default()).operation_name(send), Some("my send"));
         let own = classify(4711, 4, 10, Some(Sender::Client));
-        assert_eq!(Settings::of(&config).kind(own, 4711), Kind::OneWay);
+        assert_eq!(Settings::of(&config, Shared::default()).kind(own, 4711), Kind::OneWay);
         let answer = classify(1_000_004_711, 4, 10, None);
-        assert_eq!(Settings::of(&config).kind(answer, 1_000_004_711), Kind::Response);
+        assert_eq!(Settings::of(&config, Shared::default()).kind(answer, 1_000_004_711), Kind::Response);
         add(&mut config, ["237", "again", ""]);
-        assert_eq!(Settings::of(&config).operation_name(send), Some("my send"));
+        assert_eq!(Settings::of(&config, Shared::default()).operation_name(send), Some("my send"));
         add(&mut config, ["4712", "pushed", ""]);
         add(&mut config, ["4712", "pushed too", "push"]);
         let pushed = classify(4712, 4, 10, Some(Sender::Server));
-        assert_eq!(Settings::of(&config).kind(pushed, 4712), Kind::Push);
+        assert_eq!(Settings::of(&config, Shared::default()).kind(pushed, 4712), Kind::Push);
         add(&mut config, ["1000000190", "my ack", ""]);
     }
 }

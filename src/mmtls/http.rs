@@ -7,14 +7,19 @@ use std::rc::Rc;
 
 use super::clock;
 use super::fields::MN;
+use super::record::Header;
 use super::session::Begun;
 use crate::http::{Carried, Head, Kind, Message};
-use crate::kernel::report::{HandOff, PASSED_ON, Piece, Report};
+use crate::kernel::framing::Header as _;
+use crate::kernel::report::{CAME_IN, HandOff, PASSED_ON, Piece, Report};
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
 
 /// Path of the POSTs, behind which is anything.
 const FOLDER: &[u8] = b"/mmtls/";
+
+/// Bytes of the line in front of a chunk.
+const LONGEST_SIZE: usize = 16;
 
 /// What is known of each POST, by its number.
 pub type Posts = Rc<RefCell<Vec<Begun>>>;
@@ -39,7 +44,20 @@ impl Carried for InHttp {
         memchr::memmem::find(data, FOLDER).is_some()
     }
 
+    fn may_answer(&self, data: &[u8]) -> bool {
+        Header::candidates(data).next().is_some()
+    }
+
     fn claims(&self, data: &[u8], head: &Head) -> bool {
+        if head.kind != Kind::Request {
+            let body = data.get(head.body.at.clone()).unwrap_or_default();
+            // In front of what is in chunks stands how long the first is.
+            let size = memchr::memchr(b'\n', body.get(..LONGEST_SIZE.min(body.len())).unwrap_or_default());
+            let chunk = size.and_then(|end| body.get(end.saturating_add(1)..)).unwrap_or_default();
+            return [body, chunk].into_iter().any(|body| {
+                Header::read(body).is_some_and(|header| header.is_likely() && header.strange_fields() == 0)
+            });
+        }
         let line = data.get(head.at.start..head.target.start).unwrap_or_default();
         line.trim_ascii_start().starts_with(b"POST")
             && in_folder(data.get(head.target.clone()).unwrap_or_default())
@@ -59,15 +77,20 @@ impl Carried for InHttp {
     }
 
     fn message(&mut self, message: &Message<'_>, report: &mut Report) {
-        if message.body.is_empty() {
+        // In a tunnel to one of its own ports HTTP's dissector passes nothing on.
+        let (source, body) = match message.body {
+            [] => (CAME_IN, message.head.body.plain().unwrap_or_default()),
+            body => (PASSED_ON, 0..body.len()),
+        };
+        if body.is_empty() {
             return;
         }
         report.hand_off(HandOff {
             table: self.table,
             key: 0,
-            source: PASSED_ON,
-            start: 0,
-            length: message.body.len(),
+            source,
+            start: body.start,
+            length: body.len(),
             piece: Piece::Whole { part: message.event },
             inner: None,
         });

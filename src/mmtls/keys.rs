@@ -10,19 +10,23 @@
 //!
 //! The tag decides, always.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use bytes::{Bytes, BytesMut};
 use foldhash::HashMap;
 
-use super::key_log::file::KeyLogFile;
-use super::key_log::keys::KeyLog;
-use super::key_log::line::Given;
 use super::record::{HEADER_LEN, Header};
 use super::schedule::{
-    EARLY, EARLY_RESPONSE, HANDSHAKE, Half, Hash, PSK_ACCESS, Pair, Secret, Transcript, application_keys,
-    encrypted_extensions, finished, resumed_keys,
+    EARLY, EARLY_RESPONSE, HANDSHAKE, PSK_ACCESS, Transcript, application_keys, encrypted_extensions,
+    finished, resumed_keys,
 };
 use super::seal::{Opener, Openers};
 use super::session::{Closed, Count};
+use crate::wechat::key_log::half::{Half, Hash, Pair, Secret};
+use crate::wechat::key_log::keys::KeyLog;
+use crate::wechat::key_log::line::Given;
+use crate::wechat::key_log::ring::KeyRing;
 
 /// Where a key is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,13 +184,8 @@ pub enum Said {
 /// All that is known of keys in a capture.
 #[derive(Debug, Default)]
 pub struct Keys {
-    log: KeyLog,
-    comments: KeyLog,
-    file: Option<KeyLogFile>,
-    /// The packet for which the file was looked at last.
-    looked: Option<u32>,
-    /// Counts what the key logs got.
-    state: u32,
+    /// What the user has given.
+    ring: Rc<RefCell<KeyRing>>,
     /// By number.
     halves: Vec<Half>,
     numbers: HashMap<Half, u32>,
@@ -198,51 +197,14 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys in a file; an empty path names none.
-    pub fn new(path: &str) -> Self {
-        let file = (!path.is_empty()).then(|| KeyLogFile::new(path));
-        let mut keys = Self { file, ..Self::default() };
-        keys.read();
-        keys
-    }
-
-    /// Whether there may be any.
-    pub fn are_there(&self) -> bool {
-        self.file.is_some() || self.comments.counts() != Default::default()
-    }
-
-    /// Why the file could not be read.
-    pub fn error(&self) -> Option<&str> {
-        self.file.as_ref()?.error()
-    }
-
-    /// Lines of the file whose keys are too short or too long.
-    pub fn wrong_lengths(&self) -> u64 {
-        self.log.counts().wrong_length
-    }
-
-    /// The lines in a packet's comment count from that packet on.
-    pub fn add_comment(&mut self, comment: &str) {
-        if self.comments.add_text(comment.as_bytes()) {
-            self.state = self.state.wrapping_add(1);
-        }
-    }
-
-    /// Reads what the file has got; whether that gave any key.
-    fn read(&mut self) -> bool {
-        let gave = self.file.as_mut().is_some_and(|file| file.refresh(&mut self.log));
-        self.state = self.state.wrapping_add(u32::from(gave));
-        gave
-    }
-
-    /// As that, once for a packet.
-    fn read_for(&mut self, packet: u32) -> bool {
-        self.looked.replace(packet) != Some(packet) && self.read()
+    /// What follows from what a user has given.
+    pub fn new(ring: Rc<RefCell<KeyRing>>) -> Self {
+        Self { ring, ..Self::default() }
     }
 
     /// The handshake has gone on by a message, with its length and type.
     pub fn said(&mut self, session: u32, said: Said, message: &[u8]) {
-        if !self.are_there() {
+        if !self.ring.borrow().may_have_keys() {
             return;
         }
         let state = self.sessions.entry(session).or_default();
@@ -279,13 +241,18 @@ impl Keys {
 
     /// Opens a record on its first visit; what was in it.
     pub fn open(&mut self, sealed: &Sealed<'_>) -> Result<(Opening, Bytes), Closed> {
-        if !self.are_there() {
+        if !self.ring.borrow().may_have_keys() {
             return Err(Closed::NoKeyLog);
         }
         match self.try_all(sealed) {
-            Err(why) if why != Closed::Tag && self.read_for(sealed.packet) => self.try_all(sealed),
+            Err(why) if why != Closed::Tag && self.has_grown(sealed.packet) => self.try_all(sealed),
             tried => tried,
         }
+    }
+
+    /// Looks at the key log again, once for a packet.
+    fn has_grown(&self, packet: u32) -> bool {
+        self.ring.borrow_mut().read_for(packet)
     }
 
     fn try_all(&mut self, sealed: &Sealed<'_>) -> Result<(Opening, Bytes), Closed> {
@@ -306,12 +273,13 @@ impl Keys {
     }
 
     /// Whether a record that was closed on its first visit has a key by now.
-    pub fn came_later(&mut self, sealed: &Sealed<'_>) -> bool {
-        self.read_for(sealed.packet);
+    pub fn came_later(&self, sealed: &Sealed<'_>) -> bool {
+        self.has_grown(sealed.packet);
+        let ring = self.ring.borrow();
         let named = |log: &KeyLog| sealed.tail().is_some_and(|tail| log.by_tail(tail).next().is_some());
         let random = self.sessions.get(&sealed.session).and_then(|session| session.random);
         let given = |log: &KeyLog| random.is_some_and(|random| log.by_random(&random).next().is_some());
-        named(&self.log) || named(&self.comments) || given(&self.log) || given(&self.comments)
+        ring.logs().into_iter().any(|log| named(log) || given(log))
     }
 
     /// Whether the HMAC of a Finished is right, where a secret tells.
@@ -325,8 +293,10 @@ impl Keys {
     /// Lines that name the record; also whether there are any.
     fn by_line(&mut self, sealed: &Sealed<'_>) -> (Option<Opening>, bool) {
         let Some(tail) = sealed.tail() else { return (None, false) };
-        let lines = self.log.by_tail(tail).map(|line| (line, Source::Line, Source::SameDirection));
-        let comments = self.comments.by_tail(tail).map(|line| (line, Source::Comment, Source::Comment));
+        let ring = self.ring.borrow();
+        let [log, comments] = ring.logs();
+        let lines = log.by_tail(tail).map(|line| (line, Source::Line, Source::SameDirection));
+        let comments = comments.by_tail(tail).map(|line| (line, Source::Comment, Source::Comment));
         let mut named = false;
         let (openers, room) = (&mut self.openers, &mut self.room);
         let found = lines.chain(comments).find(|(line, ..)| {
@@ -334,6 +304,7 @@ impl Keys {
             room.clear();
             openers.of(&line.half).open(line.seq, &sealed.header.bytes, sealed.content, room)
         });
+        drop(ring);
         let Some((line, source, for_others)) = found else { return (None, named) };
         let key = number(&mut self.halves, &mut self.numbers, &line.half);
         let opening = Opening { key, seq: u32::try_from(line.seq).unwrap_or(u32::MAX), source };
@@ -385,7 +356,9 @@ impl Keys {
             return None;
         }
         direction.searches = direction.searches.saturating_add(1);
-        let logs = [&self.log, &self.comments];
+        let ring = self.ring.clone();
+        let ring = ring.borrow();
+        let logs = ring.logs();
         let ticket = session.ticket;
         let psks: Vec<Secret> = match ticket {
             Some(_) => logs.into_iter().flat_map(KeyLog::psks).take(MOST_OTHERS).collect(),
@@ -414,11 +387,12 @@ impl Keys {
     /// What follows from what is known of the session.
     fn make_candidates(&mut self, number_of_session: u32) {
         let session = self.sessions.entry(number_of_session).or_default();
-        let made_of = (session.messages, self.state);
+        let ring = self.ring.borrow();
+        let made_of = (session.messages, ring.state());
         if session.made_of.replace(made_of) == Some(made_of) {
             return;
         }
-        let logs = [&self.log, &self.comments];
+        let logs = ring.logs();
         let by_random = session.random.iter().flat_map(|random| logs.map(|log| log.by_random(random)));
         let hashes = [session.client_hello, session.hellos, session.all];
         let by_hash = hashes.iter().flatten().flat_map(|hash| logs.map(|log| log.by_hash(hash)));

@@ -15,11 +15,9 @@
 //! | [`http`] | which messages of HTTP have records in their bodies |
 //! | [`way`] | which number a record has in its direction |
 //! | [`session`] | which records belong together, and what they tell without a key |
-//! | [`key_log`] | what a user knows of keys |
 //! | [`schedule`] | how keys follow from secrets |
 //! | [`seal`] | how a record is opened |
 //! | [`keys`] | which key opens which record |
-//! | [`hidden`] | bytes that must not be seen |
 //! | [`code`] | numbers on the wire that have a meaning |
 //! | [`handshake`] | messages and alerts |
 //! | [`clock`] | the second from which a path is drawn |
@@ -33,9 +31,7 @@ pub mod clock;
 pub mod code;
 pub mod fields;
 pub mod handshake;
-pub mod hidden;
 pub mod http;
-pub mod key_log;
 pub mod keys;
 pub mod record;
 pub mod schedule;
@@ -44,7 +40,9 @@ pub mod session;
 pub mod settings;
 pub mod way;
 
+use std::cell::RefCell;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashSet};
@@ -54,6 +52,7 @@ use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
+use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
 use annotate::Known;
 use handshake::Body;
@@ -111,11 +110,11 @@ pub struct Mmtls {
 
 impl Mmtls {
     /// For one capture: the states on streams and in HTTP.
-    pub fn new(settings: Settings) -> (Self, InHttp) {
+    pub fn new(settings: Settings, ring: Rc<RefCell<KeyRing>>) -> (Self, InHttp) {
         let posts = Posts::default();
         let in_http = InHttp::new(BODY_TABLE, posts.clone());
         let state = Self {
-            keys: Keys::new(&settings.keylog_file),
+            keys: Keys::new(ring),
             settings,
             posts,
             sessions: Sessions::default(),

@@ -17,7 +17,7 @@ use ghash::universal_hash::UniversalHash as _;
 use zeroize::Zeroize as _;
 
 use super::record::{HEADER_LEN, TAG_LEN};
-use super::schedule::Half;
+use crate::wechat::key_log::half::Half;
 
 /// What the tag covers besides the content: sequence number and header.
 fn additional(seq: u64, header: &[u8; HEADER_LEN]) -> [u8; 13] {

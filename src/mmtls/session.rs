@@ -532,12 +532,14 @@ fn first_message<'a>(seen: &Seen<'a>) -> Option<First<'a>> {
                 return None;
             }
             let message = handshake::messages(content, 0..reported).next();
-            let message = message.filter(|message| is_first || message.all.len() == reported)?;
-            Some(match message.body {
-                Body::ClientHello(hello) => First::ClientHello(hello),
-                Body::ServerHello(hello) => First::ServerHello(hello.suite),
-                _ => First::Other,
-            })
+            match message
+                .filter(|message| is_first || message.all.len() == reported)
+                .map(|message| message.body)
+            {
+                Some(Body::ClientHello(hello)) => Some(First::ClientHello(hello)),
+                Some(Body::ServerHello(hello)) => Some(First::ServerHello(hello.suite)),
+                _ => is_first.then_some(First::Other),
+            }
         }
         kind::ALERT => {
             let said = handshake::alert(content, 0..reported).filter(|_| reported == CLEAR_ALERT)?;

@@ -30,19 +30,12 @@ pub struct Settings {
     pub desegment: bool,
     /// Whether a stream on any port may be claimed.
     pub try_any_port: bool,
-    /// Path of the key log, empty for none.
-    pub keylog_file: String,
 }
 
 impl Settings {
     /// What the user has set.
-    pub fn of(config: &Config) -> Self {
+    pub fn of(config: &Config, shared: Shared) -> Self {
         let number = |preference| config.number(PREFERENCES, preference);
-        Self {
-            shared: Shared::of(config),
-            desegment: number(P::DESEGMENT) != 0,
-            try_any_port: number(P::TRY_ANY_PORT) != 0,
-            keylog_file: config.text(P::KEYLOG_FILE).to_owned(),
-        }
+        Self { shared, desegment: number(P::DESEGMENT) != 0, try_any_port: number(P::TRY_ANY_PORT) != 0 }
     }
 }

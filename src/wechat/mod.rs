@@ -9,11 +9,17 @@
 //! | [`synckey`] | the SyncKey of the phone |
 //! | [`keys`] | how SyncKeys grow |
 //! | [`secret`] | what stands for a secret |
+//! | [`key_log`] | what a user knows of keys |
+//! | [`hidden`] | bytes that must not be seen |
+//! | [`common`] | what the protocols of one capture have together |
 //! | [`settings`] | what a user may set for all protocols |
 //! | [`fields`] | the words a user reads or filters on |
 
 pub mod business;
+pub mod common;
 pub mod fields;
+pub mod hidden;
+pub mod key_log;
 pub mod keys;
 pub mod operation;
 pub mod secret;

@@ -147,7 +147,7 @@ fn preference_line(row: &Preference) -> Option<String> {
         PrefType::Number => row.number.to_string(),
         PrefType::Choice => row.parts[row.number as usize].help.to_str().unwrap().to_owned(),
         PrefType::Table => return None,
-        PrefType::Text => String::new(),
+        PrefType::Text | PrefType::File => String::new(),
     };
     Some(format!("{}: {value}", row.name.to_str().unwrap()))
 }

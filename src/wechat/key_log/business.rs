@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::kept::{Kept, Key};
-use crate::mmtls::hidden::Hidden;
+use crate::wechat::hidden::Hidden;
 
 /// What seals a ciphertext in a business packet.
 #[derive(Clone, Debug, PartialEq, Eq)]

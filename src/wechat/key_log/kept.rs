@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::RandomState;
 
-use crate::mmtls::hidden::Hidden;
+use crate::wechat::hidden::Hidden;
 
 /// Keys in one piece of memory.
 const BLOCK: usize = 256;

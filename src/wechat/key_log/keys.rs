@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::business::Business;
 use super::kept::Kept;
 use super::line::{self, Given, Line, Name, Passed};
-use crate::mmtls::schedule::{Half, Hash, Secret};
+use crate::wechat::key_log::half::{Half, Hash, Secret};
 
 /// A longer line is passed over.
 pub const LONGEST_LINE: usize = 64 * 1024;

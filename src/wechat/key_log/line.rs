@@ -10,8 +10,8 @@ use json_event_parser::{JsonEvent, SliceJsonParser};
 
 use super::business::CipherKey;
 use super::kept::Key;
-use crate::mmtls::hidden::Hidden;
-use crate::mmtls::schedule::{Half, Hash, Pair, Secret};
+use crate::wechat::hidden::Hidden;
+use crate::wechat::key_log::half::{Half, Hash, Pair, Secret};
 
 /// What a line gives.
 #[derive(Clone, Debug, PartialEq, Eq)]

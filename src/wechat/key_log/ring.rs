@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! All that a user has given in a capture: a file that may grow, and lines in the comments of packets.
+
+use super::file::KeyLogFile;
+use super::keys::KeyLog;
+
+/// The keys of a capture.
+#[derive(Debug, Default)]
+pub struct KeyRing {
+    log: KeyLog,
+    comments: KeyLog,
+    file: Option<KeyLogFile>,
+    /// The packet for which the file was looked at last.
+    looked: Option<u32>,
+    /// Counts what the key logs got.
+    state: u32,
+    has_comments: bool,
+}
+
+impl KeyRing {
+    /// The keys in a file; an empty path names none.
+    pub fn new(path: &str) -> Self {
+        let file = (!path.is_empty()).then(|| KeyLogFile::new(path));
+        let mut ring = Self { file, ..Self::default() };
+        ring.read();
+        ring
+    }
+
+    /// Whether there may be any.
+    pub fn may_have_keys(&self) -> bool {
+        self.file.is_some() || self.has_comments
+    }
+
+    /// The lines of the file, then those of comments.
+    pub fn logs(&self) -> [&KeyLog; 2] {
+        [&self.log, &self.comments]
+    }
+
+    /// Changes whenever there are more keys.
+    pub fn state(&self) -> u32 {
+        self.state
+    }
+
+    /// Why the file could not be read.
+    pub fn error(&self) -> Option<&str> {
+        self.file.as_ref()?.error()
+    }
+
+    /// The lines in a packet's comment count from that packet on.
+    pub fn add_comment(&mut self, comment: &str) {
+        if self.comments.add_text(comment.as_bytes()) {
+            self.has_comments = true;
+            self.state = self.state.wrapping_add(1);
+        }
+    }
+
+    /// Reads what the file has got, once for a packet; whether that gave any key.
+    pub fn read_for(&mut self, packet: u32) -> bool {
+        self.looked.replace(packet) != Some(packet) && self.read()
+    }
+
+    fn read(&mut self) -> bool {
+        let gave = self.file.as_mut().is_some_and(|file| file.refresh(&mut self.log));
+        self.state = self.state.wrapping_add(u32::from(gave));
+        gave
+    }
+}
