@@ -20,7 +20,7 @@ use crate::kernel::report::{CAME_IN, HandOff, Inner, PASSED_ON, Piece, Report, W
 use crate::kernel::segment::{Segment, Step};
 use crate::kernel::stream::{Collector, Inside, Joined};
 use crate::kernel::streams::{Ends, Streams};
-use crate::protocols::{self, PROTOCOLS};
+use crate::protocols::{self, PROTOCOLS, offer};
 use crate::wechat::common::Common;
 use crate::wechat::fields::{SN, TABLE as SHARED};
 
@@ -242,14 +242,16 @@ impl Capture {
     ) {
         let mut index = 0;
         while let Some(one) = report.hand_offs().get(index).copied() {
-            let to = joined(report.protocol(), &one).filter(|to| self.takes_segments(*to));
+            let to = joined(&one).filter(|to| self.takes_segments(*to));
             let changed = match to {
                 Some(to) => self.reach_one(report, &one, to, segment, body, levels),
                 None => Some(one),
             };
+            // Those of others are mostly for nobody.
             let is_ours = changed.is_some_and(|changed| changed.inner.is_some());
-            let changed = changed.filter(|_| !shown || !is_ours || self.calls.take());
-            if is_ours && changed.is_none() && !report.has_note(SN::TOO_MANY_INSIDE) {
+            let is_called = is_ours || offer(one.table).is_some_and(|table| table.fallback.is_some());
+            let changed = changed.filter(|_| !shown || !is_called || self.calls.take());
+            if is_called && changed.is_none() && !report.has_note(SN::TOO_MANY_INSIDE) {
                 let words = format_args!("the packet holds more than {MOST_CALLS} PDUs inside of others");
                 report.note_below(SN::TOO_MANY_INSIDE, one.source, range(&one), words);
             }
@@ -367,9 +369,8 @@ impl Capture {
 }
 
 /// The protocol of ours that takes what a report hands off, if one does.
-fn joined(from: u16, one: &HandOff) -> Option<u16> {
-    let table = protocols::protocol(from.into())?.offers.get(usize::from(one.table))?;
-    protocols::joined(table.name, one.key)
+fn joined(one: &HandOff) -> Option<u16> {
+    protocols::joined(offer(one.table)?.name, one.key)
 }
 
 /// Bytes inside of a segment, for a protocol whose report nobody sees. `more` may follow if they are a piece of a

@@ -217,6 +217,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
                 length,
                 piece: Piece::At { part: known.event.session, position: known.event.inner },
                 inner: None,
+                words: 0,
             });
         }
     });

@@ -51,6 +51,7 @@ use crate::kernel::framing::{Cut, Header as _, Verdict, View, Why};
 use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
+use crate::kernel::rows::number_of;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
@@ -69,8 +70,8 @@ pub static MMTLS: Protocol = Protocol {
     in_http: true,
     preferences: settings::PREFERENCES,
     offers: &[
-        OfferTable { name: DATA, title: c"MMTLS data", heuristics: c"mmtls" },
-        OfferTable { name: BODIES, title: c"MMTLS in HTTP", heuristics: c"mmtls.body" },
+        OfferTable::new(DATA, c"MMTLS data", c"mmtls"),
+        OfferTable::new(BODIES, c"MMTLS in HTTP", c"mmtls.body"),
     ],
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
@@ -81,9 +82,9 @@ pub const DATA: &CStr = c"mmtls.data";
 pub const ON_STREAMS: u32 = 0;
 /// Key of data in HTTP: the short link.
 pub const IN_HTTP: u32 = 1;
-/// Places of the tables.
-const DATA_TABLE: u16 = 0;
-const BODY_TABLE: u16 = 1;
+/// Their numbers.
+const DATA_TABLE: u16 = number_of(fields::TABLE, 0);
+const BODY_TABLE: u16 = number_of(fields::TABLE, 1);
 
 /// The table in which this protocol itself takes the bodies of HTTP.
 pub const BODIES: &CStr = c"mmtls.body";

@@ -14,8 +14,11 @@ use std::ops::Range;
 
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{Report, Words};
-use crate::wechat::fields::{ALGORITHMS, FAULTS, S};
+use crate::wechat::fields::{ALGORITHMS, S};
+use crate::wechat::keys::Growth;
+use crate::wechat::opening::{self, Body};
 use crate::wechat::operation::{self, Kind, Meaning};
+use crate::wechat::settings::Shared;
 
 const MAGIC: u8 = 0xbf;
 const ZLIB: u8 = 1;
@@ -62,13 +65,16 @@ impl Words for ClientVersion {
 }
 
 /// The header, with the place of each part.
-struct Header {
+#[derive(Clone, Debug)]
+pub struct Header {
+    from_server: bool,
+    compression: u8,
     all: Range<usize>,
     magic: Option<Range<usize>>,
     lengths: Range<usize>,
     algorithm: (u32, Range<usize>),
     version: (u32, Range<usize>),
-    uin: Range<usize>,
+    uin: (u32, Range<usize>),
     cookie: Range<usize>,
     cgi: (u32, Range<usize>),
     plain: (u32, Range<usize>),
@@ -77,13 +83,71 @@ struct Header {
     payload: Range<usize>,
 }
 
-/// The cgi type in the business header of a body, where one is claimed.
-pub fn cgi(data: &[u8], range: Range<usize>, meaning: Meaning) -> Option<u32> {
-    read(&Reader::new(data, range, FAULTS), meaning).map(|header| header.cgi.0)
+impl Header {
+    /// Whose side the packet is from.
+    pub fn from_server(&self) -> bool {
+        self.from_server
+    }
+
+    /// Number of the call.
+    pub fn cgi(&self) -> u32 {
+        self.cgi.0
+    }
+
+    /// The account's number; 0 before login.
+    pub fn uin(&self) -> u32 {
+        self.uin.0
+    }
+
+    /// Where the body lies.
+    pub fn payload(&self) -> Range<usize> {
+        self.payload.clone()
+    }
+
+    /// Bytes of the message.
+    pub(super) fn plain_len(&self) -> usize {
+        self.plain.0 as usize
+    }
+
+    /// The same when they are compressed.
+    pub(super) fn packed_len(&self) -> usize {
+        self.packed.0 as usize
+    }
+
+    /// Whether the header says that the message is compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compression == ZLIB
+    }
+
+    pub(super) fn is_cbc(&self) -> bool {
+        self.algorithm.0 == AES_CBC
+    }
+
+    pub(super) fn is_gcm(&self) -> bool {
+        self.algorithm.0 == AES_GCM
+    }
+
+    pub(super) fn is_hybrid(&self) -> bool {
+        self.algorithm.0 == HYBRID_ECDH
+    }
 }
 
-/// Shows what is left in `reader`: a business packet, or bytes that nobody can read.
-pub fn show(report: &mut Report, reader: &mut Reader<'_>, meaning: Meaning, show_account: bool) {
+/// What a packet is shown with.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What it is in.
+    pub meaning: Meaning,
+    /// What is set.
+    pub shared: &'a Shared,
+    /// Its body, where a key was tried.
+    pub body: Option<&'a Body>,
+    /// How the keys of a SyncKey in it grew since the one before.
+    pub growth: Option<&'a Growth>,
+}
+
+/// Shows what is left in `reader`, of bytes that begin with `data`: a business packet, or bytes that nobody can read.
+pub fn show(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context: Context<'_>) {
+    let Context { meaning, shared, .. } = context;
     if reader.left() == 0 {
         return;
     }
@@ -95,39 +159,39 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, meaning: Meaning, show
     let call = operation::cgi_name(header.cgi.0);
     let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
     report.subtree(S::BUSINESS, header.all.clone(), words, |report| {
-        if let Some(magic) = header.magic {
+        if let Some(magic) = header.magic.clone() {
             report.wire(S::BUSINESS_MAGIC, magic);
         }
         report.wire(S::BUSINESS_HEAD_LEN, header.lengths.clone());
-        report.wire(S::BUSINESS_COMPRESSION, header.lengths);
+        report.wire(S::BUSINESS_COMPRESSION, header.lengths.clone());
         report.wire(S::BUSINESS_ALGORITHM, header.algorithm.1.clone());
-        report.wire(S::BUSINESS_COOKIE_LEN, header.algorithm.1);
-        report.wire_labelled(S::CLIENT_VERSION, header.version.1, ClientVersion(header.version.0));
-        match show_account {
+        report.wire(S::BUSINESS_COOKIE_LEN, header.algorithm.1.clone());
+        report.wire_labelled(S::CLIENT_VERSION, header.version.1.clone(), ClientVersion(header.version.0));
+        match shared.show_account {
             true => {
-                report.wire(S::UIN, header.uin);
+                report.wire(S::UIN, header.uin.1.clone());
                 if !header.cookie.is_empty() {
-                    report.wire(S::BUSINESS_COOKIE, header.cookie);
+                    report.wire(S::BUSINESS_COOKIE, header.cookie.clone());
                 }
             }
-            false => report.wire(S::ACCOUNT_HIDDEN, header.uin.start..header.cookie.end),
+            false => report.wire(S::ACCOUNT_HIDDEN, header.uin.1.start..header.cookie.end),
         }
         let (open, name, close) = call.map_or(("", "", ""), |name| (" (", name, ")"));
-        report.decoded(S::BUSINESS_CGI, header.cgi.1, header.cgi.0.into(), [open, name, close]);
-        report.decoded(S::BUSINESS_PLAIN_LEN, header.plain.1, header.plain.0.into(), "");
-        report.decoded(S::BUSINESS_PACKED_LEN, header.packed.1, header.packed.0.into(), "");
+        report.decoded(S::BUSINESS_CGI, header.cgi.1.clone(), header.cgi.0.into(), [open, name, close]);
+        report.decoded(S::BUSINESS_PLAIN_LEN, header.plain.1.clone(), header.plain.0.into(), "");
+        report.decoded(S::BUSINESS_PACKED_LEN, header.packed.1.clone(), header.packed.0.into(), "");
         if !header.rest.is_empty() {
-            report.wire(S::BUSINESS_REST, header.rest);
+            report.wire(S::BUSINESS_REST, header.rest.clone());
         }
     });
     if !header.payload.is_empty() {
-        report.wire_labelled(S::ENCRYPTED, header.payload, [" (", algorithm, ")"]);
+        opening::show::body(report, data, &header, algorithm, context);
     }
 }
 
 /// Reads the header and claims it only when everything in it agrees. With the magic byte first;
 /// a first byte of 0xBF is no length of a packet without, since both its low bits are set.
-fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
+pub fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
     let mut reader = reader.clone();
     let start = reader.rest().start;
     let magic = (reader.bytes().first() == Some(&MAGIC)).then(|| reader.take(1)).flatten();
@@ -138,7 +202,7 @@ fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
     let (kinds, kinds_at) = reader.u8()?;
     let algorithm = u32::from(kinds >> 4);
     let (version, version_at) = reader.u32()?;
-    let (_, uin) = reader.u32()?;
+    let uin = reader.u32()?;
     let cookie = reader.take(usize::from(kinds & 0xf))?;
     let cgi = varint32(&mut reader)?;
     let plain = varint32(&mut reader)?;
@@ -158,6 +222,8 @@ fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
         && (compression == NOT_COMPRESSED || algorithm != HYBRID_ECDH && algorithm != AES_GCM)
         && payload_fits(algorithm, plain.0, packed.0, payload.len(), meaning);
     agrees.then_some(Header {
+        from_server: is_from_server(meaning),
+        compression,
         all: start..head_end,
         magic,
         lengths: lengths_at,
@@ -179,10 +245,14 @@ fn varint32(reader: &mut Reader<'_>) -> Option<(u32, Range<usize>)> {
     Some((u32::try_from(value).ok()?, at))
 }
 
+fn is_from_server(meaning: Meaning) -> bool {
+    meaning.kind.answers() || meaning.kind == Kind::Push
+}
+
 /// Answers carry 0; a client's top nibble is its system, and a version has a major number.
 fn version_fits(version: u32, meaning: Meaning) -> bool {
-    let from_server = meaning.kind.answers() || meaning.kind == Kind::Push;
-    (version == 0 && from_server) || (version >> 28 != 0 && version >> 28 < 4 && (version >> 24) & 0xf != 0)
+    (version == 0 && is_from_server(meaning))
+        || (version >> 28 != 0 && version >> 28 < 4 && (version >> 24) & 0xf != 0)
 }
 
 /// The cgi type is the operation's; of an operation without one, a known call's.
@@ -207,7 +277,7 @@ fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, meaning
     let packed = packed as usize;
     match algorithm {
         AES_CBC => payload == (packed / AES_BLOCK).saturating_add(1).saturating_mul(AES_BLOCK),
-        HYBRID_ECDH | AES_GCM if meaning.kind.answers() || meaning.kind == Kind::Push => {
+        HYBRID_ECDH | AES_GCM if is_from_server(meaning) => {
             plain as usize == packed
                 && payload > 0
                 && payload <= packed.saturating_add(ZLIB_OVERHEAD as usize)
