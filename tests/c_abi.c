@@ -165,7 +165,7 @@ static void check_items(const wechat_report *report, const wechat_segment *segme
         CHECK(hand_off->captured > 0 && hand_off->captured <= hand_off->length);
         CHECK(hand_off->source < report->source_count);
         CHECK(hand_off->offset + hand_off->captured <= report->sources[hand_off->source].captured);
-        CHECK(hand_off->table < tables_of()->protocols[report->protocol].offer_count);
+        CHECK(offer_of(hand_off) != NULL && strlen(report->texts + hand_off->words) < 4096);
         CHECK(hand_off->flags == 0 || (hand_off->flags & WECHAT_INSIDE) != 0);
     }
 }
@@ -313,7 +313,7 @@ static void check_hand_off(const wechat_report *report)
     if (report->hand_off_count == 0)
         return;
     CHECK(hand_off->flags == 0 && hand_off->key == value(record, "operation"));
-    CHECK(strcmp(protocol_of("wechat")->offers[hand_off->table].name, "wechat.op") == 0);
+    CHECK(strcmp(offer_of(hand_off)->name, "wechat.op") == 0);
     CHECK(hand_off->source == 0 && hand_off->offset == value(record, "head_len"));
     CHECK(hand_off->length == value(record, "body_len") && hand_off->captured == hand_off->length);
 }
@@ -356,6 +356,7 @@ static void print_layout(void)
     OFFSET(wechat_offer, name);
     OFFSET(wechat_offer, title);
     OFFSET(wechat_offer, heuristics);
+    OFFSET(wechat_offer, fallback);
     SIZE(wechat_join);
     OFFSET(wechat_join, table);
     OFFSET(wechat_join, key);
