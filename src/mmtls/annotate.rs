@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::fields::{M, MN, TYPES};
 use super::handshake::{self, AlertSentence, Body, Context, Sentence, TicketFacts};
+use super::keys::AboutKeys;
 use super::record::{HEADER_LEN, Header, LONGEST, at, kind};
 use super::session::{Content, Event, Flow, Session, Sessions, frame_len};
 use super::settings::Settings;
@@ -31,6 +32,8 @@ pub struct Known<'a> {
     pub later: bool,
     /// What was encrypted, if a key has opened it.
     pub plain: Option<Bytes>,
+    /// What is to be said of the key log here.
+    pub about_keys: Option<&'a AboutKeys>,
     /// All sessions.
     pub sessions: &'a Sessions,
     /// What is set.
@@ -75,6 +78,7 @@ pub fn record(report: &mut Report, known: &Known<'_>) {
     report.subtree(M::MMTLS, 0..known.extent, format_args!(", {words}"), |report| {
         header(report, known);
         session(report, known);
+        about_keys(report, known);
         if known.is_clear() {
             messages(report, known, known.data, known.content(), &context);
         } else {
@@ -162,6 +166,18 @@ fn session(report: &mut Report, known: &Known<'_>) {
         (Some(opening), _) => report.text_value(M::KEY_SOURCE, all, opening.source.words()),
         (None, Some(why)) => report.text_value(M::WHY_CLOSED, all, why.words()),
         (None, None) => {}
+    }
+}
+
+/// What is wrong with the key log, once in a capture.
+fn about_keys(report: &mut Report, known: &Known<'_>) {
+    let Some(about) = known.about_keys else { return };
+    if let Some(error) = &about.error {
+        report.note(MN::KEYLOG_UNREADABLE, 0..0, format_args!("the key log cannot be read: {error}"));
+    }
+    if about.wrong_lengths > 0 {
+        let words = format_args!("{} lines of the key log have keys of a wrong length", about.wrong_lengths);
+        report.note(MN::KEYLOG_WRONG_LENGTH, 0..0, words);
     }
 }
 

@@ -181,6 +181,15 @@ pub enum Said {
     NewSessionTicket(Option<u64>),
 }
 
+/// What is wrong with a key log.
+#[derive(Clone, Debug)]
+pub struct AboutKeys {
+    /// Why it cannot be read.
+    pub error: Option<String>,
+    /// Lines whose keys are too short or too long.
+    pub wrong_lengths: u64,
+}
+
 /// All that is known of keys in a capture.
 #[derive(Debug, Default)]
 pub struct Keys {
@@ -200,6 +209,12 @@ impl Keys {
     /// What follows from what a user has given.
     pub fn new(ring: Rc<RefCell<KeyRing>>) -> Self {
         Self { ring, ..Self::default() }
+    }
+
+    /// What is to be said of the key log.
+    pub fn about(&self) -> AboutKeys {
+        let ring = self.ring.borrow();
+        AboutKeys { error: ring.error().map(str::to_owned), wrong_lengths: ring.wrong_lengths() }
     }
 
     /// The handshake has gone on by a message, with its length and type.

@@ -57,7 +57,7 @@ use crate::wechat::operation::Sender;
 use annotate::Known;
 use handshake::Body;
 use http::{InHttp, Posts};
-use keys::{Keys, Said, Sealed};
+use keys::{AboutKeys, Keys, Said, Sealed};
 use record::{HEADER_LEN, Header, TAG_LEN, kind};
 use session::{Begun, Closed, Content, Count, Event, Seen, Sessions};
 use settings::Settings;
@@ -104,6 +104,8 @@ pub struct Mmtls {
     /// Streams in HTTP that have had no record yet.
     begun: HashMap<u32, Begun>,
     skips: HashMap<Place, (usize, Why)>,
+    /// The first record, and what is to be said of the key log there.
+    about_keys: Option<(Place, AboutKeys)>,
     /// Records that began and never became whole.
     unfinished: HashSet<(LaneId, u32)>,
 }
@@ -122,6 +124,7 @@ impl Mmtls {
             body: None,
             begun: HashMap::default(),
             skips: HashMap::default(),
+            about_keys: None,
             unfinished: HashSet::default(),
         };
         (state, in_http)
@@ -236,6 +239,9 @@ impl Mmtls {
             Taken { position, length, seq: event.seq, inner: u32::try_from(inner).unwrap_or(u32::MAX) };
         event.inner = way(segment, &mut self.ways, &mut self.body).take(taken, count);
         self.sessions.keep(place, event);
+        if self.about_keys.is_none() {
+            self.about_keys = Some((place, self.keys.about()));
+        }
         self.show(segment, event, header, plain, report);
         Step::Consumed(cut.extent)
     }
@@ -356,6 +362,8 @@ impl Mmtls {
         report: &mut Report,
     ) {
         let extent = event.extent.unwrap_or(header.pdu_len()) as usize;
+        let place = segment.place();
+        let about = self.about_keys.as_ref().filter(|(first, _)| *first == place);
         let known = Known {
             header,
             data: segment.data.get(..extent).unwrap_or(segment.data),
@@ -363,6 +371,7 @@ impl Mmtls {
             event,
             later: !segment.first_visit,
             plain,
+            about_keys: about.map(|(_, about)| about),
             sessions: &self.sessions,
             settings: &self.settings,
         };
