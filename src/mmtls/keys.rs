@@ -407,43 +407,25 @@ impl Keys {
         if session.made_of.replace(made_of) == Some(made_of) {
             return;
         }
-        let logs = ring.logs();
-        let by_random = session.random.iter().flat_map(|random| logs.map(|log| log.by_random(random)));
+        let [log, comments] = ring.logs();
+        let logs = [(log, Source::Secret), (comments, Source::Comment)];
         let hashes = [session.client_hello, session.hellos, session.all];
-        let by_hash = hashes.iter().flatten().flat_map(|hash| logs.map(|log| log.by_hash(hash)));
-        let given: Vec<Given> = by_random.flatten().chain(by_hash.flatten()).collect();
-        let known = session.ticket.and_then(|ticket| self.tickets.get(&ticket)).cloned();
-        let mut made: Vec<(bool, Half, Option<u8>)> = Vec::new();
-        for given in given.into_iter().chain(known.map(Given::Psk)) {
-            match given {
-                Given::Handshake(pair) | Given::Application(pair) => made.extend(both(&pair, None)),
-                Given::Early(half) => made.push((true, half, None)),
-                Given::EarlyResponse(half) => made.push((false, half, None)),
-                Given::Shared(secret) => {
-                    let place = place_of(&mut session.secrets, &secret);
-                    made.extend(
-                        session.hellos.iter().flat_map(|hash| both(&HANDSHAKE.pair(&secret, hash), place)),
-                    );
-                    made.extend(
-                        session.all.iter().flat_map(|hash| both(&application_keys(&secret, hash), place)),
-                    );
-                }
-                Given::Psk(secret) => {
-                    let place = place_of(&mut session.secrets, &secret);
-                    for from_client in [true, false] {
-                        made.extend(
-                            of_ticket(session, &secret, from_client).map(|half| (from_client, half, place)),
-                        );
-                    }
-                }
-            }
+        let mut given: Vec<(Given, Source)> = Vec::new();
+        for (log, source) in logs {
+            let by_random = session.random.iter().flat_map(|random| log.by_random(random));
+            let by_hash = hashes.iter().flatten().flat_map(|hash| log.by_hash(hash));
+            given.extend(by_random.chain(by_hash).map(|given| (given, source)));
         }
-        for (from_client, half, secret) in made {
-            let key = number(&mut self.halves, &mut self.numbers, &half);
-            let candidates = &mut session.direction(from_client).candidates;
-            match candidates.iter_mut().find(|candidate| candidate.key == key) {
-                Some(known) => known.secret = known.secret.or(secret),
-                None => candidates.push(Candidate { key, source: Source::Secret, secret }),
+        let known = session.ticket.and_then(|ticket| self.tickets.get(&ticket)).cloned();
+        given.extend(known.map(|secret| (Given::Psk(secret), Source::Secret)));
+        for (given, source) in given {
+            for (from_client, half, secret) in made_of_given(session, given) {
+                let key = number(&mut self.halves, &mut self.numbers, &half);
+                let candidates = &mut session.direction(from_client).candidates;
+                match candidates.iter_mut().find(|candidate| candidate.key == key) {
+                    Some(known) => known.secret = known.secret.or(secret),
+                    None => candidates.push(Candidate { key, source, secret }),
+                }
             }
         }
     }
@@ -460,8 +442,33 @@ impl Keys {
     }
 }
 
+/// Keys of a direction, true for the client's, and the place of the secret that they follow from.
+type Made = (bool, Half, Option<u8>);
+
+/// The keys that follow from what a key log gives of a session.
+fn made_of_given(session: &mut Session, given: Given) -> Vec<Made> {
+    match given {
+        Given::Handshake(pair) | Given::Application(pair) => both(&pair, None).into(),
+        Given::Early(half) => vec![(true, half, None)],
+        Given::EarlyResponse(half) => vec![(false, half, None)],
+        Given::Shared(secret) => {
+            let place = place_of(&mut session.secrets, &secret);
+            let handshake = session.hellos.map(|hash| HANDSHAKE.pair(&secret, &hash));
+            let data = session.all.map(|hash| application_keys(&secret, &hash));
+            handshake.iter().chain(&data).flat_map(|pair| both(pair, place)).collect()
+        }
+        Given::Psk(secret) => {
+            let place = place_of(&mut session.secrets, &secret);
+            let of = |from_client| {
+                of_ticket(session, &secret, from_client).map(move |half| (from_client, half, place))
+            };
+            of(true).chain(of(false)).collect()
+        }
+    }
+}
+
 /// The keys of both directions.
-fn both(pair: &Pair, secret: Option<u8>) -> [(bool, Half, Option<u8>); 2] {
+fn both(pair: &Pair, secret: Option<u8>) -> [Made; 2] {
     [true, false].map(|from_client| (from_client, pair.half(from_client).clone(), secret))
 }
 
