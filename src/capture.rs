@@ -24,12 +24,10 @@ use crate::long_link::fields::TABLE as LONG_LINK;
 use crate::long_link::settings::Settings;
 use crate::protocols::{self, PROTOCOLS};
 use crate::wechat::fields::{SN, TABLE as SHARED};
-use crate::wechat::settings::Shared;
 
 /// The state of one capture.
 #[derive(Debug)]
 pub struct Capture {
-    shared: Shared,
     settings: Settings,
     streams: Streams,
     /// By the numbers of the protocols' tables.
@@ -84,7 +82,6 @@ impl Capture {
     /// A capture that begins.
     pub fn new(config: &Config) -> Self {
         Self {
-            shared: Shared::of(config),
             settings: Settings::of(config),
             streams: Streams::default(),
             states: PROTOCOLS.iter().map(|row| row.begin.map(|begin| begin(config))).collect(),
@@ -209,7 +206,7 @@ impl Capture {
     pub fn message(&mut self, segment: &Segment<'_>, index: usize, body: &[u8]) -> Option<Range<usize>> {
         self.begin_message(segment, index);
         self.report.passed_on(body.len());
-        let head = self.http.message(segment, index, body, &self.shared, &mut self.report);
+        let head = self.http.message(segment, index, body, &self.settings.shared, &mut self.report);
         if self.has_joins {
             self.calls.begin(segment.place());
             self.reach(segment, body);
