@@ -20,6 +20,7 @@ use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::tick::Ticks;
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::long_link::frame::Header;
 use wechat_dissector::protocols::{self, PROTOCOLS};
 use wechat_dissector::web::call::CALLS;
 use wechat_dissector::web::fields::TABLE as WEB;

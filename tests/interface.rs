@@ -176,7 +176,9 @@ fn bytes_that_the_dissector_made_come_out_as_a_source() {
         assert_eq!(source, 1);
         report.wire(F::SEQ, 0..99);
     });
-    let items: Vec<_> = report.items().iter().map(ffi::wechat_item::from).collect();
+    let items = report.items();
+    // SAFETY: C's have the same layout, or the library does not compile.
+    let items: &[ffi::wechat_item] = unsafe { slice::from_raw_parts(items.as_ptr().cast(), items.len()) };
     let lie = |item: &ffi::wechat_item| (item.field, item.source, item.offset, item.length, item.depth);
     assert_eq!(items.iter().map(lie).collect::<Vec<_>>(), [(F::BODY, 0, 1, 8, 0), (F::SEQ, 1, 0, 4, 1)]);
     assert_eq!((items[0].kind, items[0].value), (6, 1));
