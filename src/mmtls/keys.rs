@@ -63,6 +63,8 @@ const NEAR: u32 = 16;
 const MOST_OTHERS: usize = 1024;
 /// How often they are tried for a direction.
 const MOST_SEARCHES: u8 = 4;
+/// Records in a row for which many numbers are tried in vain.
+const MOST_MISSES: u8 = 16;
 
 /// A record to be opened.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +119,8 @@ struct Direction {
     proven: bool,
     /// Searches among the keys of others.
     searches: u8,
+    /// Records in a row that none of many numbers fitted.
+    misses: u8,
 }
 
 /// What is known of a session's keys. A session without a hello has only those of lines.
@@ -314,7 +318,7 @@ impl Keys {
         let comments = comments.by_tail(tail).map(|line| (line, Source::Comment, Source::Comment));
         let mut named = false;
         let (openers, room) = (&mut self.openers, &mut self.room);
-        let found = lines.chain(comments).find(|(line, ..)| {
+        let found = lines.chain(comments).take(MOST_OTHERS).find(|(line, ..)| {
             named = true;
             room.clear();
             openers.of(&line.half).open(line.seq, &sealed.header.bytes, sealed.content, room)
@@ -331,7 +335,7 @@ impl Keys {
     fn opened(&mut self, sealed: &Sealed<'_>, opening: Opening, source: Source) {
         let session = self.sessions.entry(sealed.session).or_default();
         let direction = session.direction(sealed.from_client.unwrap_or_default());
-        direction.proven = true;
+        (direction.proven, direction.misses) = (true, 0);
         let place = direction.candidates.iter().position(|candidate| candidate.key == opening.key);
         match place {
             Some(0) => {}
@@ -354,10 +358,15 @@ impl Keys {
         let opening = (0usize..).zip(&direction.candidates).find_map(|(place, candidate)| {
             let opener = openers.of(halves.get(candidate.key as usize)?);
             room.clear();
-            let numbers = numbers(sealed.count, place == 0 && direction.proven);
+            let all = numbers(sealed.count, place == 0 && direction.proven);
+            let numbers = all.take(if direction.misses < MOST_MISSES { usize::MAX } else { 1 });
             let seq = find(opener, sealed, numbers, room)?;
             Some(Opening { key: candidate.key, seq, source: candidate.source })
-        })?;
+        });
+        let Some(opening) = opening else {
+            direction.misses = direction.misses.saturating_add(u8::from(sealed.count.exact().is_none()));
+            return None;
+        };
         self.opened(sealed, opening, opening.source);
         Some(opening)
     }
@@ -367,7 +376,8 @@ impl Keys {
         let from_client = sealed.from_client?;
         let session = self.sessions.entry(sealed.session).or_default();
         let direction = session.direction(from_client);
-        if direction.searches >= MOST_SEARCHES || sealed.count.from.is_none() {
+        let is_near = sealed.count.from.is_some() && sealed.count.more <= NEAR;
+        if direction.searches >= MOST_SEARCHES || !is_near {
             return None;
         }
         direction.searches = direction.searches.saturating_add(1);
