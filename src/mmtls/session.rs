@@ -221,6 +221,8 @@ impl Moment {
 struct Ticket {
     /// Sessions that have offered it.
     uses: u32,
+    /// The packet of the first of them.
+    first: Option<u32>,
     /// The last of them.
     last: Option<u32>,
     /// The message that issued it.
@@ -322,11 +324,14 @@ impl Sessions {
             let ticket = self.tickets.get(id).copied().unwrap_or_default();
             let offered =
                 hello.as_ref().and_then(|hello| hello.ticket).filter(|offered| offered.id == *id && !issues);
-            let issued = ticket.issued.filter(|_| !issues);
+            // A later visit must not know of one that the hello came before.
+            let came_before = |at: &Moment| hello.is_some_and(|hello| at.packet <= hello.at.packet);
+            let issued = ticket.issued.filter(|at| !issues && came_before(at));
             let age = issued.zip(hello.as_ref()).map(|(at, hello)| at.before(hello.at).elapsed);
             TicketFacts {
                 issued_in: issued.map(|at| at.packet),
-                used_in: offered.map(|offered| offered.next).filter(|next| later && *next != 0),
+                used_in: if issues { ticket.first } else { offered.map(|offered| offered.next) }
+                    .filter(|next| later && *next != 0),
                 use_number: offered.map(|offered| offered.nth),
                 uses: (!issues).then_some(if later {
                     ticket.uses
@@ -454,6 +459,7 @@ impl Sessions {
             let id = ticket.id(&shared.key).number();
             let ticket = self.tickets.entry(id).or_default();
             ticket.uses = ticket.uses.saturating_add(1);
+            ticket.first.get_or_insert(segment.packet);
             let before = ticket.last.replace(number);
             if let Some(offered) = before
                 .and_then(|before| self.sessions.get_mut(before as usize)?.hello.as_mut()?.ticket.as_mut())
