@@ -16,6 +16,13 @@ use crate::kernel::report::{HandOff, Piece, Report};
 use crate::kernel::rows::name_of;
 use crate::wechat::operation::Sender;
 
+/// Place of the table in which others register for data.
+const DATA_TABLE: u16 = 0;
+/// Its key of data on streams: the long link.
+pub const ON_STREAMS: u32 = 0;
+/// Its key of data in HTTP: the short link.
+pub const IN_HTTP: u32 = 1;
+
 /// A record and everything that is known of it.
 #[derive(Clone, Debug)]
 pub struct Known<'a> {
@@ -210,8 +217,8 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
         report.wire_labelled(M::PLAIN, 0..length, format_args!(" ({length} bytes)"));
         if length > 0 {
             report.hand_off(HandOff {
-                table: super::DATA_TABLE,
-                key: if in_http { super::IN_HTTP } else { super::ON_STREAMS },
+                table: DATA_TABLE,
+                key: if in_http { IN_HTTP } else { ON_STREAMS },
                 source,
                 start: 0,
                 length,
@@ -247,9 +254,9 @@ impl Display for What<'_> {
         let Known { header, event, .. } = self.known;
         let readable = self.known.readable();
         match (header.kind, readable) {
-            (kind::ALERT, Some((bytes, content))) => match handshake::alert(bytes, content) {
-                alert => write!(out, "{}", AlertSentence(alert)),
-            },
+            (kind::ALERT, Some((bytes, content))) => {
+                write!(out, "{}", AlertSentence(handshake::alert(bytes, content)))
+            }
             (kind::HANDSHAKE | kind::EARLY, Some((bytes, content))) => {
                 write!(out, "{}", Sentence::new(bytes, content, self.context))
             }

@@ -487,8 +487,8 @@ fn number(halves: &mut Vec<Half>, numbers: &mut HashMap<Half, u32>, half: &Half)
 fn numbers(count: Count, near: bool) -> impl Iterator<Item = u32> {
     let (from, more) = count.from.map_or((0, LATE_START), |from| (from, count.more.min(MOST_NUMBERS)));
     let likely = from..=from.saturating_add(more);
-    let around = if near { from.saturating_sub(NEAR)..=from.saturating_add(NEAR) } else { 1..=0 };
-    likely.clone().chain(around.filter(move |number| !likely.contains(number)))
+    let around = near.then(|| from.saturating_sub(NEAR)..=from.saturating_add(NEAR));
+    likely.clone().chain(around.into_iter().flatten().filter(move |number| !likely.contains(number)))
 }
 
 /// Opens a record with one of the numbers that it may have.

@@ -55,6 +55,7 @@ use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
 use annotate::Known;
+pub use annotate::{IN_HTTP, ON_STREAMS};
 use handshake::Body;
 use http::{InHttp, Posts};
 use keys::{Keys, Said, Sealed};
@@ -77,16 +78,10 @@ pub static MMTLS: Protocol = Protocol {
 
 /// The table in which others register for data, by the carrier of the session.
 pub const DATA: &CStr = c"mmtls.data";
-/// Key of data on streams: the long link.
-pub const ON_STREAMS: u32 = 0;
-/// Key of data in HTTP: the short link.
-pub const IN_HTTP: u32 = 1;
-/// Places of the tables.
-const DATA_TABLE: u16 = 0;
-const BODY_TABLE: u16 = 1;
-
 /// The table in which this protocol itself takes the bodies of HTTP.
 pub const BODIES: &CStr = c"mmtls.body";
+/// Its place.
+const BODY_TABLE: u16 = 1;
 
 /// No length of a record is beyond what is accepted.
 const LIMIT: u32 = u32::MAX;
