@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::fields::{M, MN, TYPES};
 use super::handshake::{self, AlertSentence, Body, Context, Sentence, TicketFacts};
-use super::record::{HEADER_LEN, Header, LONGEST, at, kind};
+use super::keys::Closed;
+use super::record::{HEADER_LEN, Header, LONGEST, VERSIONS, at, kind};
 use super::session::{Content, Event, Flow, Session, Sessions, frame_len};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Header as _, Skipped, Why};
@@ -132,7 +133,7 @@ fn header(report: &mut Report, known: &Known<'_>) {
         report.note(MN::TYPE_UNKNOWN, at::TYPE, words);
     }
     report.wire(M::VERSION, at::VERSION);
-    if !super::record::VERSIONS.contains(&header.version) {
+    if !VERSIONS.contains(&header.version) {
         let words = format_args!("version {:04X} is neither F103 nor F104", header.version);
         report.note(MN::VERSION_UNKNOWN, at::VERSION, words);
     }
@@ -201,7 +202,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
             let words = format_args!(" ({} bytes)", content.len());
             report.wire_labelled(M::ENCRYPTED, content.start..content.end.min(known.data.len()), words);
         }
-        if known.event.closed == Some(super::session::Closed::Tag) {
+        if known.event.closed == Some(Closed::Tag) {
             let words = format_args!("a line of the key log names the record, and its key does not fit");
             report.note(MN::TAG, content, words);
         }

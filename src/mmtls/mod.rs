@@ -13,6 +13,7 @@
 //! | [`crate::kernel::framing`] | where records begin in a stream that may be cut, holed or wrong |
 //! | [`claim`] | whether a stream begins with a record |
 //! | [`http`] | which messages of HTTP have records in their bodies |
+//! | [`count`] | which numbers a record may have |
 //! | [`way`] | which number a record has in its direction |
 //! | [`session`] | which records belong together, and what they tell without a key |
 //! | [`schedule`] | how keys follow from secrets |
@@ -29,6 +30,7 @@ pub mod annotate;
 pub mod claim;
 pub mod clock;
 pub mod code;
+pub mod count;
 pub mod fields;
 pub mod handshake;
 pub mod http;
@@ -56,11 +58,12 @@ use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
 use annotate::Known;
 pub use annotate::{IN_HTTP, ON_STREAMS};
+use count::Count;
 use handshake::Body;
 use http::{InHttp, Posts};
-use keys::{Keys, Said, Sealed};
+use keys::{Closed, Keys, Said, Sealed};
 use record::{HEADER_LEN, Header, TAG_LEN, kind};
-use session::{Begun, Closed, Content, Count, Event, Seen, Sessions};
+use session::{Begun, Content, Event, Seen, Sessions};
 use settings::Settings;
 use way::{Taken, Way};
 
