@@ -11,7 +11,7 @@ use std::{ptr, slice};
 use wechat_dissector::capture::Capture;
 use wechat_dissector::config::Config;
 use wechat_dissector::ffi;
-use wechat_dissector::kernel::framing::{Lane, Verdict, View};
+use wechat_dissector::kernel::framing::{self, Lane, Verdict, View};
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::record::{ValueKind, View as Told};
 use wechat_dissector::kernel::report::{Item, ItemKind, PASSED_ON, Report, Wanted};
@@ -20,7 +20,8 @@ use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::tick::Ticks;
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
-use wechat_dissector::long_link::frame::Header;
+use wechat_dissector::long_link::frame;
+use wechat_dissector::mmtls::record;
 use wechat_dissector::protocols::{self, PROTOCOLS};
 use wechat_dissector::web::call::CALLS;
 use wechat_dissector::web::fields::TABLE as WEB;
@@ -115,8 +116,16 @@ impl<'a> Input<'a> {
     }
 }
 
-/// One direction of a stream, whose segments may leave holes, come again, or be cut off.
+/// One direction of a stream of frames or of records.
 pub fn framing(data: &[u8]) {
+    match data.first().is_some_and(|first| first & 0x80 != 0) {
+        true => lane_of::<record::Header>(data),
+        false => lane_of::<frame::Header>(data),
+    }
+}
+
+/// One direction of a stream, whose segments may leave holes, come again, or be cut off.
+fn lane_of<Header: framing::Header>(data: &[u8]) {
     let mut input = Input(data);
     let limit = [64, 4096, 1 << 20, u32::MAX][usize::from(input.u8() % 4)];
     let mut lane = Lane::<Header>::default();

@@ -8,14 +8,21 @@ use bytes::Bytes;
 
 use super::fields::{M, MN, TYPES};
 use super::handshake::{self, AlertSentence, Body, Context, Sentence, TicketFacts};
-use super::keys::AboutKeys;
-use super::record::{HEADER_LEN, Header, LONGEST, at, kind};
+use super::keys::{AboutKeys, Closed};
+use super::record::{HEADER_LEN, Header, LONGEST, VERSIONS, at, kind};
 use super::session::{Content, Event, Flow, Session, Sessions, frame_len};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Header as _, Skipped, Why};
 use crate::kernel::report::{HandOff, Piece, Report};
 use crate::kernel::rows::name_of;
 use crate::wechat::operation::Sender;
+
+/// Place of the table in which others register for data.
+const DATA_TABLE: u16 = 0;
+/// Its key of data on streams: the long link.
+pub const ON_STREAMS: u32 = 0;
+/// Its key of data in HTTP: the short link.
+pub const IN_HTTP: u32 = 1;
 
 /// A record and everything that is known of it.
 #[derive(Clone, Debug)]
@@ -129,7 +136,7 @@ fn header(report: &mut Report, known: &Known<'_>) {
         report.note(MN::TYPE_UNKNOWN, at::TYPE, words);
     }
     report.wire(M::VERSION, at::VERSION);
-    if !super::record::VERSIONS.contains(&header.version) {
+    if !VERSIONS.contains(&header.version) {
         let words = format_args!("version {:04X} is neither F103 nor F104", header.version);
         report.note(MN::VERSION_UNKNOWN, at::VERSION, words);
     }
@@ -210,7 +217,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
             let words = format_args!(" ({} bytes)", content.len());
             report.wire_labelled(M::ENCRYPTED, content.start..content.end.min(known.data.len()), words);
         }
-        if known.event.closed == Some(super::session::Closed::Tag) {
+        if known.event.closed == Some(Closed::Tag) {
             let words = format_args!("a line of the key log names the record, and its key does not fit");
             report.note(MN::TAG, content, words);
         }
@@ -226,8 +233,8 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
         report.wire_labelled(M::PLAIN, 0..length, format_args!(" ({length} bytes)"));
         if length > 0 {
             report.hand_off(HandOff {
-                table: super::DATA_TABLE,
-                key: if in_http { super::IN_HTTP } else { super::ON_STREAMS },
+                table: DATA_TABLE,
+                key: if in_http { IN_HTTP } else { ON_STREAMS },
                 source,
                 start: 0,
                 length,
@@ -263,9 +270,9 @@ impl Display for What<'_> {
         let Known { header, event, .. } = self.known;
         let readable = self.known.readable();
         match (header.kind, readable) {
-            (kind::ALERT, Some((bytes, content))) => match handshake::alert(bytes, content) {
-                alert => write!(out, "{}", AlertSentence(alert)),
-            },
+            (kind::ALERT, Some((bytes, content))) => {
+                write!(out, "{}", AlertSentence(handshake::alert(bytes, content)))
+            }
             (kind::HANDSHAKE | kind::EARLY, Some((bytes, content))) => {
                 write!(out, "{}", Sentence::new(bytes, content, self.context))
             }

@@ -16,13 +16,13 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use foldhash::HashMap;
 
+use super::count::Count;
 use super::record::{HEADER_LEN, Header};
 use super::schedule::{
     EARLY, EARLY_RESPONSE, HANDSHAKE, PSK_ACCESS, Transcript, application_keys, encrypted_extensions,
     finished, resumed_keys,
 };
 use super::seal::{Opener, Openers};
-use super::session::{Closed, Count};
 use crate::wechat::key_log::half::{Half, Hash, Pair, Secret};
 use crate::wechat::key_log::keys::KeyLog;
 use crate::wechat::key_log::line::Given;
@@ -51,6 +51,41 @@ impl Source {
             Self::Comment => "comment",
         }
     }
+}
+
+/// Why a record stays closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The user has none.
+    NoKeyLog,
+    /// None of its lines gives a key.
+    NoLine,
+    /// There was none when the record came.
+    KeyLater,
+    /// A line names the record, and its key does not fit.
+    Tag,
+    /// Bytes of the record are missing.
+    Cut,
+    /// There is a key, but not the number of the record.
+    Sequence,
+}
+
+impl Closed {
+    /// Its words in `mmtls.why_closed`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoKeyLog => "no key log",
+            Self::NoLine => "no line",
+            Self::KeyLater => "key came later",
+            Self::Tag => "tag",
+            Self::Cut => "cut",
+            Self::Sequence => "sequence unknown",
+        }
+    }
+
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::NoKeyLog, Self::NoLine, Self::KeyLater, Self::Tag, Self::Cut, Self::Sequence];
 }
 
 /// Numbers that are tried where only the end of a capture's hole is known, or its beginning is not there.
@@ -519,8 +554,8 @@ fn number(halves: &mut Vec<Half>, numbers: &mut HashMap<Half, u32>, half: &Half)
 fn numbers(count: Count, near: bool) -> impl Iterator<Item = u32> {
     let (from, more) = count.from.map_or((0, LATE_START), |from| (from, count.more.min(MOST_NUMBERS)));
     let likely = from..=from.saturating_add(more);
-    let around = if near { from.saturating_sub(NEAR)..=from.saturating_add(NEAR) } else { 1..=0 };
-    likely.clone().chain(around.filter(move |number| !likely.contains(number)))
+    let around = near.then(|| from.saturating_sub(NEAR)..=from.saturating_add(NEAR));
+    likely.clone().chain(around.into_iter().flatten().filter(move |number| !likely.contains(number)))
 }
 
 /// Opens a record with one of the numbers that it may have.

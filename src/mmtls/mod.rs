@@ -13,6 +13,7 @@
 //! | [`crate::kernel::framing`] | where records begin in a stream that may be cut, holed or wrong |
 //! | [`claim`] | whether a stream begins with a record |
 //! | [`http`] | which messages of HTTP have records in their bodies |
+//! | [`count`] | which numbers a record may have |
 //! | [`way`] | which number a record has in its direction |
 //! | [`session`] | which records belong together, and what they tell without a key |
 //! | [`schedule`] | how keys follow from secrets |
@@ -29,6 +30,7 @@ pub mod annotate;
 pub mod claim;
 pub mod clock;
 pub mod code;
+pub mod count;
 pub mod fields;
 pub mod handshake;
 pub mod http;
@@ -55,11 +57,13 @@ use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
 use annotate::Known;
+pub use annotate::{IN_HTTP, ON_STREAMS};
+use count::Count;
 use handshake::Body;
 use http::{InHttp, Posts};
-use keys::{AboutKeys, Keys, Said, Sealed};
+use keys::{AboutKeys, Closed, Keys, Said, Sealed};
 use record::{HEADER_LEN, Header, TAG_LEN, kind};
-use session::{Begun, Closed, Content, Count, Event, Seen, Sessions};
+use session::{Begun, Content, Event, Seen, Sessions};
 use settings::Settings;
 use way::{Taken, Way};
 
@@ -77,16 +81,10 @@ pub static MMTLS: Protocol = Protocol {
 
 /// The table in which others register for data, by the carrier of the session.
 pub const DATA: &CStr = c"mmtls.data";
-/// Key of data on streams: the long link.
-pub const ON_STREAMS: u32 = 0;
-/// Key of data in HTTP: the short link.
-pub const IN_HTTP: u32 = 1;
-/// Places of the tables.
-const DATA_TABLE: u16 = 0;
-const BODY_TABLE: u16 = 1;
-
 /// The table in which this protocol itself takes the bodies of HTTP.
 pub const BODIES: &CStr = c"mmtls.body";
+/// Its place.
+const BODY_TABLE: u16 = 1;
 
 /// No length of a record is beyond what is accepted.
 const LIMIT: u32 = u32::MAX;

@@ -8,9 +8,10 @@ use foldhash::HashMap;
 
 use super::clock;
 use super::code::{alert, suite};
+use super::count::Count;
 use super::handshake::{self, Body, ClientHello, TicketFacts};
-use super::keys::Opening;
-use super::record::{HEADER_LEN, Header, SMALLEST, TAG_LEN, kind};
+use super::keys::{Closed, Opening};
+use super::record::{HEADER_LEN, Header, TAG_LEN, kind};
 use crate::kernel::place::{Partner, Place};
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
@@ -85,73 +86,6 @@ impl Content {
             Self::Data => "data",
             Self::Heartbeat => "heartbeat",
         })
-    }
-}
-
-/// Why a record stays closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
-    /// The user has none.
-    NoKeyLog,
-    /// None of its lines gives a key.
-    NoLine,
-    /// There was none when the record came.
-    KeyLater,
-    /// A line names the record, and its key does not fit.
-    Tag,
-    /// Bytes of the record are missing.
-    Cut,
-    /// There is a key, but not the number of the record.
-    Sequence,
-}
-
-impl Closed {
-    /// Its words in `mmtls.why_closed`.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::NoKeyLog => "no key log",
-            Self::NoLine => "no line",
-            Self::KeyLater => "key came later",
-            Self::Tag => "tag",
-            Self::Cut => "cut",
-            Self::Sequence => "sequence unknown",
-        }
-    }
-
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::NoKeyLog, Self::NoLine, Self::KeyLater, Self::Tag, Self::Cut, Self::Sequence];
-}
-
-/// Which number the next record of a direction has: one of a few, or nobody knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// The least.
-    pub from: Option<u32>,
-    /// How many more come into question.
-    pub more: u32,
-}
-
-impl Count {
-    /// This one and no other.
-    pub fn exactly(number: u32) -> Self {
-        Self { from: Some(number), more: 0 }
-    }
-
-    /// Behind so many bytes in which no record was seen.
-    pub fn behind(self, bytes: u32) -> Self {
-        let records = bytes.checked_div(SMALLEST).unwrap_or(0).saturating_add(u32::from(bytes > 0));
-        Self { more: self.more.saturating_add(records), ..self }
-    }
-
-    /// Behind one more record.
-    pub fn next(self) -> Self {
-        Self { from: self.from.map(|from| from.saturating_add(1)), ..self }
-    }
-
-    /// The number, if there is only one.
-    pub fn exact(self) -> Option<u32> {
-        self.from.filter(|_| self.more == 0)
     }
 }
 
