@@ -37,8 +37,8 @@ pub struct Capture {
     /// The same by the places of the segments in which these PDUs go on.
     begun: HashMap<Place, Beginning>,
     http: Http,
-    /// Whether any protocol takes what is inside of others.
-    has_joins: bool,
+    /// Of each protocol, whether another one takes what is inside.
+    holds: Vec<bool>,
     inner: Collector,
     calls: Calls,
     report: Report,
@@ -91,7 +91,7 @@ impl Capture {
             pending: HashMap::default(),
             begun: HashMap::default(),
             http: Http::new(carried),
-            has_joins: PROTOCOLS.iter().any(|row| !row.joins.is_empty()),
+            holds: PROTOCOLS.iter().map(|row| protocols::holds(row.protocol)).collect(),
             inner: Collector::default(),
             calls: Calls::default(),
             report: Report::default(),
@@ -114,8 +114,13 @@ impl Capture {
     }
 
     /// What a report is asked for: state needs what is inside, even if nobody looks.
-    fn wanted<'a>(&self, segment: &Segment<'a>) -> Wanted<'a> {
-        Wanted { inside: segment.wanted.inside || self.has_joins, ..segment.wanted }
+    fn wanted<'a>(&self, protocol: u16, segment: &Segment<'a>) -> Wanted<'a> {
+        Wanted { inside: segment.wanted.inside || self.holds(protocol), ..segment.wanted }
+    }
+
+    /// Whether a protocol of ours takes what is inside of another.
+    fn holds(&self, protocol: u16) -> bool {
+        self.holds.get(usize::from(protocol)).copied().unwrap_or_default()
     }
 
     /// Whether the numbers of streams are the host's, of all those that it has counted. Nearly always they are.
@@ -173,12 +178,12 @@ impl Capture {
     /// takes none apart.
     #[inline]
     pub fn step(&mut self, protocol: u16, segment: &Segment<'_>) -> Step {
-        self.report.begin(protocol, self.wanted(segment), segment.data.len());
+        self.report.begin(protocol, self.wanted(protocol, segment), segment.data.len());
         let Some(Some(state)) = self.states.get_mut(usize::from(protocol)) else {
             return Step::Consumed(segment.reported);
         };
         let step = state.step(segment, &mut self.report);
-        if self.has_joins {
+        if self.holds(protocol) {
             if !segment.inside {
                 self.calls.begin(segment.place());
             }
@@ -216,10 +221,10 @@ impl Capture {
     /// Deals with a message of those that [`Http::end`] took, with its body as HTTP's dissector passed it
     /// on. Where its head lies, if it is one of ours: only then there is a report.
     pub fn message(&mut self, segment: &Segment<'_>, index: usize, body: &[u8]) -> Option<Range<usize>> {
-        self.begin_message(segment, index);
+        let protocol = self.begin_message(segment, index);
         self.report.passed_on(body.len());
         let head = self.http.message(segment, index, body, &self.common.shared, &mut self.report);
-        if self.has_joins {
+        if self.holds(protocol) {
             self.calls.begin(segment.place());
             self.reach(segment, body);
         }
@@ -371,7 +376,7 @@ impl Capture {
 
     fn begin_message(&mut self, segment: &Segment<'_>, index: usize) -> u16 {
         let protocol = self.http.owner(segment, index).unwrap_or(SHARED);
-        self.report.begin(protocol, self.wanted(segment), segment.data.len());
+        self.report.begin(protocol, self.wanted(protocol, segment), segment.data.len());
         protocol
     }
 }

@@ -118,6 +118,13 @@ pub fn joined(table: &CStr, key: u32) -> Option<u16> {
     PROTOCOLS.iter().find(|row| joins(row)).map(|row| row.protocol.table)
 }
 
+/// Whether a protocol of ours takes what is inside of another.
+pub fn holds(protocol: &Protocol) -> bool {
+    let joins =
+        |row: &Row| row.joins.iter().any(|(name, _)| protocol.offers.iter().any(|table| table.name == *name));
+    PROTOCOLS.iter().any(joins)
+}
+
 /// What all protocols of a capture that begins have together.
 pub fn common(config: &Config) -> Common {
     let ring = KeyRing::new(config.text(mmtls::settings::P::KEYLOG_FILE));
