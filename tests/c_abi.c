@@ -397,7 +397,8 @@ static void print_layout(void)
     OFFSET(wechat_protocol, packet_filters);
     OFFSET(wechat_protocol, packet_filter_count);
     OFFSET(wechat_protocol, under);
-    OFFSET(wechat_protocol, carrier);
+    OFFSET(wechat_protocol, on_streams);
+    OFFSET(wechat_protocol, in_http);
     SIZE(wechat_tables);
     OFFSET(wechat_tables, protocols);
     OFFSET(wechat_tables, protocol_count);
@@ -503,7 +504,6 @@ static void print_layout(void)
     SIZE(wechat_severity);
     SIZE(wechat_preference_type);
     SIZE(wechat_value_kind);
-    SIZE(wechat_carrier);
 }
 
 static void check_misuse(void)
@@ -516,12 +516,13 @@ static void check_misuse(void)
     wechat_segment segment = segment_of(heartbeat, sizeof heartbeat);
     wechat_report report;
     uint16_t ports = 0, table = 0, number = 0, text = 0, any_port = 0;
-    const uint16_t web = place_of("wechat_web"), no_protocol = (uint16_t)tables->protocol_count;
+    const uint16_t link = place_of("wechat"), web = place_of("wechat_web"), no_protocol = (uint16_t)tables->protocol_count;
 
     CHECK(wechat_abi_version() == WECHAT_ABI_VERSION);
     CHECK(tables != NULL && wechat_tables_get(NULL) == NULL);
     wechat_registry_free(NULL);
-    CHECK(tables->protocol_count <= WECHAT_MOST_PROTOCOLS && tables->protocols[0].carrier == WECHAT_CARRIER_NONE);
+    CHECK(tables->protocol_count <= WECHAT_MOST_PROTOCOLS && !tables->protocols[0].on_streams);
+    CHECK(!tables->protocols[0].in_http);
     for (uint16_t of = 0; of < tables->protocol_count; of++) {
         const wechat_protocol *protocol = &tables->protocols[of];
         CHECK(protocol->under < tables->protocol_count);
@@ -536,7 +537,7 @@ static void check_misuse(void)
                 number = number_of(of, i);
             else if (kind == WECHAT_PREFERENCE_TYPE_TEXT)
                 text = number_of(of, i);
-            else if (strcmp(protocol->preferences[i].name, "try_any_port") == 0)
+            else if (of == link && strcmp(protocol->preferences[i].name, "try_any_port") == 0)
                 any_port = number_of(of, i);
         }
     }
@@ -627,7 +628,6 @@ static void check_misuse(void)
     wechat_sample sample;
     wechat_response response;
     wechat_sentence sentence;
-    const uint16_t link = place_of("wechat");
     const char *rest = "untouched";
     CHECK(wechat_tree_ticks(NULL, &tick, 1) == 0 && wechat_tree_ticks(report.record, NULL, 9) == 0);
     CHECK(wechat_delay_samples(NULL, &sample, 1) == 0 && wechat_delay_samples(report.record, NULL, 9) == 0);
