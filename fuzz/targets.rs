@@ -651,6 +651,7 @@ pub fn abi(data: &[u8]) {
                     unsafe { ffi::wechat_lines_new(protocol_of(choice), pointer(&words), &raw mut filter) };
                 // SAFETY: no record.
                 unsafe { ffi::wechat_lines_write(lines.as_deref_mut(), ptr::null()) };
+                ffi::wechat_lines_end(lines.as_deref_mut());
             }
             5 => {
                 ffi::wechat_dissector_free(handle.take());
@@ -797,14 +798,19 @@ fn http(mut handle: Option<&mut ffi::wechat_dissector>, call: u8, input: &mut In
 struct Copied {
     words: Box<[u64]>,
     _texts: Box<[u8]>,
+    _bytes: Box<[u8]>,
 }
 
 impl Copied {
     fn of(record: *const ffi::wechat_record) -> Self {
         // SAFETY: the library's, and valid until the next call with the handle.
-        let (size, texts) = unsafe {
+        let (size, texts, bytes) = unsafe {
             let texts = slice::from_raw_parts((*record).texts.cast::<u8>(), (*record).text_length as usize);
-            ((*record).size as usize, Box::<[u8]>::from(texts))
+            let bytes = match (*record).byte_count as usize {
+                0 => &[],
+                count => slice::from_raw_parts((*record).bytes, count),
+            };
+            ((*record).size as usize, Box::<[u8]>::from(texts), Box::<[u8]>::from(bytes))
         };
         let mut words = vec![0u64; size / size_of::<u64>()].into_boxed_slice();
         assert_eq!(size_of_val(&*words), size);
@@ -813,8 +819,9 @@ impl Copied {
         unsafe {
             ptr::copy_nonoverlapping(record.cast::<u8>(), copy.cast::<u8>(), size);
             (&raw mut (*copy).texts).write(texts.as_ptr().cast());
+            (&raw mut (*copy).bytes).write(if bytes.is_empty() { ptr::null() } else { bytes.as_ptr() });
         }
-        Self { words, _texts: texts }
+        Self { words, _texts: texts, _bytes: bytes }
     }
 
     fn record(&self) -> *const ffi::wechat_record {
@@ -887,8 +894,8 @@ fn statistics(record: *const ffi::wechat_record) -> Counted {
         let sentence = match ffi::wechat_sentence_get(record, sentence.as_mut_ptr()) {
             0 => String::new(),
             _ => {
-                let ffi::wechat_sentence { line, label, side } = sentence.assume_init();
-                format!("{} {} {side:?}", read(line), read(label))
+                let ffi::wechat_sentence { line, label, side, raw } = sentence.assume_init();
+                format!("{} {} {side:?} {raw}", read(line), read(label))
             }
         };
         (ticks, samples, response, sentence)
