@@ -213,6 +213,11 @@ impl Capture {
         self.states.get(usize::from(protocol))?.as_ref()?.packet_filter(filter, packet)
     }
 
+    /// Number of the dialogue of a protocol that a packet belongs to.
+    pub fn dialogue(&self, protocol: u16, packet: Packet) -> Option<u32> {
+        self.states.get(usize::from(protocol))?.as_ref()?.dialogue(packet)
+    }
+
     /// What stands around HTTP's dissector: all but [`Self::message`].
     pub fn http(&mut self) -> &mut Http {
         &mut self.http
@@ -291,7 +296,7 @@ impl Capture {
         let stream = match self.inner.find(one_of) {
             Some(stream) => stream,
             None if !segment.first_visit => return None,
-            None => self.begin_inside(one_of),
+            None => self.begin_inside(one_of, report.protocol()),
         };
         let lane = LaneId::new(stream, segment.lane.side);
         let place = Place { packet: segment.packet, lane, position };
@@ -335,10 +340,10 @@ impl Capture {
     }
 
     /// A stream inside of others begins: its number.
-    fn begin_inside(&mut self, one_of: Inside) -> u32 {
+    fn begin_inside(&mut self, one_of: Inside, carrier: u16) -> u32 {
         let stream = self.inner.meet(one_of);
         if let Some(Some(state)) = self.states.get_mut(usize::from(one_of.protocol)) {
-            state.begin_inside(stream, one_of.part);
+            state.begin_inside(stream, one_of.part, protocols::name(carrier));
         }
         stream
     }

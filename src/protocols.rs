@@ -142,6 +142,12 @@ pub fn protocol(table: usize) -> Option<&'static Protocol> {
     PROTOCOLS.get(table).map(|row| row.protocol)
 }
 
+/// What the words of the protocol of a table stand under.
+pub fn name(table: u16) -> &'static str {
+    let own = protocol(table.into()).and_then(|of| protocol(of.under.into())?.fields.first());
+    own.and_then(|own| own.filter.to_str().ok()).unwrap_or_default()
+}
+
 /// The row of a field.
 pub fn field(number: u16) -> Option<&'static Field> {
     protocol(table_of(number))?.fields.get(row_of(number))

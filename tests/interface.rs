@@ -406,11 +406,11 @@ fn filters_lead_from_a_request_to_its_answer() {
     assert!(String::from_utf8_lossy(&room[..length]).contains("ip.src == 192.0.2.1 && tcp.srcport == 8080"));
     // SAFETY: no room.
     assert_eq!(
-        unsafe { ffi::wechat_stream_filter(LONG_LINK, 5, ptr::null_mut(), 0) },
+        unsafe { ffi::wechat_dialogue_filter(LONG_LINK, 5, ptr::null_mut(), 0) },
         "wechat.stream == 5".len()
     );
     // SAFETY: no room.
-    assert_eq!(unsafe { ffi::wechat_stream_filter(WEB, 5, ptr::null_mut(), 0) }, 0);
+    assert_eq!(unsafe { ffi::wechat_dialogue_filter(WEB, 5, ptr::null_mut(), 0) }, 0);
 }
 
 #[test]

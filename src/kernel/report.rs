@@ -215,6 +215,8 @@ pub struct Report {
     captured: u32,
     depth: u8,
     record: Option<Record>,
+    /// Values of fields that its record has, too.
+    told: Vec<(u16, u64)>,
 }
 
 impl Default for Report {
@@ -232,6 +234,7 @@ impl Default for Report {
             captured: 0,
             depth: 0,
             record: None,
+            told: Vec::new(),
         }
     }
 }
@@ -255,6 +258,7 @@ impl Report {
         self.captured = u32::try_from(captured).unwrap_or(u32::MAX);
         self.depth = 0;
         self.record = None;
+        self.told.clear();
         if let Some(came_in) = self.sources.first_mut() {
             came_in.captured = self.captured;
         }
@@ -368,10 +372,30 @@ impl Report {
             packet: record.packet,
             stream: record.stream,
             time: record.time,
+            ends: record.ends,
+            bytes: self.told_by(record),
             present: record.present(),
             values: record.values(),
             texts: self.texts.get(record.texts as usize..).unwrap_or_default(),
         })
+    }
+
+    /// Keeps the value of a field for the record: who shows it need not know whose report it is.
+    pub fn tell(&mut self, field: u16, value: u64) {
+        if self.wanted.record {
+            self.told.push((field, value));
+        }
+    }
+
+    /// The first value of a field that was kept.
+    pub fn told(&self, field: u16) -> Option<u64> {
+        self.told.iter().find(|(other, _)| *other == field).map(|(_, value)| *value)
+    }
+
+    /// The bytes that a record of the report's is told by.
+    pub fn told_by(&self, record: &Record) -> &[u8] {
+        let source = record.source.and_then(|source| self.sources.get(usize::from(source)));
+        source.and_then(|source| source.bytes.as_deref()).unwrap_or_default()
     }
 
     /// Says what taps are told.

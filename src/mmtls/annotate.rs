@@ -7,14 +7,16 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::fields::{M, MN, TYPES};
-use super::handshake::{self, AlertSentence, Body, Context, Sentence, TicketFacts};
+use super::handshake::{self, AlertSentence, Body, Context, Sentence, Ticket, TicketFacts};
 use super::keys::{AboutKeys, Closed};
 use super::record::{HEADER_LEN, Header, LONGEST, VERSIONS, at, kind};
 use super::session::{Content, Event, Flow, Session, Sessions, frame_len};
 use super::settings::Settings;
+use super::statistics;
 use crate::kernel::framing::{self, Header as _, Skipped, Why};
 use crate::kernel::report::{HandOff, Piece, Report};
 use crate::kernel::rows::name_of;
+use crate::kernel::segment::Segment;
 use crate::wechat::operation::Sender;
 
 /// Place of the table in which others register for data.
@@ -33,6 +35,8 @@ pub struct Known<'a> {
     pub data: &'a [u8],
     /// Its bytes in the packet, captured or not.
     pub extent: usize,
+    /// Where it is from.
+    pub segment: &'a Segment<'a>,
     /// What the first visit decided.
     pub event: Event,
     /// Whether what lies ahead of it is known, too.
@@ -48,11 +52,13 @@ pub struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn session(&self) -> Option<&Session> {
+    /// Its session.
+    pub fn session(&self) -> Option<&Session> {
         self.sessions.session(self.event.session)
     }
 
-    fn flow(&self) -> Flow {
+    /// How that begins, as far as it is known.
+    pub fn flow(&self) -> Flow {
         self.session().map_or(Flow::Unknown, |session| session.flow)
     }
 
@@ -61,7 +67,8 @@ impl Known<'_> {
         HEADER_LEN.min(self.extent)..self.extent
     }
 
-    fn is_clear(&self) -> bool {
+    /// Whether anybody can read it.
+    pub fn is_clear(&self) -> bool {
         self.event.content == Content::Clear
     }
 
@@ -74,6 +81,18 @@ impl Known<'_> {
     }
 }
 
+impl Known<'_> {
+    /// The first ticket that the client offers in it.
+    pub fn offered(&self) -> Option<Ticket<'_>> {
+        let (bytes, content) = self.readable().filter(|_| self.header.kind != kind::DATA)?;
+        let mut all = handshake::messages(bytes, content).take(MOST_MESSAGES);
+        all.find_map(|message| match message.body {
+            Body::ClientHello(hello) => hello.tickets.clone().next(),
+            _ => None,
+        })
+    }
+}
+
 /// Shows a record.
 pub fn record(report: &mut Report, known: &Known<'_>) {
     let ids = ticket_ids(known);
@@ -81,6 +100,7 @@ pub fn record(report: &mut Report, known: &Known<'_>) {
     let facts = known.sessions.ticket_facts(&known.event, &ids, issues, known.later);
     let context = context(known, &facts);
     let words = What { known, context: &context };
+    let mut opened = None;
     report.set_info(format_args!("{words}"));
     report.subtree(M::MMTLS, 0..known.extent, format_args!(", {words}"), |report| {
         header(report, known);
@@ -89,9 +109,10 @@ pub fn record(report: &mut Report, known: &Known<'_>) {
         if known.is_clear() {
             messages(report, known, known.data, known.content(), &context);
         } else {
-            encrypted(report, known, &context);
+            opened = encrypted(report, known, &context);
         }
     });
+    statistics::make(report, known, opened, &words);
 }
 
 /// What stands for the tickets of a record's messages, in their order.
@@ -209,7 +230,8 @@ fn inferred(report: &mut Report, known: &Known<'_>) {
     report.generated(time, all, partner.elapsed as u64);
 }
 
-fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
+/// Shows what is encrypted. The source of data that a key has opened.
+fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> Option<u16> {
     let content = known.content();
     let Some(plain) = &known.plain else {
         inferred(report, known);
@@ -221,15 +243,17 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
             let words = format_args!("a line of the key log names the record, and its key does not fit");
             report.note(MN::TAG, content, words);
         }
-        return;
+        return None;
     };
     let length = plain.len();
     report.generated(M::PLAIN_LEN, 0..0, length as u64);
     let in_http = known.session().is_some_and(|session| session.in_http);
+    let mut data = None;
     report.derived(M::ENCRYPTED, content, plain.clone(), "Decrypted MMTLS", |report, source| {
         if known.header.kind != kind::DATA {
             return messages(report, known, plain, 0..length, context);
         }
+        data = Some(source);
         report.wire_labelled(M::PLAIN, 0..length, format_args!(" ({length} bytes)"));
         if length > 0 {
             report.hand_off(HandOff {
@@ -243,6 +267,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
             });
         }
     });
+    data
 }
 
 /// The messages or the alert of a record.

@@ -51,6 +51,9 @@ impl Source {
             Self::Comment => "comment",
         }
     }
+
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Line, Self::SameDirection, Self::Secret, Self::Comment];
 }
 
 /// Why a record stays closed.

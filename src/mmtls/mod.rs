@@ -23,6 +23,8 @@
 //! | [`handshake`] | messages and alerts |
 //! | [`clock`] | the second from which a path is drawn |
 //! | [`annotate`] | how all that becomes a report |
+//! | [`statistics`] | what a tap is told of a record, and what is made of that |
+//! | [`navigation`] | which filters lead from one record to others |
 //! | [`settings`] | what a user may set |
 //! | [`fields`] | the words a user reads or filters on |
 
@@ -35,11 +37,13 @@ pub mod fields;
 pub mod handshake;
 pub mod http;
 pub mod keys;
+pub mod navigation;
 pub mod record;
 pub mod schedule;
 pub mod seal;
 pub mod session;
 pub mod settings;
+pub mod statistics;
 pub mod way;
 
 use std::cell::RefCell;
@@ -72,6 +76,11 @@ pub static MMTLS: Protocol = Protocol {
     on_streams: true,
     in_http: true,
     preferences: settings::PREFERENCES,
+    values: statistics::VALUES,
+    tree: Some(statistics::TREE),
+    lines: Some(statistics::LINES),
+    dialogue: Some(statistics::DIALOGUE),
+    packet_filters: navigation::TITLES,
     offers: &[
         OfferTable { name: DATA, title: c"MMTLS data", heuristics: c"mmtls" },
         OfferTable { name: BODIES, title: c"MMTLS in HTTP", heuristics: c"mmtls.body" },
@@ -138,7 +147,7 @@ impl State for Mmtls {
         self.settings.try_any_port
     }
 
-    fn begin_inside(&mut self, stream: u32, part: u32) {
+    fn begin_inside(&mut self, stream: u32, part: u32, _: &'static str) {
         if let Some(post) = self.posts.borrow().get(part as usize) {
             self.begun.insert(stream, *post);
         }
@@ -157,8 +166,12 @@ impl State for Mmtls {
         annotate::internal_error(report, length);
     }
 
-    fn packet_filter(&self, _: usize, _: Packet) -> Option<String> {
-        None
+    fn dialogue(&self, packet: Packet) -> Option<u32> {
+        self.sessions.in_packet(packet.number).min()
+    }
+
+    fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String> {
+        navigation::packet_filter(&self.sessions, filter, packet.number)
     }
 }
 
@@ -366,6 +379,7 @@ impl Mmtls {
             header,
             data: segment.data.get(..extent).unwrap_or(segment.data),
             extent,
+            segment,
             event,
             later: !segment.first_visit,
             plain,

@@ -134,6 +134,9 @@ pub struct Event {
     pub verified: Option<bool>,
     /// What it seems to answer or, of a heartbeat of the client's, the one before.
     pub partner: Option<Partner>,
+    /// What was known of the session's flow before, unless it is the session's first record, and with it: where that
+    /// is not the same.
+    pub flow: Option<(Option<Flow>, Flow)>,
 }
 
 /// A packet, and when it was captured: nanoseconds since the first record of the capture.
@@ -245,6 +248,12 @@ impl Sessions {
         self.events.get(&place).copied()
     }
 
+    /// The sessions of a packet's records, each as often as it has records there.
+    pub fn in_packet(&self, packet: u32) -> impl Iterator<Item = u32> {
+        let here = move |(place, event): (&Place, &Event)| (place.packet == packet).then_some(event.session);
+        self.events.iter().filter_map(here)
+    }
+
     /// The first visit has dealt with a record.
     pub fn keep(&mut self, place: Place, event: Event) {
         self.events.insert(place, event);
@@ -284,8 +293,10 @@ impl Sessions {
     pub fn observe(&mut self, seen: &Seen<'_>, begun: Option<Begun>, shared: &Shared) -> Event {
         let segment = seen.segment;
         let first = first_message(seen);
+        let known = self.sessions.len();
         let session = self.session_of(seen, begun, first.as_ref());
         let Some(state) = self.sessions.get_mut(session as usize) else { return Event::nothing(session) };
+        let flow_before = ((session as usize) < known).then_some(state.flow);
         let side = segment.lane.side;
         match first {
             Some(First::ClientHello(_)) => state.client = Some(side),
@@ -327,6 +338,8 @@ impl Sessions {
                 event.content = content(seen.header, event, state);
             }
         }
+        let flow = self.session(session).map_or(Flow::Unknown, |session| session.flow);
+        event.flow = (flow_before != Some(flow)).then_some((flow_before, flow));
         event
     }
 
@@ -435,6 +448,7 @@ impl Event {
             inner: 0,
             verified: None,
             partner: None,
+            flow: None,
         }
     }
 }
