@@ -11,15 +11,17 @@ use std::{ptr, slice};
 use wechat_dissector::capture::Capture;
 use wechat_dissector::config::Config;
 use wechat_dissector::ffi;
-use wechat_dissector::kernel::framing::{Lane, Verdict, View};
+use wechat_dissector::kernel::framing::{self, Lane, Verdict, View};
 use wechat_dissector::kernel::place::LaneId;
-use wechat_dissector::kernel::record::{ValueKind, View as Told};
+use wechat_dissector::kernel::record::ValueKind;
 use wechat_dissector::kernel::report::{Item, ItemKind, PASSED_ON, Report, Wanted};
 use wechat_dissector::kernel::rows::{ROW_BITS, row_of, table_of};
 use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::tick::Ticks;
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::long_link::frame;
+use wechat_dissector::mmtls::record;
 use wechat_dissector::protocols::{self, PROTOCOLS};
 use wechat_dissector::web::call::CALLS;
 use wechat_dissector::web::fields::TABLE as WEB;
@@ -114,8 +116,16 @@ impl<'a> Input<'a> {
     }
 }
 
-/// One direction of a stream, whose segments may leave holes, come again, or be cut off.
+/// One direction of a stream of frames or of records.
 pub fn framing(data: &[u8]) {
+    match data.first().is_some_and(|first| first & 0x80 != 0) {
+        true => lane_of::<record::Header>(data),
+        false => lane_of::<frame::Header>(data),
+    }
+}
+
+/// One direction of a stream, whose segments may leave holes, come again, or be cut off.
+fn lane_of<Header: framing::Header>(data: &[u8]) {
     let mut input = Input(data);
     let limit = [64, 4096, 1 << 20, u32::MAX][usize::from(input.u8() % 4)];
     let mut lane = Lane::<Header>::default();
@@ -537,15 +547,7 @@ fn message(web: &mut Capture, packets: &[Given], index: usize, first_visit: bool
 
 /// How many ticks there are of a report's record.
 fn ticks(report: &Report) -> usize {
-    let record = report.record().expect("a record");
-    let view = Told {
-        packet: record.packet,
-        stream: record.stream,
-        time: record.time,
-        present: record.present(),
-        values: record.values(),
-        texts: &report.texts()[record.texts as usize..],
-    };
+    let view = report.view().expect("a record");
     let tree = PROTOCOLS[usize::from(report.protocol())].protocol.tree.expect("a tree");
     let mut count = 0;
     (tree.ticks)(
@@ -684,7 +686,7 @@ pub fn abi(data: &[u8]) {
                         room.text(),
                         room.size,
                     );
-                    ffi::wechat_stream_filter(segment.protocol, segment.stream, room.text(), room.size);
+                    ffi::wechat_dialogue_filter(segment.protocol, segment.stream, room.text(), room.size);
                     ffi::wechat_ends_filter(Some(&segment), room.text(), room.size);
                 }
                 room.check();

@@ -780,6 +780,15 @@ enum wechat_result wechat_row_check(uint16_t preference,
 // with `wechat_dissector_free`. NULL when the library failed.
 struct wechat_dissector *wechat_dissector_new(const struct wechat_config *config);
 
+// What the user is to be told at the beginning of a capture, a text that lives as long as the handle; NULL for nothing.
+const char *wechat_warning(const struct wechat_dissector *dissector);
+
+// A comment of the packet whose first visit comes next: it may hold lines of a key log.
+//
+// # Safety
+// `comment` is NULL or a NUL-terminated text.
+void wechat_comment(struct wechat_dissector *dissector, const char *comment);
+
 // Frees a handle and all reports with it; NULL is fine.
 void wechat_dissector_free(struct wechat_dissector *dissector);
 

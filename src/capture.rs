@@ -98,6 +98,16 @@ impl Capture {
         }
     }
 
+    /// What the user is to be told at the beginning.
+    pub fn warning(&self) -> Option<String> {
+        self.common.ring.borrow().warning()
+    }
+
+    /// A comment of the packet whose first visit comes next.
+    pub fn add_comment(&self, comment: &str) {
+        self.common.ring.borrow_mut().add_comment(comment);
+    }
+
     /// The report of the last [`Self::step`] or [`Self::message`].
     pub fn report(&self) -> &Report {
         &self.report

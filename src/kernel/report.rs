@@ -795,5 +795,12 @@ mod tests {
         assert_eq!(lying, [(1, 1, 8, 2, 0), (2, 0, 1, 3, 0), (3, 2, 5, 2, 1), (4, 0, 0, 4, 0)]);
         assert_eq!((report.items()[1].value, report.hand_offs()[0].source), (2, 2));
         assert_eq!(report.text(report.sources()[2].name), "what was inside");
+        // The next one has nothing of it.
+        report.begin(1, Wanted::ALL, 5);
+        let [came_in] = report.sources() else { panic!("one source") };
+        assert_eq!((came_in.captured, came_in.name, &came_in.bytes), (5, 0, &None));
+        assert_eq!((report.items(), report.hand_offs(), report.texts()), (&[][..], &[][..], &[0][..]));
+        report.wire(1, 2..9);
+        assert_eq!(lie(&report.items()[0]), (1, 0, 2, 3, 0));
     }
 }
