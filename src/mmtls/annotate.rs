@@ -12,7 +12,6 @@ use super::keys::{AboutKeys, Closed};
 use super::record::{HEADER_LEN, Header, LONGEST, VERSIONS, at, kind};
 use super::session::{Content, Event, Flow, Session, Sessions, frame_len};
 use super::settings::Settings;
-use super::statistics;
 use crate::kernel::framing::{self, Header as _, Skipped, Why};
 use crate::kernel::report::{HandOff, Piece, Report};
 use crate::kernel::rows::name_of;
@@ -79,9 +78,7 @@ impl Known<'_> {
             None => self.is_clear().then(|| (self.data, self.content())),
         }
     }
-}
 
-impl Known<'_> {
     /// The first ticket that the client offers in it.
     pub fn offered(&self) -> Option<Ticket<'_>> {
         let (bytes, content) = self.readable().filter(|_| self.header.kind != kind::DATA)?;
@@ -93,26 +90,29 @@ impl Known<'_> {
     }
 }
 
-/// Shows a record.
-pub fn record(report: &mut Report, known: &Known<'_>) {
-    let ids = ticket_ids(known);
-    let issues = known.event.sender == Some(Sender::Server);
-    let facts = known.sessions.ticket_facts(&known.event, &ids, issues, known.later);
-    let context = context(known, &facts);
-    let words = What { known, context: &context };
+/// Shows a record. The source of data that a key has opened.
+pub fn record(report: &mut Report, what: &What<'_>) -> Option<u16> {
+    let What { known, context } = what;
     let mut opened = None;
-    report.set_info(format_args!("{words}"));
-    report.subtree(M::MMTLS, 0..known.extent, format_args!(", {words}"), |report| {
+    report.set_info(format_args!("{what}"));
+    report.subtree(M::MMTLS, 0..known.extent, format_args!(", {what}"), |report| {
         header(report, known);
         session(report, known);
         about_keys(report, known);
         if known.is_clear() {
-            messages(report, known, known.data, known.content(), &context);
+            messages(report, known, known.data, known.content(), context);
         } else {
-            opened = encrypted(report, known, &context);
+            opened = encrypted(report, known, context);
         }
     });
-    statistics::make(report, known, opened, &words);
+    opened
+}
+
+/// What the sessions know of the tickets of a record's messages, in their order.
+pub fn tickets(known: &Known<'_>) -> Vec<TicketFacts> {
+    let ids = ticket_ids(known);
+    let issues = known.event.sender == Some(Sender::Server);
+    known.sessions.ticket_facts(&known.event, &ids, issues, known.later)
 }
 
 /// What stands for the tickets of a record's messages, in their order.
@@ -285,9 +285,17 @@ fn messages(
 }
 
 /// A record in words.
-struct What<'a> {
+#[derive(Debug)]
+pub struct What<'a> {
     known: &'a Known<'a>,
-    context: &'a Context<'a>,
+    context: Context<'a>,
+}
+
+impl<'a> What<'a> {
+    /// Of a record and what is known of its tickets: see [`tickets`].
+    pub fn new(known: &'a Known<'a>, tickets: &'a [TicketFacts]) -> Self {
+        Self { known, context: context(known, tickets) }
+    }
 }
 
 impl Display for What<'_> {
@@ -299,7 +307,7 @@ impl Display for What<'_> {
                 write!(out, "{}", AlertSentence(handshake::alert(bytes, content)))
             }
             (kind::HANDSHAKE | kind::EARLY, Some((bytes, content))) => {
-                write!(out, "{}", Sentence::new(bytes, content, self.context))
+                write!(out, "{}", Sentence::new(bytes, content, &self.context))
             }
             (kind::DATA, Some((bytes, _))) => write!(out, "Data, {} bytes", bytes.len()),
             (kind, _) => {

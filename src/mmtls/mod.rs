@@ -60,8 +60,8 @@ use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
-use annotate::Known;
 pub use annotate::{IN_HTTP, ON_STREAMS};
+use annotate::{Known, What};
 use count::Count;
 use handshake::Body;
 use http::{InHttp, Posts};
@@ -387,7 +387,10 @@ impl Mmtls {
             sessions: &self.sessions,
             settings: &self.settings,
         };
-        annotate::record(report, &known);
+        let tickets = annotate::tickets(&known);
+        let what = What::new(&known, &tickets);
+        let source = annotate::record(report, &what);
+        statistics::make(report, &known, source, &what);
     }
 }
 

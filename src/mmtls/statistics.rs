@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a tap is told of a record, and what is made of that: counters, a line for each session, a dialogue.
 
-use std::fmt::Display;
-
-use super::annotate::Known;
+use super::annotate::{Known, What};
 use super::fields::{NOTES, TABLE, TYPES};
 use super::navigation;
 use super::record::kind;
@@ -55,10 +53,10 @@ rows! {
 const CLIENT: u64 = 1;
 const SERVER: u64 = 2;
 
-/// Adds the record of a record to its report, where one is wanted; `words` say what it is.
+/// Adds the record of a record to its report, where one is wanted.
 ///
 /// `source` is that of data that a key has opened.
-pub fn make(report: &mut Report, known: &Known<'_>, source: Option<u16>, words: impl Display) {
+pub fn make(report: &mut Report, known: &Known<'_>, source: Option<u16>, what: &What<'_>) {
     if !report.wanted().record {
         return;
     }
@@ -93,7 +91,7 @@ pub fn make(report: &mut Report, known: &Known<'_>, source: Option<u16>, words: 
     if let Some(ticket) = known.offered() {
         record.set_text(R::TICKET, report.put(&*ticket.shown(&known.settings.shared)));
     }
-    record.set_text(R::INFO, report.put(format_args!("{words}")));
+    record.set_text(R::INFO, report.put(format_args!("{what}")));
     record.set_text(R::NOTES, report.put_notes(note));
     report.set_record(record);
 }
@@ -325,8 +323,8 @@ pub const DIALOGUE: Dialogue = Dialogue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mmtls::keys::Source;
     use crate::mmtls::keys::Closed;
+    use crate::mmtls::keys::Source;
 
     #[test]
     fn nodes_are_called_as_the_fields_say() {
