@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The README's tables of protocols and filters are those of the protocols, and docs/web.md says what is shown by the rows that decide it;
+//! The tables of protocols and filters are those of the protocols, and docs/web.md says what is shown by the rows that decide it;
 //! `cargo xtask bless` writes both.
 
 use std::collections::BTreeSet;
@@ -96,7 +96,7 @@ fn the_table_of_protocols_is_up_to_date() {
 
 #[test]
 fn the_table_of_filters_is_up_to_date() {
-    check("README.md", ["<!-- filters -->\n", "<!-- end -->"], &tables());
+    check("docs/filters.md", ["<!-- filters -->\n", "<!-- end -->"], &tables());
 }
 
 /// Names of values and what is done with them, of a shape and all shapes in it.
@@ -166,23 +166,29 @@ fn the_table_of_secrets_is_up_to_date() {
 #[test]
 fn what_the_readme_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in ["README.md", "CONTRIBUTING.md"] {
-        let text = fs::read_to_string(root.join(name)).expect(name);
+    let docs = fs::read_dir(root.join("docs")).expect("docs").map(|entry| entry.expect("an entry").path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    for page in pages.chain(["README.md", "CONTRIBUTING.md"].map(|name| root.join(name))) {
+        let (name, folder) = (page.display(), page.parent().expect("a folder"));
+        let text = fs::read_to_string(&page).expect("a page");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            assert!(root.join(file).exists(), "{name} links to {link}");
+            if link.contains("://") {
+                continue;
+            }
+            assert!(folder.join(file).exists(), "{name} links to {link}");
             let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
             let mut headings =
                 headings.map(|line| line.trim_matches(['#', ' ']).to_lowercase().replace(' ', "-"));
             assert!(heading.is_empty() || headings.any(|found| found == heading), "{name} links to {link}");
         }
     }
-    let readme = fs::read_to_string(root.join("README.md")).expect("README.md");
+    let page = fs::read_to_string(root.join("docs/preferences.md")).expect("docs/preferences.md");
     for of in PROTOCOLS.iter().map(|row| row.protocol) {
         let own = protocol(of.under.into()).expect("a protocol").fields[0].filter.to_str().unwrap();
         for row in of.preferences {
             let name = format!("| `{own}.{}` |", row.name.to_str().unwrap());
-            assert!(readme.contains(&name), "the README does not list {name}");
+            assert!(page.contains(&name), "docs/preferences.md does not list {name}");
         }
     }
 }

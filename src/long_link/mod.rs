@@ -75,6 +75,10 @@ pub static LONG_LINK: Protocol = Protocol {
 /// The table in which others register for bodies, by the operation.
 pub const BODIES: &CStr = c"wechat.op";
 
+/// Values of `wechat.carrier` where that is no protocol of ours.
+const TCP: &str = "tcp";
+const OTHER: &str = "other";
+
 /// One direction of a stream.
 #[derive(Debug, Default)]
 struct Way {
@@ -93,6 +97,8 @@ struct Stream {
     ways: [Way; 2],
     /// The end that an operation showed to be the server.
     server: Option<bool>,
+    /// The protocol of ours that has it inside.
+    carrier: Option<&'static str>,
 }
 
 impl Stream {
@@ -175,6 +181,10 @@ impl State for LongLink {
 
     fn tries_any_port(&self) -> bool {
         self.settings.try_any_port
+    }
+
+    fn begin_inside(&mut self, stream: u32, _: u32, carrier: &'static str) {
+        self.streams.entry(stream).or_default().carrier = Some(carrier);
     }
 
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step {
@@ -300,9 +310,10 @@ impl LongLink {
         let event = self.session.observe(place, &observed);
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
         self.rows.learn(meaning.base);
-        let known = Known { opened: opened.as_ref(), ..known(segment, decided, layout, facts) };
+        let known = known(segment, decided, layout, facts, self.carrier(segment));
+        let known = Known { opened: opened.as_ref(), ..known };
         annotate::frame(report, &known, &self.settings);
-        record::make(report, &known, &self.settings, &self.rows, true);
+        record::make(report, segment, &known, &self.settings, &self.rows);
         Step::Consumed(extent)
     }
 
@@ -341,12 +352,24 @@ impl LongLink {
                     self.open(decided, data, layout, |bodies, header| bodies.again(place, data, header));
                 let opened = opened.map(|(_, body)| body);
                 let facts = self.session.facts(event, segment.first_visit);
-                let known = Known { opened: opened.as_ref(), ..known(segment, decided, layout, facts) };
+                let known = known(segment, decided, layout, facts, self.carrier(segment));
+                let known = Known { opened: opened.as_ref(), ..known };
                 annotate::frame(report, &known, &self.settings);
-                record::make(report, &known, &self.settings, &self.rows, segment.first_visit);
+                record::make(report, segment, &known, &self.settings, &self.rows);
                 Step::Consumed(extent)
             }
             None => self.nothing_known(segment, place, report),
+        }
+    }
+
+    /// What carries the stream of a segment.
+    fn carrier(&self, segment: &Segment<'_>) -> &'static str {
+        let of_ours = || self.streams.get(&segment.lane.stream).and_then(|stream| stream.carrier);
+        match segment.inside {
+            true => of_ours().unwrap_or(OTHER),
+            // TCP counts its bytes. In a tunnel, and in what was exported, nobody does.
+            false if segment.counted => TCP,
+            false => OTHER,
         }
     }
 
@@ -367,7 +390,8 @@ impl LongLink {
         let meaning = meaning(&self.settings, stream, segment, &header, body_len);
         let decided = Decided { header, extent, meaning, wrong_length: false };
         // What never became whole is no frame that statistics could count.
-        let known = known(segment, decided, operation::layout(meaning), Facts::default());
+        let known =
+            known(segment, decided, operation::layout(meaning), Facts::default(), self.carrier(segment));
         annotate::frame(report, &known, &self.settings);
         Step::Consumed(extent)
     }
@@ -392,7 +416,13 @@ fn meaning(
 }
 
 /// A frame at the start of a segment, with all that is known of it.
-fn known<'a>(segment: &Segment<'a>, decided: Decided, layout: Layout, facts: Facts<'a>) -> Known<'a> {
+fn known<'a>(
+    segment: &Segment<'a>,
+    decided: Decided,
+    layout: Layout,
+    facts: Facts<'a>,
+    carrier: &'static str,
+) -> Known<'a> {
     let Decided { header, extent, meaning, wrong_length } = decided;
     Known {
         header,
@@ -401,10 +431,9 @@ fn known<'a>(segment: &Segment<'a>, decided: Decided, layout: Layout, facts: Fac
         meaning,
         layout,
         stream: segment.shown_stream,
-        packet: segment.packet,
-        time: segment.time,
         facts,
         opened: None,
+        carrier,
         wrong_length,
     }
 }

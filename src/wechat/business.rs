@@ -157,6 +157,8 @@ pub fn show(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context: 
     let algorithm = ALGORITHMS.iter().position(|(value, _)| *value == header.algorithm.0);
     let algorithm = algorithm.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default();
     let call = operation::cgi_name(header.cgi.0);
+    report.tell(S::CLIENT_VERSION, header.version.0.into());
+    report.tell(S::BUSINESS_CGI, header.cgi.0.into());
     let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
     report.subtree(S::BUSINESS, header.all.clone(), words, |report| {
         if let Some(magic) = header.magic.clone() {
