@@ -35,6 +35,9 @@ const LONGEST_REST: usize = 48;
 const ZLIB_OVERHEAD: u64 = 64;
 const ZLIB_RATIO: u64 = 1032;
 
+/// Key share, signature, IV and tag of a hybrid answer, and what zlib adds.
+const HYBRID_OVERHEAD: usize = 256;
+
 /// What the algorithms are called, in their order.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
 static ALGORITHM_NAMES: [&str; ALGORITHMS.len()] = {
@@ -280,9 +283,8 @@ fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, meaning
     match algorithm {
         AES_CBC => payload == (packed / AES_BLOCK).saturating_add(1).saturating_mul(AES_BLOCK),
         HYBRID_ECDH | AES_GCM if is_from_server(meaning) => {
-            plain as usize == packed
-                && payload > 0
-                && payload <= packed.saturating_add(ZLIB_OVERHEAD as usize)
+            let overhead = if algorithm == HYBRID_ECDH { HYBRID_OVERHEAD } else { ZLIB_OVERHEAD as usize };
+            plain as usize == packed && payload > 0 && payload <= packed.saturating_add(overhead)
         }
         HYBRID_ECDH | AES_GCM => plain as usize == packed && payload == packed,
         // RSA works on blocks of 1024 bits and more.
