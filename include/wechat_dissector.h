@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 7
+#define WECHAT_ABI_VERSION 8
 
 // Version of `wechat_record`.
 #define WECHAT_RECORD_VERSION 3

@@ -15,7 +15,7 @@ use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Wanted, Words};
 use crate::kernel::rows::number_of;
 use crate::kernel::time::{LastPacket, Seconds};
 use crate::wechat::fields::{FIELDS, S};
-use crate::wechat::opening::Body;
+use crate::wechat::opening::body::Body;
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
 
 /// A frame and everything that is known of it.

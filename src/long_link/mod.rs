@@ -48,7 +48,8 @@ use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::fields::FAULTS;
-use crate::wechat::opening::{self, Bodies, Body};
+use crate::wechat::opening::Bodies;
+use crate::wechat::opening::body::{self as opened, Body};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Sender};
 use crate::wechat::{business, selector, synckey};
 use annotate::Known;
@@ -273,7 +274,7 @@ impl LongLink {
         let opened = self.open(decided, data, layout, |bodies, header| bodies.first(place, data, header));
         if let Some((header, opened)) = &opened
             && let Some(message) = opened.message()
-            && let Some(key) = opening::sync_key(message, header)
+            && let Some(key) = opened::sync_key(message, header)
         {
             synckey::read(Reader::new(message, key, FAULTS), &mut self.keys);
             gist.account = Some(header.uin()).filter(|uin| *uin != 0);

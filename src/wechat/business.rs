@@ -15,10 +15,7 @@ use std::ops::Range;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{Report, Words};
 use crate::wechat::fields::{ALGORITHMS, S};
-use crate::wechat::keys::Growth;
-use crate::wechat::opening::{self, Body};
 use crate::wechat::operation::{self, Kind, Meaning};
-use crate::wechat::settings::Shared;
 
 const MAGIC: u8 = 0xbf;
 const ZLIB: u8 = 1;
@@ -107,6 +104,12 @@ impl Header {
         self.payload.clone()
     }
 
+    /// What its algorithm is called.
+    pub(super) fn algorithm(&self) -> &'static str {
+        let place = ALGORITHMS.iter().position(|(value, _)| *value == self.algorithm.0);
+        place.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default()
+    }
+
     /// Bytes of the message.
     pub(super) fn plain_len(&self) -> usize {
         self.plain.0 as usize
@@ -135,34 +138,12 @@ impl Header {
     }
 }
 
-/// What a packet is shown with.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// What it is in.
-    pub meaning: Meaning,
-    /// What is set.
-    pub shared: &'a Shared,
-    /// Its body, where a key was tried.
-    pub body: Option<&'a Body>,
-    /// How the keys of a SyncKey in it grew since the one before.
-    pub growth: Option<&'a Growth>,
-}
-
-/// Shows what is left in `reader`, of bytes that begin with `data`: a business packet, or bytes that nobody can read.
-pub fn show(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context: Context<'_>) {
-    let Context { meaning, shared, .. } = context;
-    if reader.left() == 0 {
-        return;
-    }
-    let Some(header) = read(reader, meaning) else {
-        return report.wire(S::UNDECODED, reader.rest());
-    };
-    let algorithm = ALGORITHMS.iter().position(|(value, _)| *value == header.algorithm.0);
-    let algorithm = algorithm.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default();
+/// Shows a header.
+pub fn show(report: &mut Report, header: &Header, show_account: bool) {
     let call = operation::cgi_name(header.cgi.0);
     report.tell(S::CLIENT_VERSION, header.version.0.into());
     report.tell(S::BUSINESS_CGI, header.cgi.0.into());
-    let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
+    let words = [": ", call.unwrap_or("cgi type unknown"), ", ", header.algorithm()];
     report.subtree(S::BUSINESS, header.all.clone(), words, |report| {
         if let Some(magic) = header.magic.clone() {
             report.wire(S::BUSINESS_MAGIC, magic);
@@ -172,7 +153,7 @@ pub fn show(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context: 
         report.wire(S::BUSINESS_ALGORITHM, header.algorithm.1.clone());
         report.wire(S::BUSINESS_COOKIE_LEN, header.algorithm.1.clone());
         report.wire_labelled(S::CLIENT_VERSION, header.version.1.clone(), ClientVersion(header.version.0));
-        match shared.show_account {
+        match show_account {
             true => {
                 report.wire(S::UIN, header.uin.1.clone());
                 if !header.cookie.is_empty() {
@@ -189,9 +170,6 @@ pub fn show(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context: 
             report.wire(S::BUSINESS_REST, header.rest.clone());
         }
     });
-    if !header.payload.is_empty() {
-        opening::show::body(report, data, &header, algorithm, context);
-    }
 }
 
 /// Reads the header and claims it only when everything in it agrees. With the magic byte first;

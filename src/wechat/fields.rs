@@ -59,7 +59,7 @@ rows! {
         BUSINESS_PACKED_LEN = field(U32, c"wechat.business.packed_len", c"Compressed length", c"Length after compression, before encryption");
         BUSINESS_REST = field(Bytes, c"wechat.business.rest", c"Rest of the header", c"Key version and check values; layout differs by client");
         BUSINESS_OPENED = mark(c"wechat.business.opened", c"Opened", c"Whether a key has opened the body");
-        BUSINESS_WHY_CLOSED = field(Text, c"wechat.business.why_closed", c"Closed because", c"no key log, no line, key came later, tag or algorithm");
+        BUSINESS_WHY_CLOSED = field(Text, c"wechat.business.why_closed", c"Closed because", c"no key log, no line, key came later, tag, cut or algorithm");
         BUSINESS_KEY_SOURCE = field(Text, c"wechat.business.key_source", c"Key from", c"line, secret or comment");
         BUSINESS_INFLATED_LEN = field(U32, c"wechat.business.inflated_len", c"Inflated length", c"Bytes to which an opened text inflates");
         BUSINESS_COMPRESSED = field(Bytes, c"wechat.business.compressed", c"Compressed text", c"What a key has opened, when it inflates");

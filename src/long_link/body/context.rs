@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the layouts need besides the bytes.
 
-use crate::wechat::business;
 use crate::wechat::keys::Growth;
-use crate::wechat::opening::Body;
+use crate::wechat::opening::body::Body;
+use crate::wechat::opening::show;
 use crate::wechat::operation::Meaning;
 use crate::wechat::settings::Shared;
 
@@ -22,8 +22,8 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// What the business packet in it is shown with.
-    pub fn business(self) -> business::Context<'a> {
+    pub fn business(self) -> show::Context<'a> {
         let Self { meaning, growth, shared, opened } = self;
-        business::Context { meaning, shared, body: opened, growth }
+        show::Context { meaning, shared, body: opened, growth }
     }
 }

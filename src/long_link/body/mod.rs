@@ -11,9 +11,9 @@ use std::ops::Range;
 
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
-use crate::wechat::business;
 use crate::wechat::fields::FAULTS;
 use crate::wechat::operation::{Layout, Meaning};
+use crate::wechat::{business, opening};
 
 pub use context::Context;
 
@@ -66,7 +66,7 @@ pub fn business(
 pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layout, context: Context<'_>) {
     let mut reader = Reader::new(data, range, FAULTS);
     match layout {
-        Layout::Business => business::show(report, data, &mut reader, context.business()),
+        Layout::Business => opening::show::packet(report, data, &mut reader, context.business()),
         Layout::Push => push::show(report, data, &mut reader, context),
         Layout::PushAck => push::show_ack(report, &mut reader, context),
         Layout::Selector => notices::show_selector_push(report, &mut reader),

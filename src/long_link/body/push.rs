@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::long_link::fields::{F, N};
-use crate::wechat::{business, synckey};
+use crate::wechat::{opening, synckey};
 
 /// Flag bit 0: the client must acknowledge.
 const ACK_WANTED: u32 = 1;
@@ -43,7 +43,7 @@ pub fn show(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context: 
         report.wire(F::PUSH_ACK_WANTED, flags_at);
     });
     report.wire(F::PUSH_LEN, length_at);
-    business::show(report, data, reader, context.business());
+    opening::show::packet(report, data, reader, context.business());
 }
 
 /// A push whose length does not fit: the first bytes are unknown, the rest is data.

@@ -4,6 +4,7 @@
 //! | module | is the only place that knows |
 //! | --- | --- |
 //! | [`cipher`] | how a ciphertext is opened |
+//! | [`body`] | what is known of a body |
 //! | [`inflate`] | how much may come out of what is compressed |
 //! | [`hybrid`] | where ciphertexts lie in the body of a login |
 //! | [`show`] | how all that becomes a report |
@@ -15,6 +16,7 @@
 //! | lines that name the ciphertext | `line`, or `comment` |
 //! | session keys of the account, then of any | `secret`, or `comment` |
 
+pub mod body;
 pub mod cipher;
 pub mod hybrid;
 pub mod inflate;
@@ -24,7 +26,6 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use foldhash::HashMap;
 
 use super::business::Header;
@@ -34,113 +35,12 @@ use super::key_log::ring::KeyRing;
 use super::protobuf;
 use crate::kernel::place::Place;
 use crate::kernel::reader::Reader;
+use body::{Body, Closed, MOST_RANDOMS, Opened, Source, Text};
 use hybrid::{MOST_CIPHERS, Member};
 use inflate::{Inflated, inflate};
 
 /// Keys that are tried for one ciphertext.
 const MOST_TRIALS: usize = 1024;
-
-/// Why a body stays closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
-    /// The user has no key log.
-    NoKeyLog,
-    /// None of its lines gives a key.
-    NoLine,
-    /// There was none when the body came.
-    KeyLater,
-    /// A line names the body, and its key does not fit.
-    Tag,
-    /// Nobody knows how to open what is sealed like this.
-    Algorithm,
-}
-
-impl Closed {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::NoKeyLog, Self::NoLine, Self::KeyLater, Self::Tag, Self::Algorithm];
-
-    /// Its words in `wechat.business.why_closed`.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::NoKeyLog => "no key log",
-            Self::NoLine => "no line",
-            Self::KeyLater => "key came later",
-            Self::Tag => "tag",
-            Self::Algorithm => "algorithm",
-        }
-    }
-}
-
-/// Where a key is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A line that names the ciphertext.
-    Line,
-    /// A line that gives an account's session key.
-    Secret,
-    /// Either, in a packet's comment.
-    Comment,
-}
-
-impl Source {
-    /// Its words in `wechat.business.key_source`.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Line => "line",
-            Self::Secret => "secret",
-            Self::Comment => "comment",
-        }
-    }
-}
-
-/// What a key has opened.
-#[derive(Clone, Debug)]
-pub struct Text {
-    /// As it was sealed.
-    pub plain: Bytes,
-    /// What that inflates to.
-    pub inflated: Inflated,
-}
-
-impl Text {
-    /// What is said; `None` if that is too much.
-    pub fn message(&self) -> Option<&Bytes> {
-        match &self.inflated {
-            Inflated::No => Some(&self.plain),
-            Inflated::Whole(inflated) => Some(inflated),
-            Inflated::TooMuch => None,
-        }
-    }
-}
-
-/// A body that is open.
-#[derive(Clone, Debug)]
-pub struct Opened {
-    /// The message.
-    pub text: Text,
-    /// Where its key is from.
-    pub source: Source,
-}
-
-/// A body, open or not.
-#[derive(Clone, Debug)]
-pub struct Body {
-    /// The message, or why there is none.
-    pub opened: Result<Opened, Closed>,
-    /// Of a hybrid body, the random bytes beside it, where they are open.
-    pub randoms: [Option<Text>; MOST_CIPHERS - 1],
-}
-
-impl Body {
-    /// A body for which no key was tried.
-    pub const UNTRIED: Self =
-        Self { opened: Err(Closed::NoKeyLog), randoms: [const { None }; MOST_CIPHERS - 1] };
-
-    /// What is said, if a key has opened it.
-    pub fn message(&self) -> Option<&Bytes> {
-        self.opened.as_ref().ok()?.text.message()
-    }
-}
 
 /// A key in one of the ring's logs: which log, and its number there.
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +61,7 @@ pub struct Bodies {
     /// Of bodies that came when there was a key log.
     decisions: HashMap<Place, Decision>,
     /// Of hybrid bodies, the keys of the random bytes.
-    randoms: HashMap<Place, [Option<KeyId>; MOST_CIPHERS - 1]>,
+    randoms: HashMap<Place, [Option<KeyId>; MOST_RANDOMS]>,
 }
 
 /// A ciphertext, and what names its keys.
@@ -183,8 +83,8 @@ impl Bodies {
 
     /// Opens a body on its first visit, or finds out why not. `data` is what its header was read from.
     pub fn first(&mut self, place: Place, data: &[u8], header: &Header) -> Body {
-        if !self.may_open() {
-            return Body::UNTRIED;
+        if !self.may_open() || body::is_cut(data, header) {
+            return Body::untried(data, header);
         }
         let (ciphers, is_known) = ciphers(data, header);
         let [.., message] = &ciphers;
@@ -213,6 +113,9 @@ impl Bodies {
 
     /// The same on a later visit, as was decided on the first.
     pub fn again(&self, place: Place, data: &[u8], header: &Header) -> Body {
+        if body::is_cut(data, header) {
+            return Body::untried(data, header);
+        }
         let (ciphers, _) = ciphers(data, header);
         let [randoms @ .., message] = &ciphers;
         let opened = match self.decisions.get(&place) {
@@ -332,32 +235,4 @@ impl Sealed<'_> {
             CipherKey::Cbc(_) | CipherKey::Gcm { .. } => None,
         }
     }
-}
-
-/// Where a SyncKey lies in an opened message, if its call has one: in a request for news, or in what answers it.
-pub fn sync_key(message: &[u8], header: &Header) -> Option<Range<usize>> {
-    if header.cgi() != NEWSYNC {
-        return None;
-    }
-    let number = if header.from_server() { 4 } else { 3 };
-    let mut reader = Reader::new(message, 0..message.len(), FAULTS);
-    let at = loop {
-        let field = protobuf::field(&mut reader)?;
-        if field.number == number && field.is_bytes {
-            break field.content;
-        }
-    };
-    Some(buffer(message, at.clone()).unwrap_or(at))
-}
-
-/// Cgi type of the calls that sync.
-const NEWSYNC: u32 = 138;
-
-/// Where bytes lie that stand behind their length in a message of their own, as clients often send them.
-fn buffer(message: &[u8], at: Range<usize>) -> Option<Range<usize>> {
-    let mut reader = Reader::new(message, at, FAULTS);
-    let length = protobuf::field(&mut reader).filter(|field| field.number == 1)?.value?;
-    let bytes = protobuf::field(&mut reader).filter(|field| field.number == 2 && field.is_bytes)?;
-    let fits = reader.left() == 0 && usize::try_from(length) == Ok(bytes.content.len());
-    fits.then_some(bytes.content)
 }

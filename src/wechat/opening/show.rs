@@ -3,15 +3,18 @@
 
 use std::ops::Range;
 
+use super::body::{Body, Closed, Text, is_cut, sync_key};
 use super::hybrid::{self, MESSAGE, Member, Share};
 use super::inflate::{Inflated, MOST, MOST_TIMES};
-use super::{Body, Closed, Text, sync_key};
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{HandOff, Object, Piece, Report};
 use crate::kernel::rows::number_of;
-use crate::wechat::business::{Context, Header};
+use crate::wechat::business::{self, Header};
 use crate::wechat::fields::{FAULTS, S, SN, TABLE};
-use crate::wechat::{operation, synckey};
+use crate::wechat::keys::Growth;
+use crate::wechat::operation::{self, Meaning};
+use crate::wechat::settings::Shared;
+use crate::wechat::synckey;
 
 /// The tables in which others register for messages, by the cgi type.
 const CGI: u16 = number_of(TABLE, 0);
@@ -20,10 +23,39 @@ const CGI_ANSWER: u16 = number_of(TABLE, 1);
 /// What a tab of opened bytes is called.
 const DECRYPTED: &str = "Decrypted business packet";
 
-/// Shows the body of a business packet.
-pub fn body(report: &mut Report, data: &[u8], header: &Header, algorithm: &str, context: Context<'_>) {
-    let at = header.payload();
-    let body = context.body.unwrap_or(&Body::UNTRIED);
+/// What a packet is shown with.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What it is in.
+    pub meaning: Meaning,
+    /// What is set.
+    pub shared: &'a Shared,
+    /// Its body, where a key was tried.
+    pub body: Option<&'a Body>,
+    /// How the keys of a SyncKey in it grew since the one before.
+    pub growth: Option<&'a Growth>,
+}
+
+/// Shows what is left in `reader`, of bytes that begin with `data`: a business packet, or bytes that nobody can read.
+pub fn packet(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context: Context<'_>) {
+    if reader.left() == 0 {
+        return;
+    }
+    let Some(header) = business::read(reader, context.meaning) else {
+        return report.wire(S::UNDECODED, reader.rest());
+    };
+    business::show(report, &header, context.shared.show_account);
+    if header.payload().is_empty() {
+        return;
+    }
+    match context.body {
+        Some(opened) => body(report, data, &header, opened, context),
+        None => body(report, data, &header, &Body::untried(data, &header), context),
+    }
+}
+
+fn body(report: &mut Report, data: &[u8], header: &Header, body: &Body, context: Context<'_>) {
+    let (at, algorithm) = (header.payload(), header.algorithm());
     report.generated(S::BUSINESS_OPENED, at.clone(), body.opened.is_ok().into());
     match &body.opened {
         Ok(opened) => report.text_value(S::BUSINESS_KEY_SOURCE, at.clone(), opened.source.words()),
@@ -49,7 +81,7 @@ pub fn body(report: &mut Report, data: &[u8], header: &Header, algorithm: &str, 
         let words = format_args!("a line of the key log names the body, and its key does not fit");
         report.note(SN::BUSINESS_WRONG_KEY, at.clone(), words);
     }
-    if body.message().is_none() {
+    if body.message().is_none() && !is_cut(data, header) {
         object(report, header, report.source(), at, "encrypted");
     }
 }
