@@ -278,6 +278,8 @@ static bool is_wanted(const wechat_hand_off *hand_off)
 {
     const shim_offer *offer = offer_of(hand_off);
 
+    if (!protocol_of(hand_off->table)->has_takers)
+        return false;
     return offer->has_heuristics || offer->fallback != NULL ||
            dissector_get_uint_handle(offer->table, hand_off->key) != NULL;
 }

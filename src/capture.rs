@@ -118,6 +118,11 @@ impl Capture {
         Wanted { inside: segment.wanted.inside || self.holds(protocol), ..segment.wanted }
     }
 
+    /// Whether somebody is called for what a report hands off, for certain.
+    fn calls_others(&self, protocol: u16) -> bool {
+        self.holds(protocol) || self.report.hand_offs().iter().any(has_fallback)
+    }
+
     /// Whether a protocol of ours takes what is inside of another.
     fn holds(&self, protocol: u16) -> bool {
         self.holds.get(usize::from(protocol)).copied().unwrap_or_default()
@@ -183,7 +188,7 @@ impl Capture {
             return Step::Consumed(segment.reported);
         };
         let step = state.step(segment, &mut self.report);
-        if self.holds(protocol) {
+        if self.calls_others(protocol) {
             if !segment.inside {
                 self.calls.begin(segment.place());
             }
@@ -229,7 +234,7 @@ impl Capture {
         let protocol = self.begin_message(segment, index);
         self.report.passed_on(body.len());
         let head = self.http.message(segment, index, body, &self.common.shared, &mut self.report);
-        if self.holds(protocol) {
+        if self.calls_others(protocol) {
             self.calls.begin(segment.place());
             self.reach(segment, body);
         }
@@ -269,7 +274,7 @@ impl Capture {
             };
             // Those of others are mostly for nobody.
             let is_ours = changed.is_some_and(|changed| changed.inner.is_some());
-            let is_called = is_ours || offer(one.table).is_some_and(|table| table.fallback.is_some());
+            let is_called = is_ours || has_fallback(&one);
             let changed = changed.filter(|_| !shown || !is_called || self.calls.take());
             if is_called && changed.is_none() && !report.has_note(SN::TOO_MANY_INSIDE) {
                 let words = format_args!("the packet holds more than {MOST_CALLS} PDUs inside of others");
@@ -386,6 +391,11 @@ impl Capture {
         self.report.begin(protocol, self.wanted(protocol, segment), segment.data.len());
         protocol
     }
+}
+
+/// Whether a dissector of the host's takes what nobody else does.
+fn has_fallback(one: &HandOff) -> bool {
+    offer(one.table).is_some_and(|table| table.fallback.is_some())
 }
 
 /// The protocol of ours that takes what a report hands off, if one does.
