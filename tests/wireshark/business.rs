@@ -379,3 +379,26 @@ fn opened_bytes_have_tabs_of_their_own() {
         "{tabs:?}"
     );
 }
+
+/// Keys are made of them.
+#[test]
+fn random_bytes_of_a_login_are_in_no_field() {
+    let mut link = Link::new();
+    let login = link.packet(true, 434, 763, Algorithm::Hybrid, &send("one"));
+    let opened = link.open();
+    let lines: Vec<_> = (0..login.ciphers.len()).map(|number| cipher_line(&login, number)).collect();
+    let path = opened.file("log", &lines.join("\n"));
+    let opened = opened.with(&["-o", &format!("mmtls.keylog_file:{}", path.display())]);
+    assert_eq!(
+        opened.values("wechat", &["wechat.business.ecdh.curve", "protobuf.field.number"]),
+        ["415 1,2"]
+    );
+    let tabs = opened.text(&["-Y", "wechat", "-x"]);
+    assert_eq!(tabs.lines().filter(|line| line.starts_with("Decrypted business packet")).count(), 3);
+    let tree = opened.text(&["-Y", "wechat", "-T", "pdml"]);
+    let [first, second, message] = &login.ciphers[..] else { panic!("three ciphertexts") };
+    assert!(tree.contains(&hex(&message.plain)));
+    for secret in [&first.plain, &second.plain, &first.key, &second.key, &message.key] {
+        assert!(!tree.contains(&hex(secret)) && !tree.contains(&hex(&secret[8..secret.len() - 6])));
+    }
+}

@@ -189,15 +189,21 @@ fn members(report: &mut Report, data: &[u8], header: &Header, body: &Body, conte
                     message(report, text, source, header, context);
                 });
             }
-            Member::Cipher(number) => {
-                let random = body.randoms.get(number).and_then(Option::as_ref);
-                // Keys are made of it: it is in no item.
-                sealed(report, S::ECDH_RANDOM, at, random, [""; 3], |_, _, _| {});
-            }
+            Member::Cipher(number) => random(report, at, body.randoms.get(number).and_then(Option::as_ref)),
             Member::Other => report.wire(S::UNDECODED, all),
         }
     }
     if !rest.is_empty() {
         report.wire(S::UNDECODED, rest);
     }
+}
+
+/// A ciphertext of random bytes. Keys are made of these: no item has them, compressed or not.
+fn random(report: &mut Report, at: Range<usize>, text: Option<&Text>) {
+    let Some(text) = text else { return report.wire(S::ECDH_RANDOM, at) };
+    report.derived(S::ECDH_RANDOM, at, text.plain.clone(), DECRYPTED, |report, _| {
+        if let Inflated::Whole(inflated) = &text.inflated {
+            report.generated(S::BUSINESS_INFLATED_LEN, 0..text.plain.len(), inflated.len() as u64);
+        }
+    });
 }
