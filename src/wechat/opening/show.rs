@@ -56,6 +56,7 @@ pub fn packet(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context
 
 fn body(report: &mut Report, data: &[u8], header: &Header, body: &Body, context: Context<'_>) {
     let (at, algorithm) = (header.payload(), header.algorithm());
+    report.tell(S::BUSINESS_OPENED, body.opened.is_ok().into());
     report.generated(S::BUSINESS_OPENED, at.clone(), body.opened.is_ok().into());
     match &body.opened {
         Ok(opened) => report.text_value(S::BUSINESS_KEY_SOURCE, at.clone(), opened.source.words()),
