@@ -238,6 +238,7 @@ impl Mmtls {
         let mut event = self.sessions.observe(&seen, begun, &self.settings.shared);
         event.extent =
             (cut.extent != header.pdu_len() as usize).then(|| u32::try_from(cut.extent).unwrap_or(u32::MAX));
+        event.wrong_length = cut.wrong_length;
         // The first record is in clear.
         let count = if event.seq.is_none() && count.exact() == Some(0) { Count::default() } else { count };
         let plain = self.open(&Seen { count, ..seen }, &mut event);
