@@ -592,6 +592,8 @@ typedef struct wechat_offer {
   const char *title;
   // Name of the list of heuristics that are tried where nobody registered.
   const char *heuristics;
+  // Name of the dissector that takes what nobody else does; NULL where there is none.
+  const char *fallback;
 } wechat_offer;
 
 // A table in which a protocol registers itself.
@@ -724,7 +726,7 @@ enum wechat_result wechat_config_set_ports(struct wechat_config *config,
                                            uint16_t preference,
                                            const char *range);
 
-// Sets a text.
+// Sets a text, or the name of a file.
 //
 // # Safety
 // `value` is NULL or a NUL-terminated text.

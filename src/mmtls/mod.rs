@@ -69,8 +69,8 @@ pub static MMTLS: Protocol = Protocol {
     in_http: true,
     preferences: settings::PREFERENCES,
     offers: &[
-        OfferTable { name: DATA, title: c"MMTLS data", heuristics: c"mmtls" },
-        OfferTable { name: BODIES, title: c"MMTLS in HTTP", heuristics: c"mmtls.body" },
+        OfferTable::new(DATA, c"MMTLS data", c"mmtls"),
+        OfferTable::new(BODIES, c"MMTLS in HTTP", c"mmtls.body"),
     ],
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
@@ -362,12 +362,26 @@ impl Mmtls {
             extent,
             event,
             later: !segment.first_visit,
+            more: !segment.inside
+                || header.kind == kind::DATA && holds_data(segment.data.get(extent..).unwrap_or_default()),
             plain,
             sessions: &self.sessions,
             settings: &self.settings,
         };
         annotate::record(report, &known);
     }
+}
+
+/// Whether a whole record with data follows in the rest of a body.
+fn holds_data(mut rest: &[u8]) -> bool {
+    while let Some(header) = Header::read(rest) {
+        let Some(behind) = rest.get(header.pdu_len() as usize..) else { return false };
+        if header.kind == kind::DATA && usize::from(header.length) > TAG_LEN {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// A record for those who open it.
