@@ -615,6 +615,8 @@ typedef struct wechat_offer {
   const char *title;
   // Name of the list of heuristics that are tried where nobody registered.
   const char *heuristics;
+  // Name of the dissector that takes what nobody else does; NULL where there is none.
+  const char *fallback;
 } wechat_offer;
 
 // A table in which a protocol registers itself.

@@ -267,7 +267,7 @@ void draw_report(const drawing *drawing, const wechat_report *report, unsigned l
 /* Whether somebody may take what is handed over. Mostly nobody wants any. */
 static bool is_wanted(const shim_protocol *protocol, const wechat_hand_off *hand_off)
 {
-    return protocol->has_heuristics[hand_off->table] ||
+    return protocol->has_heuristics[hand_off->table] || protocol->fallbacks[hand_off->table] != NULL ||
            dissector_get_uint_handle(protocol->offers[hand_off->table], hand_off->key) != NULL;
 }
 
@@ -332,8 +332,10 @@ static void hand_off(const shim_protocol *protocol, const wechat_hand_off *hand_
         handed_bytes = tvb;
         handed = hand_off;
     }
-    if (dissector_try_uint(protocol->offers[hand_off->table], hand_off->key, tvb, pinfo, tree) == 0)
-        dissector_try_heuristic(protocol->heuristics[hand_off->table], tvb, pinfo, tree, &entry, NULL);
+    if (dissector_try_uint(protocol->offers[hand_off->table], hand_off->key, tvb, pinfo, tree) == 0 &&
+        !dissector_try_heuristic(protocol->heuristics[hand_off->table], tvb, pinfo, tree, &entry, NULL) &&
+        protocol->fallbacks[hand_off->table] != NULL)
+        call_dissector_only(protocol->fallbacks[hand_off->table], tvb, pinfo, tree, NULL);
 }
 
 void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree)
@@ -407,7 +409,7 @@ void draw_begin(void)
             heur_dissector_table_foreach(protocol->row->offers[j].heuristics, note_heuristic,
                                          &protocol->has_heuristics[j]);
             dissector_table_foreach(protocol->row->offers[j].name, note_entry, &protocol->has_takers);
-            protocol->has_takers |= protocol->has_heuristics[j];
+            protocol->has_takers |= protocol->has_heuristics[j] || protocol->fallbacks[j] != NULL;
         }
     }
 }
@@ -423,6 +425,7 @@ void draw_register(void)
         protocol->offers = wmem_alloc_array(wmem_epan_scope(), dissector_table_t, count);
         protocol->heuristics = wmem_alloc_array(wmem_epan_scope(), heur_dissector_list_t, count);
         protocol->has_heuristics = wmem_alloc0_array(wmem_epan_scope(), bool, count);
+        protocol->fallbacks = wmem_alloc0_array(wmem_epan_scope(), dissector_handle_t, count);
         for (size_t j = 0; j < count; j++) {
             const wechat_offer *offer = &protocol->row->offers[j];
             protocol->offers[j] =
@@ -454,9 +457,14 @@ void draw_handoff(void)
 {
     tap_expert = find_tap_id("expert");
     for (size_t i = 0; i < shim_protocol_count; i++) {
+        const wechat_protocol *row = shim_protocols[i].row;
+
         find_infos(&shim_protocols[i]);
-        for (size_t j = 0; j < shim_protocols[i].row->join_count; j++) {
-            const wechat_join *join = &shim_protocols[i].row->joins[j];
+        for (size_t j = 0; j < row->offer_count; j++)
+            if (row->offers[j].fallback != NULL)
+                shim_protocols[i].fallbacks[j] = find_dissector(row->offers[j].fallback);
+        for (size_t j = 0; j < row->join_count; j++) {
+            const wechat_join *join = &row->joins[j];
             dissector_add_uint(join->table, join->key, shim_protocols[i].handle);
         }
     }

@@ -63,6 +63,7 @@ typedef struct {
     dissector_table_t *offers;
     heur_dissector_list_t *heuristics;
     bool *has_heuristics;
+    dissector_handle_t *fallbacks;
     /* Whether anybody takes any of it. */
     bool has_takers;
 } shim_protocol;

@@ -55,6 +55,15 @@ pub struct OfferTable {
     pub title: &'static CStr,
     /// Name of the list of heuristics that are tried where nobody registered.
     pub heuristics: &'static CStr,
+    /// The dissector that takes what nobody else does.
+    pub fallback: Option<&'static CStr>,
+}
+
+impl OfferTable {
+    /// One whose bytes stay as they are where nobody takes them.
+    pub const fn new(name: &'static CStr, title: &'static CStr, heuristics: &'static CStr) -> Self {
+        Self { name, title, heuristics, fallback: None }
+    }
 }
 
 /// A protocol: everything that a host registers of it.

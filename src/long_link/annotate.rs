@@ -426,9 +426,9 @@ impl<'a> Name<'a> {
         if !name.several || known.layout != Layout::Business {
             return name;
         }
-        match business::cgi(known.data, known.header.body(known.end()), meaning) {
+        match business::brief(known.data, known.header.body(known.end()), meaning) {
             None => name,
-            cgi => Self::by_call(name.user, meaning, cgi),
+            Some(brief) => Self::by_call(name.user, meaning, Some(brief.cgi)),
         }
     }
 

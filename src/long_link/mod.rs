@@ -58,7 +58,7 @@ use settings::Settings;
 pub static LONG_LINK: Protocol = Protocol {
     on_streams: true,
     preferences: settings::PREFERENCES,
-    offers: &[OfferTable { name: BODIES, title: c"WeChat operation", heuristics: c"wechat" }],
+    offers: &[OfferTable::new(BODIES, c"WeChat operation", c"wechat")],
     values: record::VALUES,
     tree: Some(statistics::TREE),
     response_times: Some(statistics::RESPONSE_TIMES),

@@ -40,6 +40,8 @@ pub struct Known<'a> {
     pub event: Event,
     /// Whether what lies ahead of it is known, too.
     pub later: bool,
+    /// Whether more data may follow from its side.
+    pub more: bool,
     /// What was encrypted, if a key has opened it.
     pub plain: Option<Bytes>,
     /// What is to be said of the key log here.
@@ -268,7 +270,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> O
                 source,
                 start: 0,
                 length,
-                piece: Piece::At { part: known.event.session, position: known.event.inner },
+                piece: Piece::At { part: known.event.session, position: known.event.inner, more: known.more },
                 inner: None,
             });
         }

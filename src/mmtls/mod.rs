@@ -82,8 +82,8 @@ pub static MMTLS: Protocol = Protocol {
     dialogue: Some(statistics::DIALOGUE),
     packet_filters: navigation::TITLES,
     offers: &[
-        OfferTable { name: DATA, title: c"MMTLS data", heuristics: c"mmtls" },
-        OfferTable { name: BODIES, title: c"MMTLS in HTTP", heuristics: c"mmtls.body" },
+        OfferTable::new(DATA, c"MMTLS data", c"mmtls"),
+        OfferTable::new(BODIES, c"MMTLS in HTTP", c"mmtls.body"),
     ],
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
@@ -383,6 +383,8 @@ impl Mmtls {
             segment,
             event,
             later: !segment.first_visit,
+            more: !segment.inside
+                || header.kind == kind::DATA && holds_data(segment.data.get(extent..).unwrap_or_default()),
             plain,
             about_keys: about.map(|(_, about)| about),
             sessions: &self.sessions,
@@ -393,6 +395,18 @@ impl Mmtls {
         let source = annotate::record(report, &what);
         statistics::make(report, &known, source, &what);
     }
+}
+
+/// Whether a whole record with data follows in the rest of a body.
+fn holds_data(mut rest: &[u8]) -> bool {
+    while let Some(header) = Header::read(rest) {
+        let Some(behind) = rest.get(header.pdu_len() as usize..) else { return false };
+        if header.kind == kind::DATA && usize::from(header.length) > TAG_LEN {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// A record for those who open it.

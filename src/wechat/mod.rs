@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`operation`] | what operation numbers and cgi types mean |
 //! | [`business`] | the header of the business packet |
+//! | [`inflate`] | how far deflated bytes are inflated |
 //! | [`selector`] | what has news |
 //! | [`synckey`] | the SyncKey of the phone |
 //! | [`keys`] | how SyncKeys grow |
@@ -19,6 +20,7 @@ pub mod business;
 pub mod common;
 pub mod fields;
 pub mod hidden;
+pub mod inflate;
 pub mod key_log;
 pub mod keys;
 pub mod operation;
