@@ -9,6 +9,8 @@ mod facts;
 mod host;
 #[path = "support/render.rs"]
 mod render;
+#[path = "support/shown.rs"]
+mod shown;
 #[path = "support/story.rs"]
 mod story;
 #[path = "support/webstory.rs"]
@@ -21,9 +23,10 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use host::{Call, Host, Shown};
+use host::{Call, Host};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
+use shown::Shown;
 use story::Story;
 use webstory::{Message, WebStory, added};
 use wechat_dissector::config::Config;
