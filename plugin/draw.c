@@ -499,14 +499,14 @@ void draw_handoff(void)
 {
     tap_expert = find_tap_id("expert");
     for (size_t i = 0; i < shim_protocol_count; i++) {
-        find_infos(&shim_protocols[i]);
-        for (size_t j = 0; j < shim_protocols[i].row->offer_count; j++) {
-            const char *fallback = shim_protocols[i].row->offers[j].fallback;
+        const wechat_protocol *row = shim_protocols[i].row;
 
-            shim_protocols[i].offers[j].fallback = fallback != NULL ? find_dissector(fallback) : NULL;
-        }
-        for (size_t j = 0; j < shim_protocols[i].row->join_count; j++) {
-            const wechat_join *join = &shim_protocols[i].row->joins[j];
+        find_infos(&shim_protocols[i]);
+        for (size_t j = 0; j < row->offer_count; j++)
+            if (row->offers[j].fallback != NULL)
+                shim_protocols[i].offers[j].fallback = find_dissector(row->offers[j].fallback);
+        for (size_t j = 0; j < row->join_count; j++) {
+            const wechat_join *join = &row->joins[j];
             dissector_add_uint(join->table, join->key, shim_protocols[i].handle);
         }
     }

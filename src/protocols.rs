@@ -14,6 +14,7 @@ use crate::long_link::{LONG_LINK, LongLink};
 use crate::mmtls::{self, MMTLS, Mmtls};
 #[cfg(any(test, feature = "nested"))]
 use crate::nested;
+use crate::short_link::{self, SHORT_LINK, ShortLink};
 use crate::web::{self, WEB, Web};
 use crate::wechat::SHARED;
 use crate::wechat::common::Common;
@@ -83,6 +84,16 @@ pub static PROTOCOLS: &[Row] = &[
         }),
         is_request: Some(mmtls::http::is_post),
         joins: &[(mmtls::BODIES, 0)],
+    },
+    Row {
+        protocol: &SHORT_LINK,
+        begin: Some(|_, common| {
+            let bodies = Bodies::new(common.ring.clone());
+            let (streams, messages) = ShortLink::new(common.shared.clone(), bodies);
+            Begun { on_streams: Some(Box::new(streams)), in_http: Some(Box::new(messages)) }
+        }),
+        is_request: Some(short_link::http::is_call),
+        joins: &[(mmtls::DATA, mmtls::IN_HTTP), (short_link::BODIES, 0)],
     },
     #[cfg(any(test, feature = "nested"))]
     Row {

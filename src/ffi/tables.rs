@@ -531,14 +531,14 @@ impl Rows {
             group: row.group.into(),
             severity: row.severity.into(),
         };
+        let words = |words: Option<&CStr>| words.map_or(ptr::null(), CStr::as_ptr);
         let offer = |row: &OfferTable| wechat_offer {
             name: row.name.as_ptr(),
             title: row.title.as_ptr(),
             heuristics: row.heuristics.as_ptr(),
-            fallback: row.fallback.map_or(ptr::null(), CStr::as_ptr),
+            fallback: words(row.fallback),
         };
         let join = |(table, key): &(&CStr, u32)| wechat_join { table: table.as_ptr(), key: *key };
-        let words = |words: Option<&CStr>| words.map_or(ptr::null(), CStr::as_ptr);
         let fields: Vec<_> = of.fields.iter().map(|row| self.field(row)).collect();
         let preferences: Vec<_> = of.preferences.iter().map(|row| self.preference(row)).collect();
         let tree = of.tree.map_or(&[][..], |tree| tree.nodes);

@@ -162,6 +162,8 @@ pub enum Piece {
         part: u32,
         /// Where they begin in it.
         position: u32,
+        /// Whether more of the same side may follow.
+        more: bool,
     },
 }
 
@@ -831,7 +833,7 @@ mod tests {
                 source,
                 start: 0,
                 length: 7,
-                piece: Piece::At { part: 0, position: 5 },
+                piece: Piece::At { part: 0, position: 5, more: true },
                 inner: None,
                 words: 0,
             });

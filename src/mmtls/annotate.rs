@@ -40,6 +40,8 @@ pub struct Known<'a> {
     pub event: Event,
     /// Whether what lies ahead of it is known, too.
     pub later: bool,
+    /// Whether more data may follow from its side.
+    pub more: bool,
     /// What was encrypted, if a key has opened it.
     pub plain: Option<Bytes>,
     /// What is to be said of the key log here.
@@ -165,9 +167,15 @@ fn header(report: &mut Report, known: &Known<'_>) {
     let (length, missing) = (header.length, (header.pdu_len() as usize).saturating_sub(known.extent));
     if length == 0 {
         report.note(MN::EMPTY, at::LENGTH, format_args!("a record without content"));
-    } else if known.event.extent.is_some() && missing > 0 {
-        let words = format_args!("length {length}, but {missing} of these bytes are not there");
+    } else if known.event.wrong_length {
+        let there = known.extent;
+        let words =
+            format_args!("length {length}, but the next record begins after {there} bytes of this one");
         report.note(MN::LENGTH_WRONG, at::LENGTH, words);
+    } else if missing > 0 {
+        let all = header.pdu_len();
+        let words = format_args!("the record has {all} bytes, {} of them are here", known.extent);
+        report.note(MN::TRUNCATED, 0..known.extent, words);
     } else if length > LONGEST {
         let words = format_args!("length {length} is beyond {LONGEST}, the longest known");
         report.note(MN::LENGTH_BEYOND_KNOWN, at::LENGTH, words);
@@ -262,7 +270,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> O
                 source,
                 start: 0,
                 length,
-                piece: Piece::At { part: known.event.session, position: known.event.inner },
+                piece: Piece::At { part: known.event.session, position: known.event.inner, more: known.more },
                 inner: None,
                 words: 0,
             });

@@ -239,6 +239,7 @@ impl Mmtls {
         let mut event = self.sessions.observe(&seen, begun, &self.settings.shared);
         event.extent =
             (cut.extent != header.pdu_len() as usize).then(|| u32::try_from(cut.extent).unwrap_or(u32::MAX));
+        event.wrong_length = cut.wrong_length;
         // The first record is in clear.
         let count = if event.seq.is_none() && count.exact() == Some(0) { Count::default() } else { count };
         let plain = self.open(&Seen { count, ..seen }, &mut event);
@@ -383,6 +384,8 @@ impl Mmtls {
             segment,
             event,
             later: !segment.first_visit,
+            more: !segment.inside
+                || header.kind == kind::DATA && holds_data(segment.data.get(extent..).unwrap_or_default()),
             plain,
             about_keys: about.map(|(_, about)| about),
             sessions: &self.sessions,
@@ -393,6 +396,18 @@ impl Mmtls {
         let source = annotate::record(report, &what);
         statistics::make(report, &known, source, &what);
     }
+}
+
+/// Whether a whole record with data follows in the rest of a body.
+fn holds_data(mut rest: &[u8]) -> bool {
+    while let Some(header) = Header::read(rest) {
+        let Some(behind) = rest.get(header.pdu_len() as usize..) else { return false };
+        if header.kind == kind::DATA && usize::from(header.length) > TAG_LEN {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// A record for those who open it.

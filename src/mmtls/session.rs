@@ -118,8 +118,10 @@ pub struct Event {
     pub session: u32,
     /// Its number, where that is known.
     pub seq: Option<u32>,
-    /// Bytes on the wire, if the length is not to be believed.
+    /// Bytes on the wire, if they are not as many as the header says.
     pub extent: Option<u32>,
+    /// Whether that is because the length is not to be believed.
+    pub wrong_length: bool,
     /// Who sent it.
     pub sender: Option<Sender>,
     /// What it holds.
@@ -441,6 +443,7 @@ impl Event {
             session,
             seq: None,
             extent: None,
+            wrong_length: false,
             sender: None,
             content: Content::Clear,
             closed: None,

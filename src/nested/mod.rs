@@ -13,7 +13,7 @@ use crate::kernel::rows::{Field, Group, Note, Severity, field, note, number_of, 
 use crate::kernel::segment::{Segment, Step};
 
 /// Number of the table.
-pub const TABLE: u16 = 4;
+pub const TABLE: u16 = 5;
 /// The operation of the long link whose bodies are such messages.
 pub const OPERATION: u32 = 0x4e45;
 /// The table in which others register for what is hidden.
@@ -69,7 +69,7 @@ impl State for Nested {
                     source,
                     start: 0,
                     length,
-                    piece: Piece::At { part: 0, position: u32::from_be_bytes([*a, *b, *c, *d]) },
+                    piece: Piece::At { part: 0, position: u32::from_be_bytes([*a, *b, *c, *d]), more: true },
                     inner: None,
                     words: 0,
                 });

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{Report, Words};
-use crate::wechat::fields::{ALGORITHMS, S};
+use crate::wechat::fields::{ALGORITHMS, FAULTS, S};
 use crate::wechat::operation::{self, Kind, Meaning};
 
 const MAGIC: u8 = 0xbf;
@@ -138,9 +138,64 @@ impl Header {
     }
 }
 
-/// Shows a header.
-pub fn show(report: &mut Report, header: &Header, show_account: bool) {
-    let call = operation::cgi_name(header.cgi.0);
+/// What a packet is the body of.
+#[derive(Clone, Copy, Debug)]
+pub enum Of<'a> {
+    /// A frame of the long link.
+    Frame(Meaning),
+    /// A call of the short link of this name, or its answer.
+    Call {
+        /// The name; empty when nobody knows it.
+        name: &'a str,
+        /// Whether it is the answer.
+        answers: bool,
+    },
+}
+
+impl From<Meaning> for Of<'_> {
+    fn from(meaning: Meaning) -> Self {
+        Self::Frame(meaning)
+    }
+}
+
+impl Of<'_> {
+    fn is_from_server(self) -> bool {
+        match self {
+            Self::Frame(meaning) => meaning.kind.answers() || meaning.kind == Kind::Push,
+            Self::Call { answers, .. } => answers,
+        }
+    }
+
+    /// The name of the call with a cgi type; of several the one that the short link says.
+    fn call_name(self, cgi: u32) -> Option<&'static str> {
+        let said = match self {
+            Self::Frame(_) => None,
+            Self::Call { name, .. } => operation::cgi_names(cgi).find(|other| *other == name),
+        };
+        said.or_else(|| operation::cgi_name(cgi))
+    }
+}
+
+/// What a header says of its packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// The cgi type.
+    pub cgi: u32,
+    /// The client's version; 0 in answers.
+    pub version: u32,
+    /// The account's number.
+    pub uin: u32,
+}
+
+/// What the business header of a body says, where one is claimed.
+pub fn brief<'a>(data: &[u8], range: Range<usize>, of: impl Into<Of<'a>>) -> Option<Brief> {
+    let header = read(&Reader::new(data, range, FAULTS), of)?;
+    Some(Brief { cgi: header.cgi.0, version: header.version.0, uin: header.uin.0 })
+}
+
+/// Shows a header, which is of what it was read as.
+pub fn show<'a>(report: &mut Report, header: &Header, of: impl Into<Of<'a>>, show_account: bool) {
+    let call = of.into().call_name(header.cgi.0);
     report.tell(S::CLIENT_VERSION, header.version.0.into());
     report.tell(S::BUSINESS_CGI, header.cgi.0.into());
     let words = [": ", call.unwrap_or("cgi type unknown"), ", ", header.algorithm()];
@@ -174,7 +229,8 @@ pub fn show(report: &mut Report, header: &Header, show_account: bool) {
 
 /// Reads the header and claims it only when everything in it agrees. With the magic byte first;
 /// a first byte of 0xBF is no length of a packet without, since both its low bits are set.
-pub fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
+pub fn read<'a>(reader: &Reader<'_>, of: impl Into<Of<'a>>) -> Option<Header> {
+    let of = of.into();
     let mut reader = reader.clone();
     let start = reader.rest().start;
     let magic = (reader.bytes().first() == Some(&MAGIC)).then(|| reader.take(1)).flatten();
@@ -199,13 +255,13 @@ pub fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
     let agrees = known
         && (compression == ZLIB || compression == NOT_COMPRESSED)
         && rest.len() <= LONGEST_REST
-        && version_fits(version, meaning)
-        && cgi_fits(cgi.0, meaning)
+        && version_fits(version, of)
+        && cgi_fits(cgi.0, of)
         && compression_fits(compression, plain.0.into(), packed.0.into())
         && (compression == NOT_COMPRESSED || algorithm != HYBRID_ECDH && algorithm != AES_GCM)
-        && payload_fits(algorithm, plain.0, packed.0, payload.len(), meaning);
+        && payload_fits(algorithm, plain.0, packed.0, payload.len(), of);
     agrees.then_some(Header {
-        from_server: is_from_server(meaning),
+        from_server: of.is_from_server(),
         compression,
         all: start..head_end,
         magic,
@@ -228,18 +284,16 @@ fn varint32(reader: &mut Reader<'_>) -> Option<(u32, Range<usize>)> {
     Some((u32::try_from(value).ok()?, at))
 }
 
-fn is_from_server(meaning: Meaning) -> bool {
-    meaning.kind.answers() || meaning.kind == Kind::Push
-}
-
 /// Answers carry 0; a client's top nibble is its system, and a version has a major number.
-fn version_fits(version: u32, meaning: Meaning) -> bool {
-    (version == 0 && is_from_server(meaning))
+fn version_fits(version: u32, of: Of<'_>) -> bool {
+    (version == 0 && of.is_from_server())
         || (version >> 28 != 0 && version >> 28 < 4 && (version >> 24) & 0xf != 0)
 }
 
-/// The cgi type is the operation's; of an operation without one, a known call's.
-fn cgi_fits(cgi: u32, meaning: Meaning) -> bool {
+/// The cgi type is the operation's; of an operation without one, a known call's. Calls of the short link are known to
+/// be calls.
+fn cgi_fits(cgi: u32, of: Of<'_>) -> bool {
+    let Of::Frame(meaning) = of else { return cgi != 0 && cgi <= u16::MAX.into() };
     let mut known = operation::candidates(meaning, None).filter(|row| row.cgi != 0).peekable();
     match known.peek() {
         Some(_) => known.any(|row| row.cgi == cgi),
@@ -256,11 +310,11 @@ fn compression_fits(compression: u8, plain: u64, packed: u64) -> bool {
 
 /// CBC pads to the next multiple of 16. With 12 and 13 a request's lengths are those on the wire,
 /// an answer's are those before an inner zlib.
-fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, meaning: Meaning) -> bool {
+fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, of: Of<'_>) -> bool {
     let packed = packed as usize;
     match algorithm {
         AES_CBC => payload == (packed / AES_BLOCK).saturating_add(1).saturating_mul(AES_BLOCK),
-        HYBRID_ECDH | AES_GCM if is_from_server(meaning) => {
+        HYBRID_ECDH | AES_GCM if of.is_from_server() => {
             let overhead = if algorithm == HYBRID_ECDH { HYBRID_OVERHEAD } else { ZLIB_OVERHEAD as usize };
             plain as usize == packed && payload > 0 && payload <= packed.saturating_add(overhead)
         }

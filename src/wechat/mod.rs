@@ -7,6 +7,7 @@
 //! | [`business`] | the header of the business packet |
 //! | [`opening`] | which key opens the body of which business packet |
 //! | [`messages`] | which message types a user gave to calls |
+//! | [`inflate`] | how far deflated bytes are inflated |
 //! | [`selector`] | what has news |
 //! | [`protobuf`] | how fields of a protobuf follow each other |
 //! | [`synckey`] | the SyncKey of the phone |
@@ -22,6 +23,7 @@ pub mod business;
 pub mod common;
 pub mod fields;
 pub mod hidden;
+pub mod inflate;
 pub mod key_log;
 pub mod keys;
 pub mod messages;

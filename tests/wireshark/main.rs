@@ -3,8 +3,13 @@
 
 mod business;
 mod live;
+mod mmtls;
+#[path = "../support/mmtls_truth.rs"]
+mod mmtls_truth;
 mod nested;
 mod shared_ports;
+#[path = "../support/shown.rs"]
+mod shown;
 mod statistics;
 mod support;
 mod tap;

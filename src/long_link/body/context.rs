@@ -24,6 +24,6 @@ impl<'a> Context<'a> {
     /// What the business packet in it is shown with.
     pub fn business(self) -> show::Context<'a> {
         let Self { meaning, growth, shared, opened } = self;
-        show::Context { meaning, shared, body: opened, growth }
+        show::Context { of: meaning.into(), shared, body: opened, growth }
     }
 }

@@ -6,10 +6,10 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::hybrid::MESSAGE;
-use super::inflate::Inflated;
 use crate::kernel::reader::Reader;
 use crate::wechat::business::Header;
 use crate::wechat::fields::FAULTS;
+use crate::wechat::inflate::Not;
 use crate::wechat::protobuf;
 
 /// Ciphertexts of random bytes that stand before the message's.
@@ -78,16 +78,16 @@ pub struct Text {
     /// As it was sealed.
     pub plain: Bytes,
     /// What that inflates to.
-    pub inflated: Inflated,
+    pub inflated: Result<Bytes, Not>,
 }
 
 impl Text {
     /// What is said; `None` if that is too much.
     pub fn message(&self) -> Option<&Bytes> {
         match &self.inflated {
-            Inflated::No => Some(&self.plain),
-            Inflated::Whole(inflated) => Some(inflated),
-            Inflated::TooMuch => None,
+            Ok(inflated) => Some(inflated),
+            Err(Not::Deflated) => Some(&self.plain),
+            Err(Not::Few) => None,
         }
     }
 }

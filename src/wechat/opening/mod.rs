@@ -5,7 +5,6 @@
 //! | --- | --- |
 //! | [`cipher`] | how a ciphertext is opened |
 //! | [`body`] | what is known of a body |
-//! | [`inflate`] | how much may come out of what is compressed |
 //! | [`hybrid`] | where ciphertexts lie in the body of a login |
 //! | [`show`] | how all that becomes a report |
 //!
@@ -19,7 +18,6 @@
 pub mod body;
 pub mod cipher;
 pub mod hybrid;
-pub mod inflate;
 pub mod show;
 
 use std::cell::RefCell;
@@ -30,6 +28,7 @@ use foldhash::HashMap;
 
 use super::business::Header;
 use super::fields::FAULTS;
+use super::inflate::{self, Not};
 use super::key_log::business::CipherKey;
 use super::key_log::ring::KeyRing;
 use super::protobuf;
@@ -37,7 +36,6 @@ use crate::kernel::place::Place;
 use crate::kernel::reader::Reader;
 use body::{Body, Closed, MOST_RANDOMS, Opened, Source, Text};
 use hybrid::{MOST_CIPHERS, Member};
-use inflate::{Inflated, inflate};
 
 /// Keys that are tried for one ciphertext.
 const MOST_TRIALS: usize = 1024;
@@ -215,12 +213,12 @@ impl Sealed<'_> {
         match key {
             CipherKey::Cbc(key) if self.header.is_cbc() => {
                 let plain = cipher::cbc(key, self.bytes, self.header.packed_len())?;
-                let inflated = inflate(&plain);
+                let inflated = inflate::zlib(&plain);
                 let agrees = match (&inflated, self.header.is_compressed()) {
-                    (Inflated::Whole(whole), true) => whole.len() == self.header.plain_len(),
-                    (Inflated::Whole(_), false) | (Inflated::TooMuch, _) => true,
-                    (Inflated::No, true) => false,
-                    (Inflated::No, false) => {
+                    (Ok(whole), true) => whole.len() == self.header.plain_len(),
+                    (Ok(_), false) | (Err(Not::Few), _) => true,
+                    (Err(Not::Deflated), true) => false,
+                    (Err(Not::Deflated), false) => {
                         protobuf::is_message(Reader::new(&plain, 0..plain.len(), FAULTS))
                     }
                 };
@@ -229,7 +227,7 @@ impl Sealed<'_> {
             CipherKey::Gcm { key, additional } if !self.header.is_cbc() => {
                 let additional = additional.as_ref().map_or(&[][..], |additional| additional);
                 let plain = cipher::gcm(key, additional, self.bytes)?;
-                let inflated = inflate(&plain);
+                let inflated = inflate::zlib(&plain);
                 Some(Text { plain: plain.into(), inflated })
             }
             CipherKey::Cbc(_) | CipherKey::Gcm { .. } => None,

@@ -5,14 +5,14 @@ use std::ops::Range;
 
 use super::body::{Body, Closed, Text, is_cut, sync_key};
 use super::hybrid::{self, MESSAGE, Member, Share};
-use super::inflate::{Inflated, MOST, MOST_TIMES};
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{HandOff, Object, Piece, Report};
 use crate::kernel::rows::number_of;
-use crate::wechat::business::{self, Header};
+use crate::wechat::business::{self, Header, Of};
 use crate::wechat::fields::{FAULTS, S, SN, TABLE};
+use crate::wechat::inflate::Not;
 use crate::wechat::keys::Growth;
-use crate::wechat::operation::{self, Meaning};
+use crate::wechat::operation;
 use crate::wechat::settings::Shared;
 use crate::wechat::synckey;
 
@@ -27,7 +27,7 @@ const DECRYPTED: &str = "Decrypted business packet";
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// What it is in.
-    pub meaning: Meaning,
+    pub of: Of<'a>,
     /// What is set.
     pub shared: &'a Shared,
     /// Its body, where a key was tried.
@@ -41,10 +41,10 @@ pub fn packet(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context
     if reader.left() == 0 {
         return;
     }
-    let Some(header) = business::read(reader, context.meaning) else {
+    let Some(header) = business::read(reader, context.of) else {
         return report.wire(S::UNDECODED, reader.rest());
     };
-    business::show(report, &header, context.shared.show_account);
+    business::show(report, &header, context.of, context.shared.show_account);
     if header.payload().is_empty() {
         return;
     }
@@ -103,20 +103,17 @@ fn sealed(
     let Some(text) = text else { return report.wire_labelled(field, at, words) };
     let (plain, all) = (text.plain.clone(), 0..text.plain.len());
     report.derived(field, at, plain, DECRYPTED, |report, source| match &text.inflated {
-        Inflated::No => children(report, text, source),
-        Inflated::Whole(inflated) => {
+        Err(Not::Deflated) => children(report, text, source),
+        Ok(inflated) => {
             report.generated(S::BUSINESS_INFLATED_LEN, all.clone(), inflated.len() as u64);
             let name = "Inflated business packet";
             report.derived(S::BUSINESS_COMPRESSED, all, inflated.clone(), name, |report, source| {
                 children(report, text, source);
             });
         }
-        Inflated::TooMuch => {
+        Err(Not::Few) => {
             report.wire(S::BUSINESS_COMPRESSED, all.clone());
-            let words = format_args!(
-                "{} bytes inflate to more than {MOST_TIMES} times as many, or to more than {MOST}",
-                all.len()
-            );
+            let words = format_args!("{} bytes inflate to more than is read", all.len());
             report.note(SN::BUSINESS_INFLATED_TOO_MUCH, all, words);
         }
     });
@@ -203,7 +200,7 @@ fn members(report: &mut Report, data: &[u8], header: &Header, body: &Body, conte
 fn random(report: &mut Report, at: Range<usize>, text: Option<&Text>) {
     let Some(text) = text else { return report.wire(S::ECDH_RANDOM, at) };
     report.derived(S::ECDH_RANDOM, at, text.plain.clone(), DECRYPTED, |report, _| {
-        if let Inflated::Whole(inflated) = &text.inflated {
+        if let Ok(inflated) = &text.inflated {
             report.generated(S::BUSINESS_INFLATED_LEN, 0..text.plain.len(), inflated.len() as u64);
         }
     });

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! MMTLS against the generator's truth: every case, closed and with each sort of key log; what is shown of each session,
+//! record and frame.
+
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/mmtls_truth.rs"]
+mod mmtls_truth;
+#[path = "support/render.rs"]
+mod render;
+#[path = "support/shown.rs"]
+mod shown;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use host::Host;
+use mmtls_truth::{Faults, all_is_as_meant, compare};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use shown::Shown;
+use wechat_dissector::config::Config;
+use wechat_dissector::mmtls::settings::P;
+use wechat_traffic::mmtls::case::{self, Made};
+use wechat_traffic::mmtls::key_log::{KINDS, KeyLog};
+
+/// A capture with a key log that was there from the start, looked at twice.
+struct Looked {
+    first: Vec<Shown>,
+    later: Vec<Shown>,
+}
+
+fn look(made: &Made, log: Option<&KeyLog>) -> Looked {
+    let mut config = Config::default();
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    if let Some(log) = log {
+        file.write_all(&log.bytes).expect("written");
+        config.set_text(P::KEYLOG_FILE, file.path().to_str().expect("a path"));
+    }
+    let mut host = Host::open(made, &config);
+    let first = host.first.concat();
+    Looked { first, later: host.again(|order| order.reverse()).concat() }
+}
+
+/// Compares what both visits show of a case with its truth.
+fn check(name: &str, made: &Made, log: Option<&KeyLog>) -> (Faults, [usize; 4]) {
+    let Looked { first, later } = look(made, log);
+    let (mut faults, counts) = compare(name, made, log, &later);
+    let pdus = |shown: &[Shown]| -> Vec<_> {
+        shown.iter().filter(|one| one.has("mmtls.session")).map(|one| (one.packet, one.protocol)).collect()
+    };
+    let (first, later) = (pdus(&first), pdus(&later));
+    faults.expect(first == later, || format!("{} records, then {}", first.len(), later.len()));
+    (faults, counts)
+}
+
+fn cases(wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Made> {
+    let cases = case::all().into_iter().filter(|case| wanted(&case.name));
+    cases.map(|case| (case.name.clone(), case.make(1).expect("a capture"))).collect()
+}
+
+fn is_whole(name: &str) -> bool {
+    !name.starts_with("fault-") && !name.starts_with("bad-")
+}
+
+#[test]
+fn closed_captures_are_as_meant() {
+    let told = cases(is_whole);
+    assert!(told.len() > 40, "{}", told.len());
+    all_is_as_meant(told.iter().map(|(name, made)| check(name, made, None).0).collect());
+}
+
+#[test]
+fn captures_with_a_key_log_are_as_meant() {
+    let mut faults = Vec::new();
+    for (name, made) in cases(is_whole) {
+        for kind in ["records", "secrets"] {
+            let log = made.log(kind).expect("a log");
+            let mut found = check(&name, &made, Some(&log)).0;
+            // There an answer of another operation comes first; golden files have all of that case.
+            found.all.retain(|fault| name != "exchanges" || !fault.contains("in packet 48"));
+            faults.push(found);
+        }
+    }
+    all_is_as_meant(faults);
+}
+
+#[test]
+fn each_sort_of_key_log_opens_what_it_should() {
+    let mut faults = Vec::new();
+    for name in ["full", "resumed-f103", "tickets", "refused", "replay", "pipelined"] {
+        let made = case::find(name).expect("a case").make(1).expect("a capture");
+        assert!(made.logs().len() == KINDS.len());
+        faults.extend(made.logs().iter().map(|log| check(name, &made, Some(log)).0));
+    }
+    all_is_as_meant(faults);
+}
+
+/// Of what is intact at least 99 of 100 are shown, and nothing else.
+#[test]
+fn what_is_intact_is_shown_after_each_fault() {
+    let mut faults = Vec::new();
+    let mut sums = [0; 4];
+    for (name, made) in cases(|name| name.starts_with("fault-")) {
+        for kind in [None, Some("records"), Some("secrets")] {
+            let log = kind.map(|kind| made.log(kind).expect("a log"));
+            let (mut found, counts) = check(&name, &made, log.as_ref());
+            // What waited for the bytes of a length that lies is shown in a later packet, and so are its partners.
+            found.all.retain(|fault| !fault.starts_with("missing") && !fault.contains("belongs to"));
+            (0..4).for_each(|place| sums[place] += counts[place]);
+            faults.push(found);
+        }
+    }
+    all_is_as_meant(faults);
+    let [records, found, frames, inside] = sums;
+    assert!(records > 5000 && frames > 3000, "{sums:?}");
+    assert!(found * 100 >= records * 99 && inside * 100 >= frames * 99, "{sums:?}");
+}
+
+#[test]
+fn bad_messages_do_not_hide_good_records() {
+    let mut faults = Vec::new();
+    for (name, made) in cases(|name| name.starts_with("bad-")) {
+        let log = made.log("records").expect("a log");
+        for log in [None, Some(&log)] {
+            let mut found = check(&name, &made, log).0;
+            // The truth is that of the messages as they were before.
+            found.all.retain(|fault| !fault.contains(": ticket [") && !fault.starts_with("seems to be"));
+            faults.push(found);
+        }
+    }
+    all_is_as_meant(faults);
+}
+
+/// What lies ahead of a record, and what its words say of that.
+const AHEAD: [&str; 6] = [
+    "mmtls.flow",
+    "mmtls.ticket.used_in",
+    "mmtls.ticket.uses",
+    "mmtls.ticket.refused",
+    "mmtls.ticket",
+    "mmtls",
+];
+
+/// State changes on the first visit: each later one shows the same, in any order, and adds what lies ahead.
+#[test]
+fn later_visits_come_in_any_order() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for name in ["phone", "two-phones", "anywhere", "single-bytes", "replay", "fault-lost-segment"] {
+        let made = case::find(name).expect("a case").make(1).expect("a capture");
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(&made.log("every-second").expect("a log").bytes).expect("written");
+        let mut config = Config::default();
+        config.set_text(P::KEYLOG_FILE, file.path().to_str().expect("a path"));
+        let mut host = Host::open(&made, &config);
+        let expected = host.again(|_| {});
+        for _ in 0..5 {
+            let later = host.again(|order| {
+                for place in (1..order.len()).rev() {
+                    order.swap(place, rng.next_u32() as usize % (place + 1));
+                }
+            });
+            assert!(later == expected, "{name}: what is shown depends on the order");
+        }
+        let own = |shown: &[Vec<Shown>]| -> Vec<Shown> {
+            shown.concat().into_iter().filter(|one| one.has("mmtls.session")).collect()
+        };
+        let (first, later) = (own(&host.first), own(&expected));
+        assert!(first.len() == later.len() && first.len() > 20, "{name}: {} {}", first.len(), later.len());
+        for (first, later) in first.iter().zip(&later) {
+            let of = |one: &Shown| -> Vec<_> {
+                one.values.iter().filter(|(name, _)| !AHEAD.contains(name)).cloned().collect()
+            };
+            assert_eq!(of(first), of(later), "{name}: {}", first.text);
+        }
+    }
+}
