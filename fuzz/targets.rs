@@ -11,15 +11,17 @@ use std::{ptr, slice};
 use wechat_dissector::capture::Capture;
 use wechat_dissector::config::Config;
 use wechat_dissector::ffi;
-use wechat_dissector::kernel::framing::{Lane, Verdict, View};
+use wechat_dissector::kernel::framing::{self, Lane, Verdict, View};
 use wechat_dissector::kernel::place::LaneId;
-use wechat_dissector::kernel::record::{ValueKind, View as Told};
+use wechat_dissector::kernel::record::ValueKind;
 use wechat_dissector::kernel::report::{Item, ItemKind, PASSED_ON, Report, Wanted};
 use wechat_dissector::kernel::rows::{ROW_BITS, row_of, table_of};
 use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::tick::Ticks;
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::long_link::frame;
+use wechat_dissector::mmtls::record;
 use wechat_dissector::protocols::{self, PROTOCOLS};
 use wechat_dissector::web::call::CALLS;
 use wechat_dissector::web::fields::TABLE as WEB;
@@ -114,8 +116,16 @@ impl<'a> Input<'a> {
     }
 }
 
-/// One direction of a stream, whose segments may leave holes, come again, or be cut off.
+/// One direction of a stream of frames or of records.
 pub fn framing(data: &[u8]) {
+    match data.first().is_some_and(|first| first & 0x80 != 0) {
+        true => lane_of::<record::Header>(data),
+        false => lane_of::<frame::Header>(data),
+    }
+}
+
+/// One direction of a stream, whose segments may leave holes, come again, or be cut off.
+fn lane_of<Header: framing::Header>(data: &[u8]) {
     let mut input = Input(data);
     let limit = [64, 4096, 1 << 20, u32::MAX][usize::from(input.u8() % 4)];
     let mut lane = Lane::<Header>::default();
@@ -537,15 +547,7 @@ fn message(web: &mut Capture, packets: &[Given], index: usize, first_visit: bool
 
 /// How many ticks there are of a report's record.
 fn ticks(report: &Report) -> usize {
-    let record = report.record().expect("a record");
-    let view = Told {
-        packet: record.packet,
-        stream: record.stream,
-        time: record.time,
-        present: record.present(),
-        values: record.values(),
-        texts: &report.texts()[record.texts as usize..],
-    };
+    let view = report.view().expect("a record");
     let tree = PROTOCOLS[usize::from(report.protocol())].protocol.tree.expect("a tree");
     let mut count = 0;
     (tree.ticks)(
@@ -651,6 +653,7 @@ pub fn abi(data: &[u8]) {
                     unsafe { ffi::wechat_lines_new(protocol_of(choice), pointer(&words), &raw mut filter) };
                 // SAFETY: no record.
                 unsafe { ffi::wechat_lines_write(lines.as_deref_mut(), ptr::null()) };
+                ffi::wechat_lines_end(lines.as_deref_mut());
             }
             5 => {
                 ffi::wechat_dissector_free(handle.take());
@@ -683,7 +686,7 @@ pub fn abi(data: &[u8]) {
                         room.text(),
                         room.size,
                     );
-                    ffi::wechat_stream_filter(segment.protocol, segment.stream, room.text(), room.size);
+                    ffi::wechat_dialogue_filter(segment.protocol, segment.stream, room.text(), room.size);
                     ffi::wechat_ends_filter(Some(&segment), room.text(), room.size);
                 }
                 room.check();
@@ -797,14 +800,19 @@ fn http(mut handle: Option<&mut ffi::wechat_dissector>, call: u8, input: &mut In
 struct Copied {
     words: Box<[u64]>,
     _texts: Box<[u8]>,
+    _bytes: Box<[u8]>,
 }
 
 impl Copied {
     fn of(record: *const ffi::wechat_record) -> Self {
         // SAFETY: the library's, and valid until the next call with the handle.
-        let (size, texts) = unsafe {
+        let (size, texts, bytes) = unsafe {
             let texts = slice::from_raw_parts((*record).texts.cast::<u8>(), (*record).text_length as usize);
-            ((*record).size as usize, Box::<[u8]>::from(texts))
+            let bytes = match (*record).byte_count as usize {
+                0 => &[],
+                count => slice::from_raw_parts((*record).bytes, count),
+            };
+            ((*record).size as usize, Box::<[u8]>::from(texts), Box::<[u8]>::from(bytes))
         };
         let mut words = vec![0u64; size / size_of::<u64>()].into_boxed_slice();
         assert_eq!(size_of_val(&*words), size);
@@ -813,8 +821,9 @@ impl Copied {
         unsafe {
             ptr::copy_nonoverlapping(record.cast::<u8>(), copy.cast::<u8>(), size);
             (&raw mut (*copy).texts).write(texts.as_ptr().cast());
+            (&raw mut (*copy).bytes).write(if bytes.is_empty() { ptr::null() } else { bytes.as_ptr() });
         }
-        Self { words, _texts: texts }
+        Self { words, _texts: texts, _bytes: bytes }
     }
 
     fn record(&self) -> *const ffi::wechat_record {
@@ -887,8 +896,8 @@ fn statistics(record: *const ffi::wechat_record) -> Counted {
         let sentence = match ffi::wechat_sentence_get(record, sentence.as_mut_ptr()) {
             0 => String::new(),
             _ => {
-                let ffi::wechat_sentence { line, label, side } = sentence.assume_init();
-                format!("{} {} {side:?}", read(line), read(label))
+                let ffi::wechat_sentence { line, label, side, raw } = sentence.assume_init();
+                format!("{} {} {side:?} {raw}", read(line), read(label))
             }
         };
         (ticks, samples, response, sentence)

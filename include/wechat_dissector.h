@@ -19,13 +19,16 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 6
+#define WECHAT_ABI_VERSION 7
 
 // Version of `wechat_record`.
-#define WECHAT_RECORD_VERSION 2
+#define WECHAT_RECORD_VERSION 3
 
 // Most values that a record of any protocol has.
 #define WECHAT_MOST_VALUES 48
+
+// Most bytes of an address in a record.
+#define WECHAT_MOST_ADDRESS 16
 
 // Most ticks that one record has.
 #define WECHAT_MOST_TICKS 160
@@ -401,6 +404,16 @@ typedef struct wechat_value_row {
   enum wechat_value_kind kind;
 } wechat_value_row;
 
+// One end of a stream.
+typedef struct wechat_end {
+  // Address, `length` bytes.
+  uint8_t address[WECHAT_MOST_ADDRESS];
+  // Port.
+  uint16_t port;
+  // Bytes of `address`; 0 where nobody knows it.
+  uint8_t length;
+} wechat_end;
+
 // A PDU, as listeners of a protocol's tap get it, which has the protocol's name. One call hands over those of one
 // dissection: the first of them, and the others by `next`. All of it is the packet's, and goes with it.
 //
@@ -418,6 +431,8 @@ typedef struct wechat_record {
   const char *texts;
   // What the values are called, `value_count` rows, which are there as long as the library is.
   const struct wechat_value_row *rows;
+  // The bytes that the PDU is told by where words are not enough, `byte_count` of them; NULL where there are none.
+  const uint8_t *bytes;
   // When the packet was captured: seconds since 1970.
   int64_t seconds;
   // A bit for each value that there is.
@@ -426,6 +441,8 @@ typedef struct wechat_record {
   uint32_t nanoseconds;
   // Bytes at `texts`.
   uint32_t text_length;
+  // Bytes at `bytes`.
+  uint32_t byte_count;
   // Number of the packet in which the PDU became whole.
   uint32_t packet;
   // Number of the stream, as the host shows it.
@@ -434,6 +451,10 @@ typedef struct wechat_record {
   uint16_t protocol;
   // How many values the protocol has.
   uint16_t value_count;
+  // Who sent the packet.
+  struct wechat_end src;
+  // And to whom.
+  struct wechat_end dst;
   // The values, `value_count` of them.
   uint64_t values[WECHAT_MOST_VALUES];
 } wechat_record;
@@ -512,6 +533,8 @@ typedef struct wechat_sentence {
   const char *label;
   // Who said it.
   enum wechat_side side;
+  // Whether a dialogue has the record's bytes, of which there may be none, and not the line.
+  bool raw;
 } wechat_sentence;
 
 // A name for a value.
@@ -759,6 +782,15 @@ enum wechat_result wechat_row_check(uint16_t preference,
 // with `wechat_dissector_free`. NULL when the library failed.
 struct wechat_dissector *wechat_dissector_new(const struct wechat_config *config);
 
+// What the user is to be told at the beginning of a capture, a text that lives as long as the handle; NULL for nothing.
+const char *wechat_warning(const struct wechat_dissector *dissector);
+
+// A comment of the packet whose first visit comes next: it may hold lines of a key log.
+//
+// # Safety
+// `comment` is NULL or a NUL-terminated text.
+void wechat_comment(struct wechat_dissector *dissector, const char *comment);
+
 // Frees a handle and all reports with it; NULL is fine.
 void wechat_dissector_free(struct wechat_dissector *dissector);
 
@@ -873,11 +905,20 @@ size_t wechat_packet_filter(struct wechat_dissector *dissector,
                             char *text,
                             size_t size);
 
-// A display filter for a stream of a protocol as the host shows it; as `wechat_packet_filter`.
+// The number of the dialogue of the segment's protocol that a packet belongs to, which `segment` names as for
+// `wechat_packet_filter`: 1, and then it is written to `number`; or 0.
+//
+// # Safety
+// As for `wechat_dissect`; `number` is NULL or may be written.
+int wechat_dialogue(struct wechat_dissector *dissector,
+                    const struct wechat_segment *segment,
+                    uint32_t *number);
+
+// A display filter for a dialogue of a protocol, by its number; as `wechat_packet_filter`.
 //
 // # Safety
 // `text` is NULL or has room for `size` bytes.
-size_t wechat_stream_filter(uint16_t protocol, uint32_t stream, char *text, size_t size);
+size_t wechat_dialogue_filter(uint16_t protocol, uint32_t number, char *text, size_t size);
 
 // A display filter for the packets between the two ends that `segment` names by addresses and ports;
 // as `wechat_packet_filter`.
@@ -888,7 +929,7 @@ size_t wechat_ends_filter(const struct wechat_segment *segment, char *text, size
 
 // A writer of a protocol's lines, as the words behind the command say: nothing or ",json", and behind that a comma
 // and a display filter. `filter` is set to where that begins in `words`, or to NULL. NULL when an
-// argument is NULL, `words` is no UTF-8, or the protocol has no lines.
+// argument is NULL, `words` are other ones or no UTF-8, or the protocol has no lines.
 //
 // # Safety
 // `words` is NULL or a NUL-terminated text; `filter` is NULL or may be written.
@@ -899,18 +940,23 @@ struct wechat_lines *wechat_lines_new(uint16_t protocol,
 // Frees a writer and its lines; NULL is fine.
 void wechat_lines_free(struct wechat_lines *lines);
 
-// The line of a record with its newline, or the headings for NULL: a NUL-terminated text, empty where
-// there is nothing to write, and valid until the next call. NULL when `lines` is NULL.
+// What is to be written for a record, its line with a newline, or the headings for NULL: a NUL-terminated text, empty
+// where there is nothing to write, and valid until the next call. Records that share a line have it written by
+// `wechat_lines_end`. NULL when `lines` is NULL.
 //
 // # Safety
-// The record is NULL, one that the library made, or a copy of `size` bytes with a copy of its texts.
-const char *wechat_lines_write(struct wechat_lines *lines, const struct wechat_record *record);
+// The record is NULL, one that the library made, or a copy of `size` bytes with copies of its texts and bytes.
+const char *wechat_lines_write(struct wechat_lines *lines,
+                               const struct wechat_record *record);
+
+// The lines that records share, behind the last of them: as `wechat_lines_write`. Then the writer begins anew.
+const char *wechat_lines_end(struct wechat_lines *lines);
 
 // What a record changes in its protocol's tree of counters. Writes at most `room` ticks, of which there are never
 // more than `WECHAT_MOST_TICKS`, and returns how many.
 //
 // # Safety
-// `record` is NULL, or one that the library made, or a copy of `size` bytes with a copy of its texts. `ticks` is
+// `record` is NULL, or one that the library made, or a copy of `size` bytes with copies of its texts and bytes. `ticks` is
 // NULL or has room for `room` of them.
 size_t wechat_tree_ticks(const struct wechat_record *record,
                          struct wechat_tick *ticks,

@@ -52,6 +52,8 @@
 
 #include <epan/dissectors/packet-tcp.h>
 
+#include <wsutil/report_message.h>
+
 /* Four bytes became one: a wrong size would overwrite a preference's neighbour. */
 #if WS_AT_LEAST(4, 3)
 typedef bool ws_bool;
@@ -104,6 +106,22 @@ typedef gboolean ws_bool;
 #define FILTER_DATA
 #define FILTER_NO_DATA
 #endif
+
+/* A packet came to have several comments. NULL behind the last. */
+static inline const char *packet_comment(const packet_info *pinfo, unsigned number)
+{
+#if WS_AT_LEAST(3, 5)
+    char *comment = NULL;
+
+    if (pinfo->rec->block == NULL ||
+        wtap_block_get_nth_string_option_value(pinfo->rec->block, OPT_COMMENT, number, &comment) !=
+            WTAP_OPTTYPE_SUCCESS)
+        return NULL;
+    return comment;
+#else
+    return number == 0 ? pinfo->rec->opt_comment : NULL;
+#endif
+}
 
 /* Follow got callbacks for the number of streams, and of streams within streams. */
 #if WS_AT_LEAST(4, 3)

@@ -375,6 +375,8 @@ wechat_record *draw_record(const wechat_report *report, wechat_record *last, pac
         return last;
     record = (wechat_record *)wmem_memdup(pinfo->pool, report->record, report->record->size);
     record->texts = (const char *)wmem_memdup(pinfo->pool, record->texts, record->text_length);
+    if (record->bytes != NULL)
+        record->bytes = (const uint8_t *)wmem_memdup(pinfo->pool, record->bytes, record->byte_count);
     if (last == NULL)
         tap_queue_packet(shim_protocols[report->protocol].tap, pinfo, record);
     else

@@ -200,8 +200,10 @@ static int around_http(dissector_handle_t http, tvbuff_t *tvb, packet_info *pinf
     around.outer = current;
     around.tvb = tvb;
     around.bodies = wmem_alloc0_array(pinfo->pool, tvbuff_t *, around.count);
-    if (around.count > 0)
+    if (around.count > 0) {
+        loop_comments(pinfo);
         silence(&around, pinfo);
+    }
     current = &around;
     TRY {
         result = call_dissector_only(http, tvb, pinfo, tree, data);

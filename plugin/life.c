@@ -8,9 +8,13 @@
 static void begin_capture(void)
 {
     wechat_config *config = register_config();
+    const char *warning;
 
     shim_begin(config);
     wechat_config_free(config);
+    warning = wechat_warning(shim_dissector());
+    if (warning != NULL)
+        report_warning("%s", warning);
     draw_begin();
     if (shim_is_on_streams())
         ports_install();

@@ -235,6 +235,16 @@ static void dissect_pdus(wechat_segment *segment, unsigned before, tvbuff_t *tvb
     }
 }
 
+void loop_comments(packet_info *pinfo)
+{
+    const char *comment;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    for (unsigned i = 0; (comment = packet_comment(pinfo, i)) != NULL; i++)
+        wechat_comment(shim_dissector(), comment);
+}
+
 static int dissect(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const wechat_hand_off *handed = draw_handed(tvb);
@@ -251,6 +261,8 @@ static int dissect(const shim_protocol *protocol, tvbuff_t *tvb, packet_info *pi
     wechat_segment segment = describe(pinfo, conversation, tcp);
     if (handed != NULL)
         move_inside(&segment, handed);
+    else
+        loop_comments(pinfo);
     segment.protocol = protocol->number;
     /* Behind a FIN nothing more can come. */
     if (pinfo->can_desegment && !(tcp != NULL && (tcp->flags & TH_FIN)))

@@ -171,6 +171,9 @@ void loop_forget(void);
 /* Has the protocol take the segment whose it is, where others may want it too; returns whether there is one. */
 bool loop_claimed(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, int *result);
 
+/* Has the comments of a packet of ours read, on its first visit: they may hold keys. */
+void loop_comments(packet_info *pinfo);
+
 /* Where the packet stands: what filters go by. */
 wechat_segment loop_describe(packet_info *pinfo);
 

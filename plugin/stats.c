@@ -5,6 +5,7 @@
  */
 #include "shim.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -261,36 +262,61 @@ typedef struct {
 } command;
 
 typedef struct {
+    const command *asked;
     wechat_lines *lines;
     bool begun;
 } writer;
 
-static void lines_write(writer *writer, const wechat_record *record)
+/* Who reads lines learns that some are missing: tshark ends, as when it cannot write its own. Others go on. */
+static void lines_failed(const writer *writer)
 {
-    fputs(wechat_lines_write(writer->lines, record), stdout);
+    const char *reason = g_strerror(errno);
+    const char *program = g_get_prgname();
+
+    fprintf(stderr, "\"-z %s\": the lines cannot be written: %s\n", writer->asked->words, reason);
+    if (program == NULL || strstr(program, "tshark") != NULL)
+        exit(2);
+}
+
+static void lines_put(const writer *writer, const char *text)
+{
+    if (fputs(text, stdout) == EOF)
+        lines_failed(writer);
 }
 
 static void lines_begin(writer *writer)
 {
     if (!writer->begun)
-        lines_write(writer, NULL);
+        lines_put(writer, wechat_lines_write(writer->lines, NULL));
     writer->begun = true;
+}
+
+/* Packets may come as they are captured, and somebody may wait for their lines. */
+static void lines_flush(const writer *writer)
+{
+    if (fflush(stdout) == EOF)
+        lines_failed(writer);
 }
 
 static tap_packet_status lines_packet(void *data, packet_info *pinfo G_GNUC_UNUSED,
                                       epan_dissect_t *edt G_GNUC_UNUSED, const void *first TAP_FLAGS)
 {
-    lines_begin((writer *)data);
+    writer *all = (writer *)data;
+
+    lines_begin(all);
     for (const wechat_record *record = first; record != NULL; record = record->next)
-        lines_write((writer *)data, record);
-    /* Packets may come as they are captured, and somebody may wait for their lines. */
-    fflush(stdout);
+        lines_put(all, wechat_lines_write(all->lines, record));
+    lines_flush(all);
     return TAP_PACKET_DONT_REDRAW;
 }
 
 static void lines_draw(void *data)
 {
-    lines_begin((writer *)data);
+    writer *all = (writer *)data;
+
+    lines_begin(all);
+    lines_put(all, wechat_lines_end(all->lines));
+    lines_flush(all);
 }
 
 static void lines_finish(void *data)
@@ -306,15 +332,18 @@ static bool lines_start(const char *argument, void *data)
     const char *filter = NULL;
     GString *error;
 
+    all->asked = asked;
     all->lines = wechat_lines_new(asked->protocol->number, argument + strlen(asked->words), &filter);
     if (all->lines == NULL) {
-        fprintf(stderr, "\"-z %s\" is no UTF-8\n", argument);
+        fprintf(stderr, "\"-z %s\" is unknown: behind \"%s\" may come \",json\", a comma and a display filter, or both\n",
+                argument, asked->words);
         lines_finish(all);
         return false;
     }
     error = register_tap_listener(asked->protocol->filter, all, filter, 0, NULL, lines_packet, lines_draw, lines_finish);
     if (error != NULL) {
-        fprintf(stderr, "Couldn't register the tap for \"-z %s\": %s\n", argument, error->str);
+        fprintf(stderr, "\"-z %s\": \"%s\" is neither \"json\" nor a display filter: %s\n", argument,
+                filter != NULL ? filter : "", error->str);
         g_string_free(error, true);
         lines_finish(all);
         return false;
@@ -341,11 +370,11 @@ static void lines_register(const shim_protocol *protocol)
 
 #define LONGEST_FILTER 4096
 
-static char *stream_filter(const shim_protocol *protocol, unsigned stream)
+static char *dialogue_filter(const shim_protocol *protocol, unsigned number)
 {
     char filter[LONGEST_FILTER];
 
-    wechat_stream_filter(protocol->number, stream, filter, sizeof filter);
+    wechat_dialogue_filter(protocol->number, number, filter, sizeof filter);
     return g_strdup(filter);
 }
 
@@ -353,16 +382,17 @@ static char *follow_conversation(const shim_protocol *protocol, packet_info *pin
 {
     wechat_segment segment = loop_describe(pinfo);
 
-    if (!(segment.flags & WECHAT_STREAM) || !proto_is_frame_protocol(pinfo->layers, protocol->filter))
+    segment.protocol = protocol->number;
+    if (!(segment.flags & WECHAT_STREAM) || !proto_is_frame_protocol(pinfo->layers, protocol->filter) ||
+        !wechat_dialogue(shim_dissector(), &segment, stream))
         return NULL;
-    *stream = segment.shown_stream;
-    return stream_filter(protocol, segment.shown_stream);
+    return dialogue_filter(protocol, *stream);
 }
 
 #define FOLLOW(number)                                                                                   \
     static char *follow_index_##number(unsigned stream, unsigned sub_stream G_GNUC_UNUSED)                \
     {                                                                                                    \
-        return stream_filter(&shim_protocols[number], stream);                                           \
+        return dialogue_filter(&shim_protocols[number], stream);                                         \
     }                                                                                                    \
     static char *follow_conversation_##number(FOLLOW_DISSECTION packet_info *pinfo, unsigned *stream,     \
                                               unsigned *sub_stream G_GNUC_UNUSED)                         \
@@ -385,7 +415,7 @@ static char *follow_ends(address *src, address *dst, int src_port, int dst_port)
     return wechat_ends_filter(&segment, filter, sizeof filter) != 0 ? g_strdup(filter) : NULL;
 }
 
-/* A line for each record. The side that asks is the client, as far as the records tell. */
+/* A line for each record, or its bytes. The side that asks is the client, as far as the records tell. */
 static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_dissect_t *edt G_GNUC_UNUSED, const void *first
                                        TAP_FLAGS)
 {
@@ -395,7 +425,6 @@ static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_diss
         wechat_sentence sentence;
         if (!wechat_sentence_get(record, &sentence))
             continue;
-        follow_record_t *line = g_new0(follow_record_t, 1);
         if (info->client_port == 0) {
             bool backwards = sentence.side == WECHAT_SIDE_SERVER;
             info->client_port = backwards ? pinfo->destport : pinfo->srcport;
@@ -403,12 +432,19 @@ static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_diss
             copy_address(&info->client_ip, backwards ? &pinfo->dst : &pinfo->src);
             copy_address(&info->server_ip, backwards ? &pinfo->src : &pinfo->dst);
         }
+        if (sentence.raw && record->byte_count == 0)
+            continue;
+        follow_record_t *line = g_new0(follow_record_t, 1);
         line->is_server = !addresses_equal(&info->client_ip, &pinfo->src) || info->client_port != pinfo->srcport;
         line->packet_num = record->packet;
         FOLLOW_SET_TIME(line, pinfo->abs_ts);
         line->data = g_byte_array_new();
-        g_byte_array_append(line->data, (const uint8_t *)sentence.line, (unsigned)strlen(sentence.line));
-        g_byte_array_append(line->data, (const uint8_t *)"\n", 1);
+        if (sentence.raw) {
+            g_byte_array_append(line->data, record->bytes, record->byte_count);
+        } else {
+            g_byte_array_append(line->data, (const uint8_t *)sentence.line, (unsigned)strlen(sentence.line));
+            g_byte_array_append(line->data, (const uint8_t *)"\n", 1);
+        }
         info->bytes_written[line->is_server] += line->data->len;
         info->payload = g_list_prepend(info->payload, line);
     }

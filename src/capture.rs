@@ -37,8 +37,8 @@ pub struct Capture {
     /// The same by the places of the segments in which these PDUs go on.
     begun: HashMap<Place, Beginning>,
     http: Http,
-    /// Whether any protocol takes what is inside of others.
-    has_joins: bool,
+    /// Of each protocol, whether another one takes what is inside.
+    holds: Vec<bool>,
     inner: Collector,
     calls: Calls,
     report: Report,
@@ -91,11 +91,21 @@ impl Capture {
             pending: HashMap::default(),
             begun: HashMap::default(),
             http: Http::new(carried),
-            has_joins: PROTOCOLS.iter().any(|row| !row.joins.is_empty()),
+            holds: PROTOCOLS.iter().map(|row| protocols::holds(row.protocol)).collect(),
             inner: Collector::default(),
             calls: Calls::default(),
             report: Report::default(),
         }
+    }
+
+    /// What the user is to be told at the beginning.
+    pub fn warning(&self) -> Option<String> {
+        self.common.ring.borrow().warning()
+    }
+
+    /// A comment of the packet whose first visit comes next.
+    pub fn add_comment(&self, comment: &str) {
+        self.common.ring.borrow_mut().add_comment(comment);
     }
 
     /// The report of the last [`Self::step`] or [`Self::message`].
@@ -104,8 +114,13 @@ impl Capture {
     }
 
     /// What a report is asked for: state needs what is inside, even if nobody looks.
-    fn wanted<'a>(&self, segment: &Segment<'a>) -> Wanted<'a> {
-        Wanted { inside: segment.wanted.inside || self.has_joins, ..segment.wanted }
+    fn wanted<'a>(&self, protocol: u16, segment: &Segment<'a>) -> Wanted<'a> {
+        Wanted { inside: segment.wanted.inside || self.holds(protocol), ..segment.wanted }
+    }
+
+    /// Whether a protocol of ours takes what is inside of another.
+    fn holds(&self, protocol: u16) -> bool {
+        self.holds.get(usize::from(protocol)).copied().unwrap_or_default()
     }
 
     /// Whether the numbers of streams are the host's, of all those that it has counted. Nearly always they are.
@@ -163,12 +178,12 @@ impl Capture {
     /// takes none apart.
     #[inline]
     pub fn step(&mut self, protocol: u16, segment: &Segment<'_>) -> Step {
-        self.report.begin(protocol, self.wanted(segment), segment.data.len());
+        self.report.begin(protocol, self.wanted(protocol, segment), segment.data.len());
         let Some(Some(state)) = self.states.get_mut(usize::from(protocol)) else {
             return Step::Consumed(segment.reported);
         };
         let step = state.step(segment, &mut self.report);
-        if self.has_joins {
+        if self.holds(protocol) {
             if !segment.inside {
                 self.calls.begin(segment.place());
             }
@@ -198,6 +213,11 @@ impl Capture {
         self.states.get(usize::from(protocol))?.as_ref()?.packet_filter(filter, packet)
     }
 
+    /// Number of the dialogue of a protocol that a packet belongs to.
+    pub fn dialogue(&self, protocol: u16, packet: Packet) -> Option<u32> {
+        self.states.get(usize::from(protocol))?.as_ref()?.dialogue(packet)
+    }
+
     /// What stands around HTTP's dissector: all but [`Self::message`].
     pub fn http(&mut self) -> &mut Http {
         &mut self.http
@@ -206,10 +226,10 @@ impl Capture {
     /// Deals with a message of those that [`Http::end`] took, with its body as HTTP's dissector passed it
     /// on. Where its head lies, if it is one of ours: only then there is a report.
     pub fn message(&mut self, segment: &Segment<'_>, index: usize, body: &[u8]) -> Option<Range<usize>> {
-        self.begin_message(segment, index);
+        let protocol = self.begin_message(segment, index);
         self.report.passed_on(body.len());
         let head = self.http.message(segment, index, body, &self.common.shared, &mut self.report);
-        if self.has_joins {
+        if self.holds(protocol) {
             self.calls.begin(segment.place());
             self.reach(segment, body);
         }
@@ -276,7 +296,7 @@ impl Capture {
         let stream = match self.inner.find(one_of) {
             Some(stream) => stream,
             None if !segment.first_visit => return None,
-            None => self.begin_inside(one_of),
+            None => self.begin_inside(one_of, report.protocol()),
         };
         let lane = LaneId::new(stream, segment.lane.side);
         let place = Place { packet: segment.packet, lane, position };
@@ -328,10 +348,10 @@ impl Capture {
     }
 
     /// A stream inside of others begins: its number.
-    fn begin_inside(&mut self, one_of: Inside) -> u32 {
+    fn begin_inside(&mut self, one_of: Inside, carrier: u16) -> u32 {
         let stream = self.inner.meet(one_of);
         if let Some(Some(state)) = self.states.get_mut(usize::from(one_of.protocol)) {
-            state.begin_inside(stream, one_of.part);
+            state.begin_inside(stream, one_of.part, protocols::name(carrier));
         }
         stream
     }
@@ -369,7 +389,7 @@ impl Capture {
 
     fn begin_message(&mut self, segment: &Segment<'_>, index: usize) -> u16 {
         let protocol = self.http.owner(segment, index).unwrap_or(SHARED);
-        self.report.begin(protocol, self.wanted(segment), segment.data.len());
+        self.report.begin(protocol, self.wanted(protocol, segment), segment.data.len());
         protocol
     }
 }

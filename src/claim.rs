@@ -485,11 +485,11 @@ mod tests {
         assert!(Claims::new(&states).decide(any(&HEARTBEAT), &states).ours.is_some());
         let mut unknown = HEARTBEAT;
         unknown[8] = 9;
-        assert!(!Claims::new(&states).decide(any(&unknown), &states).ours.is_some());
+        assert!(Claims::new(&states).decide(any(&unknown), &states).ours.is_none());
         let frame = [[0, 0, 0, 20].as_slice(), &HEARTBEAT[4..], b"body"].concat();
         for cut in 1..frame.len() {
             let mut claims = Claims::new(&states);
-            assert!(!claims.decide(any(&frame[..cut]), &states).ours.is_some(), "{cut}");
+            assert!(claims.decide(any(&frame[..cut]), &states).ours.is_none(), "{cut}");
             let rest = Offer { position: 1 + cut as u32, packet: 2, ..any(&frame[cut..]) };
             let claim = claims.decide(rest, &states);
             let begun = claim.begun[0].as_ref().map(Beginning::bytes);
@@ -499,9 +499,9 @@ mod tests {
         for (first, rest) in [([0, 1, 0, 0], &[5; 0xfff0][..]), ([0, 0, 0, 20], b"bodyGET / HTTP/1.1")] {
             let mut claims = Claims::new(&states);
             let header = [first.as_slice(), &HEARTBEAT[4..]].concat();
-            assert!(!claims.decide(Offer { any_port: true, ..offer(&header, 1) }, &states).ours.is_some());
+            assert!(claims.decide(Offer { any_port: true, ..offer(&header, 1) }, &states).ours.is_none());
             let rest = Offer { position: 17, packet: 2, any_port: true, ..offer(rest, 2) };
-            assert!(!claims.decide(rest, &states).ours.is_some());
+            assert!(claims.decide(rest, &states).ours.is_none());
         }
     }
 

@@ -128,6 +128,13 @@ pub fn joined(table: &CStr, key: u32) -> Option<u16> {
     PROTOCOLS.iter().find(|row| joins(row)).map(|row| row.protocol.table)
 }
 
+/// Whether a protocol of ours takes what is inside of another.
+pub fn holds(protocol: &Protocol) -> bool {
+    let joins =
+        |row: &Row| row.joins.iter().any(|(name, _)| protocol.offers.iter().any(|table| table.name == *name));
+    PROTOCOLS.iter().any(joins)
+}
+
 /// What all protocols of a capture that begins have together.
 pub fn common(config: &Config) -> Common {
     let ring = KeyRing::new(config.text(mmtls::settings::P::KEYLOG_FILE));
@@ -143,6 +150,12 @@ pub fn begin(config: &Config, common: &Common) -> impl Iterator<Item = Begun> {
 /// The protocol of a table.
 pub fn protocol(table: usize) -> Option<&'static Protocol> {
     PROTOCOLS.get(table).map(|row| row.protocol)
+}
+
+/// What the words of the protocol of a table stand under.
+pub fn name(table: u16) -> &'static str {
+    let own = protocol(table.into()).and_then(|of| protocol(of.under.into())?.fields.first());
+    own.and_then(|own| own.filter.to_str().ok()).unwrap_or_default()
 }
 
 /// The row of a field.

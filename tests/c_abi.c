@@ -213,11 +213,15 @@ static void check_copy(const wechat_record *record, const counted *all)
 {
     wechat_record *copy = malloc(record->size);
     char *texts = malloc(record->text_length);
+    uint8_t *bytes = malloc(record->byte_count + 1);
     counted again;
 
-    CHECK(copy != NULL && texts != NULL);
+    CHECK(copy != NULL && texts != NULL && bytes != NULL);
     memcpy(copy, record, record->size);
     copy->texts = memcpy(texts, record->texts, record->text_length);
+    CHECK((record->byte_count == 0) == (record->bytes == NULL));
+    if (record->byte_count > 0)
+        copy->bytes = memcpy(bytes, record->bytes, record->byte_count);
     again = count(copy);
     CHECK(again.tick_count == all->tick_count && again.sample_count == all->sample_count);
     for (size_t i = 0; i < again.tick_count; i++) {
@@ -245,6 +249,7 @@ static void check_copy(const wechat_record *record, const counted *all)
     CHECK(again.tick_count == 0 && again.sample_count == 0 && !again.responds && !again.speaks);
     free(copy);
     free(texts);
+    free(bytes);
 }
 
 /* What a listener of any protocol's tap relies on. */
@@ -259,6 +264,9 @@ static counted check_head(const wechat_record *record, const wechat_segment *seg
     CHECK(record->size == offsetof(wechat_record, values) + record->value_count * sizeof record->values[0]);
     CHECK(record->nanoseconds < 1000000000);
     CHECK(record->packet == segment->packet && record->stream == segment->shown_stream);
+    CHECK(record->src.port == segment->src_port && record->dst.port == segment->dst_port);
+    CHECK(record->src.length == segment->src_length && record->dst.length == segment->dst_length);
+    CHECK(memcmp(record->src.address, segment->src_address, segment->src_length) == 0);
     CHECK(record->seconds == segment->seconds && record->nanoseconds == (uint32_t)segment->nanoseconds);
     CHECK(record->present >> record->value_count == 0);
     CHECK(record->texts[0] == '\0' && record->texts[record->text_length - 1] == '\0');
@@ -397,7 +405,8 @@ static void print_layout(void)
     OFFSET(wechat_protocol, packet_filters);
     OFFSET(wechat_protocol, packet_filter_count);
     OFFSET(wechat_protocol, under);
-    OFFSET(wechat_protocol, carrier);
+    OFFSET(wechat_protocol, on_streams);
+    OFFSET(wechat_protocol, in_http);
     SIZE(wechat_tables);
     OFFSET(wechat_tables, protocols);
     OFFSET(wechat_tables, protocol_count);
@@ -503,7 +512,6 @@ static void print_layout(void)
     SIZE(wechat_severity);
     SIZE(wechat_preference_type);
     SIZE(wechat_value_kind);
-    SIZE(wechat_carrier);
 }
 
 static void check_misuse(void)
@@ -516,12 +524,13 @@ static void check_misuse(void)
     wechat_segment segment = segment_of(heartbeat, sizeof heartbeat);
     wechat_report report;
     uint16_t ports = 0, table = 0, number = 0, text = 0, any_port = 0;
-    const uint16_t web = place_of("wechat_web"), no_protocol = (uint16_t)tables->protocol_count;
+    const uint16_t link = place_of("wechat"), web = place_of("wechat_web"), no_protocol = (uint16_t)tables->protocol_count;
 
     CHECK(wechat_abi_version() == WECHAT_ABI_VERSION);
     CHECK(tables != NULL && wechat_tables_get(NULL) == NULL);
     wechat_registry_free(NULL);
-    CHECK(tables->protocol_count <= WECHAT_MOST_PROTOCOLS && tables->protocols[0].carrier == WECHAT_CARRIER_NONE);
+    CHECK(tables->protocol_count <= WECHAT_MOST_PROTOCOLS && !tables->protocols[0].on_streams);
+    CHECK(!tables->protocols[0].in_http);
     for (uint16_t of = 0; of < tables->protocol_count; of++) {
         const wechat_protocol *protocol = &tables->protocols[of];
         CHECK(protocol->under < tables->protocol_count);
@@ -536,7 +545,7 @@ static void check_misuse(void)
                 number = number_of(of, i);
             else if (kind == WECHAT_PREFERENCE_TYPE_TEXT)
                 text = number_of(of, i);
-            else if (strcmp(protocol->preferences[i].name, "try_any_port") == 0)
+            else if (of == link && strcmp(protocol->preferences[i].name, "try_any_port") == 0)
                 any_port = number_of(of, i);
         }
     }
@@ -627,7 +636,6 @@ static void check_misuse(void)
     wechat_sample sample;
     wechat_response response;
     wechat_sentence sentence;
-    const uint16_t link = place_of("wechat");
     const char *rest = "untouched";
     CHECK(wechat_tree_ticks(NULL, &tick, 1) == 0 && wechat_tree_ticks(report.record, NULL, 9) == 0);
     CHECK(wechat_delay_samples(NULL, &sample, 1) == 0 && wechat_delay_samples(report.record, NULL, 9) == 0);
@@ -636,14 +644,16 @@ static void check_misuse(void)
     CHECK(wechat_tree_ticks(report.record, &tick, 0) == 0);
     CHECK(wechat_lines_new(link, NULL, &rest) == NULL && wechat_lines_new(link, "", NULL) == NULL);
     CHECK(wechat_lines_new(link, "\xff", &rest) == NULL && wechat_lines_new(no_protocol, "", &rest) == NULL);
-    CHECK(tables->protocols[web].lines_title == NULL && wechat_lines_new(web, "", &rest) == NULL);
+    CHECK(tables->protocols[0].lines_title == NULL && wechat_lines_new(0, "", &rest) == NULL);
+    CHECK(wechat_lines_new(link, "s", &rest) == NULL && wechat_lines_new(link, "json", &rest) == NULL);
     CHECK(strcmp(rest, "untouched") == 0);
-    CHECK(wechat_lines_write(NULL, NULL) == NULL);
+    CHECK(wechat_lines_write(NULL, NULL) == NULL && wechat_lines_end(NULL) == NULL);
     wechat_lines_free(NULL);
     const char *words = ",json,tcp.port == 80";
     wechat_lines *lines = wechat_lines_new(link, words, &rest);
     CHECK(lines != NULL && rest == words + 6 && strcmp(wechat_lines_write(lines, NULL), "") == 0);
     CHECK(strncmp(wechat_lines_write(lines, report.record), "{\"frame\":77,", 12) == 0);
+    CHECK(strcmp(wechat_lines_end(lines), "") == 0);
     wechat_lines_free(lines);
     lines = wechat_lines_new(link, "", &rest);
     CHECK(lines != NULL && rest == NULL && strncmp(wechat_lines_write(lines, NULL), "frame\tstream\t", 13) == 0);
@@ -655,8 +665,8 @@ static void check_misuse(void)
     segment.protocol = no_protocol;
     CHECK(wechat_packet_filter(dissector, 0, &segment, message, 5) == 0);
     segment.protocol = link;
-    CHECK(wechat_stream_filter(no_protocol, 7, message, 8) == 0 && wechat_stream_filter(0, 7, message, 8) == 0);
-    CHECK(wechat_stream_filter(link, 7, message, 8) == 18 && strcmp(message, "wechat.") == 0);
+    CHECK(wechat_dialogue_filter(no_protocol, 7, message, 8) == 0 && wechat_dialogue_filter(0, 7, message, 8) == 0);
+    CHECK(wechat_dialogue_filter(link, 7, message, 8) == 18 && strcmp(message, "wechat.") == 0);
     CHECK(wechat_ends_filter(NULL, message, 5) == 0 && wechat_ends_filter(&segment, message, 5) == 0);
 
     CHECK(wechat_claim(NULL, &segment) == 0);

@@ -5,6 +5,8 @@
 
 #[path = "support/facts.rs"]
 mod facts;
+#[path = "support/host.rs"]
+mod host;
 #[path = "support/render.rs"]
 mod render;
 #[path = "support/story.rs"]
@@ -12,11 +14,14 @@ mod story;
 #[path = "support/webstory.rs"]
 mod webstory;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use host::{Call, Host, Shown};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
 use story::Story;
@@ -24,14 +29,19 @@ use webstory::{Message, WebStory, added};
 use wechat_dissector::config::Config;
 use wechat_dissector::kernel::rows::Type;
 use wechat_dissector::long_link::settings::P;
+use wechat_dissector::mmtls::fields::TABLE as MMTLS;
+use wechat_dissector::mmtls::settings::P as mmtls_settings;
 use wechat_dissector::protocols::{self, PROTOCOLS};
+use wechat_dissector::short_link::fields::TABLE as SHORT;
 use wechat_dissector::wechat::settings::P as Shared;
 use wechat_traffic::body::business::{Business, Form};
 use wechat_traffic::body::identify::{self, Trailer};
+use wechat_traffic::body::sealed;
 use wechat_traffic::body::sync_key::SyncKey;
 use wechat_traffic::body::{self};
+use wechat_traffic::mmtls::short;
 use wechat_traffic::pdu::{Pdu, op, seq};
-use wechat_traffic::web;
+use wechat_traffic::{mmtls, web};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -1033,6 +1043,370 @@ fn later_visits_of_the_web_client_add_only_what_lies_ahead() {
         }
         assert_eq!(ahead > 0, name != "foreign", "{name}");
     }
+}
+
+// ---- MMTLS ----
+
+/// A case of MMTLS with one of its key logs, as far as this packet.
+fn mmtls_story(case: &str, log: Option<&str>, until: usize, set: impl FnOnce(&mut Config)) -> Vec<Told> {
+    let made =
+        mmtls::case::find(case).unwrap_or_else(|| panic!("no case {case}")).make(1).expect("a capture");
+    let mut config = Config::default();
+    // What stands for a ticket is then the same in every run.
+    config.set_text(Shared::HASH_KEY, "golden");
+    set(&mut config);
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    if let Some(log) = log {
+        file.write_all(&made.log(log).expect("a log").bytes).expect("written");
+        config.set_text(mmtls_settings::KEYLOG_FILE, file.path().to_str().expect("a path"));
+    }
+    let mut host = Host::open(&made, &config);
+    let later = host.again(|order| order.reverse());
+    let told = host.calls.iter().map(head).zip(host.first.iter().cloned()).zip(later);
+    told.map(|((head, first), later)| Told { head, first, later }).take(until).collect()
+}
+
+fn head(call: &Call) -> String {
+    let sender = if call.lane.side { "server" } else { "client" };
+    format!("packet {} from the {sender}, {} bytes", call.packet, call.reported)
+}
+
+/// What is shown of a segment or of a message of HTTP's.
+struct Told {
+    head: String,
+    first: Vec<Shown>,
+    later: Vec<Shown>,
+}
+
+/// The PDU as text, and how deep it lies.
+fn lines_of(shown: &Shown) -> Vec<String> {
+    let indent = "    ".repeat(shown.depth);
+    shown.text.lines().map(|line| format!("{indent}{line}")).collect()
+}
+
+fn check_mmtls(name: &str, about: &str, told: &[Told]) {
+    let mut out = String::new();
+    for Told { head, first, later } in told {
+        writeln!(out, "{head}").unwrap();
+        for (index, one) in first.iter().enumerate() {
+            lines_of(one).iter().for_each(|line| writeln!(out, "{line}").unwrap());
+            let later = later.get(index).map(lines_of).unwrap_or_default();
+            let known = lines_of(one);
+            if later != known {
+                writeln!(out, "  on a later visit also").unwrap();
+                let new = later.iter().filter(|line| !known.contains(line));
+                new.for_each(|line| writeln!(out, "{line}").unwrap());
+            }
+        }
+        for one in later.iter().skip(first.len()) {
+            writeln!(out, "  on a later visit").unwrap();
+            lines_of(one).iter().for_each(|line| writeln!(out, "{line}").unwrap());
+        }
+    }
+    golden(name, about, &out);
+}
+
+#[test]
+fn mmtls_closed() {
+    let case = |case, until| mmtls_story(case, None, until, |_| {});
+    check_mmtls("mmtls_full", "A long link that begins with key shares, closed", &case("full", 12));
+    check_mmtls("mmtls_resumed", "A long link that begins with a ticket, closed", &case("resumed", 12));
+    check_mmtls("mmtls_calls", "Calls of the short link with early data, closed", &case("calls", 4));
+    check_mmtls("mmtls_refused", "A ticket refused, then a full handshake", &case("refused", 4));
+    check_mmtls("mmtls_f103", "The older version", &case("full-f103", 4));
+}
+
+#[test]
+fn mmtls_opened() {
+    let case = |case, log, until| mmtls_story(case, Some(log), until, |_| {});
+    check_mmtls("mmtls_full_opened", "By the shared secret: verified", &case("full", "secrets", 9));
+    check_mmtls("mmtls_resumed_opened", "By the ticket's secret", &case("resumed", "secrets", 9));
+    check_mmtls("mmtls_lines", "By lines of half of the records", &case("resumed", "every-second", 9));
+    check_mmtls("mmtls_calls_opened", "Calls, opened", &case("calls", "records", 4));
+    check_mmtls(
+        "mmtls_tickets",
+        "Tickets: where issued, how old, how often used",
+        &case("tickets", "secrets", 6),
+    );
+    check_mmtls("mmtls_replay", "A hello that comes again", &case("replay", "secrets", 8));
+    check_mmtls(
+        "mmtls_wrong_keys",
+        "Lines that name records, with keys of others",
+        &case("full", "wrong-keys", 6),
+    );
+    check_mmtls("mmtls_spread", "Frames over several records", &case("spread", "secrets", 8));
+}
+
+#[test]
+fn mmtls_with_account() {
+    let told = mmtls_story("tickets", Some("secrets"), 3, with_accounts);
+    check_mmtls("mmtls_with_account", "The preference show_account shows tickets", &told);
+    let told = mmtls_story("bad-extension-type", None, 1, with_accounts);
+    check_mmtls("mmtls_unknown_with_account", "And bytes of an unknown layout", &told);
+}
+
+/// Of each PDU with notes these, each behind the item above it.
+fn notes_of(told: &[Told]) -> String {
+    let mut out = String::new();
+    for Told { head, later, .. } in told {
+        for one in later.iter().filter(|one| one.protocol == MMTLS && one.text.contains(" ! ")) {
+            let lines = lines_of(one);
+            writeln!(out, "{head}\n{}", lines[0]).unwrap();
+            for place in (1..lines.len()).filter(|place| lines[*place].contains(" ! ")) {
+                if place > 1 && !lines[place - 1].contains(" ! ") {
+                    writeln!(out, "{}", lines[place - 1]).unwrap();
+                }
+                writeln!(out, "{}", lines[place]).unwrap();
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn what_is_noted_of_bad_messages_of_mmtls() {
+    let mut out = String::new();
+    for bad in mmtls::bad::BAD {
+        writeln!(out, "# {}: {}", bad.name, bad.about).unwrap();
+        out.push_str(&notes_of(&mmtls_story(
+            &format!("bad-{}", bad.name),
+            Some("secrets"),
+            usize::MAX,
+            |_| {},
+        )));
+    }
+    golden("mmtls_bad", "What is noted of messages that are wrong inside", &out);
+}
+
+#[test]
+fn what_is_noted_of_faults_of_mmtls() {
+    let mut out = String::new();
+    for fault in mmtls::fault::FAULTS {
+        writeln!(out, "# {}: {}", fault.name, fault.about).unwrap();
+        let told = mmtls_story(&format!("fault-{}", fault.name), Some("records"), usize::MAX, |_| {});
+        let mut notes: BTreeMap<&str, (usize, &Shown)> = BTreeMap::new();
+        for one in told.iter().flat_map(|told| &told.later) {
+            for (name, _) in one.values.iter().filter(|(name, _)| is_note(name)) {
+                notes.entry(name).or_insert((0, one)).0 += 1;
+            }
+        }
+        for (name, (count, first)) in notes {
+            writeln!(out, "{count} {name}, the first in packet {}\n{}", first.packet, first.text).unwrap();
+        }
+    }
+    golden("mmtls_faults", "How often what is noted after each fault", &out);
+}
+
+/// Records of these types and versions, whose contents say nothing.
+fn records(records: &[(u8, u16, usize)]) -> Vec<u8> {
+    let record = |(kind, version, length): &(u8, u16, usize)| {
+        let mut record = vec![*kind];
+        record.extend(version.to_be_bytes());
+        record.extend((*length as u16).to_be_bytes());
+        record.extend(filler(*length));
+        record
+    };
+    records.iter().flat_map(record).collect()
+}
+
+const DATA: (u8, u16, usize) = (0x17, 0xf104, 40);
+
+fn mmtls_by_hand() -> Story {
+    Story::new().decoded_as(MMTLS).configured(|config| config.set_text(Shared::HASH_KEY, "golden"))
+}
+
+#[test]
+fn headers_of_mmtls_that_are_wrong() {
+    let one = |record| records(&[DATA, record, DATA]);
+    let mut unlike = mmtls::attack::hello_of_tickets(&mut rng());
+    unlike[2] = 0x03;
+    let story = mmtls_by_hand()
+        .client([b"PROXY TCP4 10.0.0.1 10.0.0.2 40000 8080\r\n".as_slice(), &records(&[DATA])].concat())
+        .client(one((0x18, 0xf104, 40)))
+        .client(one((0x17, 0xf107, 40)))
+        .client(one((0x17, 0xf104, 0)))
+        .client(one((0x17, 0xf104, 0xffff)))
+        .server(mmtls::attack::hello_of_tickets(&mut rng()))
+        .on_link(1)
+        .server(unlike)
+        .on_link(2);
+    check(
+        "mmtls_headers",
+        "A PROXY header, unknown types and versions, lengths of 0 and 65,535, too many tickets",
+        story,
+    );
+}
+
+#[test]
+fn streams_of_mmtls_with_holes() {
+    let three = records(&[DATA, (0x17, 0xf104, 600), DATA]);
+    let story = mmtls_by_hand()
+        .client(records(&[DATA, DATA]))
+        .client(records(&[DATA]))
+        .after_losing(-45)
+        .client(&three[..300])
+        .client(&three[500..])
+        .after_losing(200)
+        .client([filler(300), records(&[DATA, DATA])].concat())
+        .client(filler(100))
+        .client(records(&[DATA, DATA]))
+        .cut_off(60)
+        .client(&records(&[DATA])[..20]);
+    check("mmtls_holes", "Bytes lost, repeated, cut off, and what is no record", story);
+    let story =
+        mmtls_by_hand().client(&three[..300]).client(&three[300..]).client(&three[..3]).without_reassembly();
+    check("mmtls_continuation", "With desegmentation off", story);
+}
+
+#[test]
+fn heartbeats_and_exchanges_of_closed_mmtls() {
+    let beat = || records(&[(0x17, 0xf104, 32)]);
+    let story = mmtls_by_hand()
+        .client(records(&[DATA]))
+        .at(1_000)
+        .server(records(&[(0x17, 0xf104, 530)]))
+        .at(1_180)
+        .client(beat())
+        .at(10_000)
+        .server(beat())
+        .at(10_040)
+        .client(beat())
+        .at(280_000)
+        .client(beat())
+        .at(550_000)
+        .server([beat(), records(&[DATA])].concat())
+        .at(550_035);
+    check("mmtls_heartbeats", "What the lengths tell: an exchange, heartbeats and their interval", story);
+}
+
+fn is_note(name: &str) -> bool {
+    let rows = PROTOCOLS.iter().filter(|row| row.protocol.table == MMTLS);
+    rows.flat_map(|row| row.protocol.notes).any(|row| row.filter.to_str() == Ok(name))
+}
+
+// ---- the short link ----
+
+/// Calls whose messages are shown without what carries them.
+fn short_link_of(case: &str) -> Vec<Told> {
+    let mut told = mmtls_story(case, Some("records"), usize::MAX, |_| {});
+    for one in &mut told {
+        one.first.retain(|shown| shown.protocol == SHORT);
+        one.later.retain(|shown| shown.protocol == SHORT);
+    }
+    told.retain(|one| !one.later.is_empty());
+    told
+}
+
+#[test]
+fn calls_of_the_short_link() {
+    for (name, case, about) in [
+        ("short_misnamed", "misnamed", "Calls in MMTLS whose names and types do not go together"),
+        ("short_given_up", "given-up", "A call that nobody answers, and that is made again"),
+        ("short_answer_only", "answer-only", "A response whose request nobody saw"),
+        ("short_pipelined", "pipelined", "Three calls at once"),
+        ("short_plain", "plain-2015", "Calls of 2015, in plain HTTP"),
+    ] {
+        check_mmtls(name, about, &short_link_of(case));
+    }
+}
+
+fn told_of(calls: Vec<Call>, set: impl FnOnce(&mut Config)) -> Vec<Told> {
+    let mut config = Config::default();
+    config.set_text(Shared::HASH_KEY, "golden");
+    set(&mut config);
+    let mut host = Host::of(calls, &config);
+    let later = host.again(|order| order.reverse());
+    let told = host.calls.iter().map(head).zip(host.first.iter().cloned()).zip(later);
+    told.map(|((head, first), later)| Told { head, first, later }).collect()
+}
+
+/// A message of HTTP's whose body HTTP's dissector passes on.
+fn passed_on(packet: u32, from_server: bool, first_lines: &str, media: &str, body: &[u8]) -> Call {
+    let message = Message::new(first_lines, media, body);
+    Call::message(packet, from_server, message.bytes, &message.body)
+}
+
+const OCTETS: &str = "application/octet-stream";
+const VERSION: u32 = 0x2601_0041;
+
+fn posted(packet: u32, name: &str, body: &[u8]) -> Call {
+    let line = format!("POST /cgi-bin/micromsg-bin/{name} HTTP/1.1\r\nHost: short.weixin.qq.com\r\n");
+    passed_on(packet, false, &line, OCTETS, body)
+}
+
+#[test]
+fn calls_in_plain_http_by_hand() {
+    let request = |cgi| business(Form::Request, VERSION, cgi, 60, 48);
+    let answer = |cgi| business(Form::Response, 0, cgi, 40, 32);
+    let calls = vec![
+        posted(1, "mmsnssync", &request(214)),
+        passed_on(2, true, OK, OCTETS, &answer(639)),
+        posted(3, "mmsnssync?uin=3123456789&skey=abc", &request(214)),
+        passed_on(4, true, OK, OCTETS, b"<html>503</html>"),
+        posted(5, "empty", b""),
+        passed_on(6, true, OK, "", b""),
+        posted(7, "foreign", b"a=b&c=d"),
+    ];
+    check_mmtls("short_by_hand", "Calls in plain HTTP as no client makes them", &told_of(calls, |_| {}));
+    let calls = vec![posted(1, "mmsnssync", &request(214))];
+    let told = told_of(calls, with_accounts);
+    check_mmtls("short_with_account", "The preference show_account shows account and cookie", &told);
+}
+
+#[test]
+fn lists_of_addresses_by_hand() {
+    let xml = "<dns><retcode>0</retcode></dns>".repeat(3);
+    let ask = "GET /cgi-bin/micromsg-bin/newgetdns?uin=3123456789&clientversion=671094583&net=%31&lan=z+h \
+        HTTP/1.0\r\nHost: dns.weixin.qq.com\r\n";
+    let bomb = sealed::deflate(&vec![0; 1 << 20]);
+    let packed = sealed::deflate(xml.as_bytes());
+    let bodies: [(&str, &[u8]); 5] = [
+        (OCTETS, &packed),
+        (OCTETS, xml.as_bytes()),
+        ("text/xml", xml.as_bytes()),
+        (OCTETS, b"no list"),
+        (OCTETS, &bomb),
+    ];
+    let calls = bodies.iter().zip((1..).step_by(2)).flat_map(|((media, body), packet)| {
+        [passed_on(packet, false, ask, "", b""), passed_on(packet + 1, true, OK, media, body)]
+    });
+    let told = told_of(calls.collect(), |_| {});
+    check_mmtls("short_addresses", "Who asks for addresses, and what the list is", &told);
+}
+
+/// A request of MMTLS's with its framing; `rest` is behind it, and counts.
+fn framed(name: &str, body: &[u8], rest: &[u8]) -> Vec<u8> {
+    let mut framed = short::framed(&short::uri(name), short::HOST, body);
+    framed.extend(rest);
+    let length = (framed.len() - 4) as u32;
+    framed[..4].copy_from_slice(&length.to_be_bytes());
+    framed
+}
+
+#[test]
+fn calls_in_mmtls_by_hand() {
+    let request = framed("newsync", &business(Form::RecentRequest, 0x2800_1737, 138, 60, 48), b"");
+    let answer = business(Form::RecentResponse, 0, 138, 40, 32);
+    let inside =
+        |packet, from_server, position, data: &[u8]| Call::inside(packet, SHORT, from_server, position, data);
+    let calls = vec![
+        // In pieces.
+        inside(1, false, 0, &request[..9]).goes_on(),
+        inside(2, false, 0, &request),
+        inside(3, true, 0, &answer[..20]).goes_on(),
+        inside(4, true, 0, &answer),
+        // The rest never comes, whether or not anybody knows.
+        inside(5, false, 0, &request[..60]).of_stream(1),
+        inside(6, true, 0, &answer[..30]).goes_on().of_stream(1),
+        inside(7, false, 0, &request[..9]).goes_on().of_stream(2),
+        // The beginning is missing.
+        inside(8, true, 30, &answer[30..]).of_stream(3),
+        inside(9, false, 9, &request[9..]).of_stream(3),
+        // Lengths that do not fit.
+        inside(10, false, 0, &framed("newsync", b"", b"more")).of_stream(4),
+        inside(11, false, 0, b"\0\0\0\x04\xff\xff/x").of_stream(5),
+    ];
+    check_mmtls("short_cut", "Calls in MMTLS that are cut or wrong", &told_of(calls, |_| {}));
 }
 
 // ---- nothing is forgotten ----

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use wechat_dissector::ffi::{self, wechat_result, wechat_segment};
 use wechat_dissector::http::MEDIA_TYPES;
 use wechat_dissector::kernel::protocol::Protocol;
-use wechat_dissector::kernel::report::{Report, Wanted};
+use wechat_dissector::kernel::report::{Item, Report, Wanted};
 use wechat_dissector::kernel::rows::{row_of, table_of};
 use wechat_dissector::long_link::fields::{F, TABLE as LONG_LINK};
 use wechat_dissector::long_link::record::ROW_COUNT;
@@ -176,11 +176,11 @@ fn bytes_that_the_dissector_made_come_out_as_a_source() {
         assert_eq!(source, 1);
         report.wire(F::SEQ, 0..99);
     });
-    let items: Vec<_> = report.items().iter().map(ffi::wechat_item::from).collect();
-    let lie = |item: &ffi::wechat_item| (item.field, item.source, item.offset, item.length, item.depth);
+    let items = report.items();
+    let lie = |item: &Item| (item.field, item.source, item.offset, item.length, item.depth);
     assert_eq!(items.iter().map(lie).collect::<Vec<_>>(), [(F::BODY, 0, 1, 8, 0), (F::SEQ, 1, 0, 4, 1)]);
-    assert_eq!((items[0].kind, items[0].value), (6, 1));
-    assert_eq!((items[1].kind, items[1].value), (1, 0));
+    assert_eq!((items[0].kind as u8, items[0].value), (6, 1));
+    assert_eq!((items[1].kind as u8, items[1].value), (1, 0));
     let sources: Vec<_> = report.sources().iter().map(ffi::wechat_source::from).collect();
     assert_eq!((sources[0].captured, sources[0].name, sources[1].captured), (9, 0, 4));
     assert!(sources[0].data.is_null());
@@ -406,11 +406,11 @@ fn filters_lead_from_a_request_to_its_answer() {
     assert!(String::from_utf8_lossy(&room[..length]).contains("ip.src == 192.0.2.1 && tcp.srcport == 8080"));
     // SAFETY: no room.
     assert_eq!(
-        unsafe { ffi::wechat_stream_filter(LONG_LINK, 5, ptr::null_mut(), 0) },
+        unsafe { ffi::wechat_dialogue_filter(LONG_LINK, 5, ptr::null_mut(), 0) },
         "wechat.stream == 5".len()
     );
     // SAFETY: no room.
-    assert_eq!(unsafe { ffi::wechat_stream_filter(WEB, 5, ptr::null_mut(), 0) }, 0);
+    assert_eq!(unsafe { ffi::wechat_dialogue_filter(WEB, 5, ptr::null_mut(), 0) }, 0);
 }
 
 #[test]

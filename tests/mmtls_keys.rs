@@ -13,13 +13,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 use wechat_dissector::mmtls::schedule::{
-    EARLY, EARLY_RESPONSE, HANDSHAKE, Half, Hash, PSK_ACCESS, PSK_REFRESH, Pair, Secret, Transcript,
-    application_keys, encrypted_extensions, finished, resumed_keys,
+    EARLY, EARLY_RESPONSE, HANDSHAKE, PSK_ACCESS, PSK_REFRESH, Transcript, application_keys,
+    encrypted_extensions, finished, resumed_keys,
 };
 use wechat_dissector::mmtls::seal::{Opener, Openers};
 use wechat_dissector::wechat::hidden::Hidden;
 use wechat_dissector::wechat::key_log::business::CipherKey;
 use wechat_dissector::wechat::key_log::file::KeyLogFile;
+use wechat_dissector::wechat::key_log::half::{Half, Hash, Pair, Secret};
 use wechat_dissector::wechat::key_log::keys::{Counts, KeyLog, LONGEST_LINE, Progress};
 use wechat_dissector::wechat::key_log::line::{self, Given, Line, Name, Passed};
 use wechat_traffic::mmtls::case::{self, Made};

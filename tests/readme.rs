@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The README's tables of protocols and filters are those of the protocols, and docs/web.md says what is shown by the rows that decide it;
+//! The tables of protocols and filters are those of the protocols, and docs/web.md says what is shown by the rows that decide it;
 //! `cargo xtask bless` writes both.
 
 use std::collections::BTreeSet;
@@ -96,7 +96,7 @@ fn the_table_of_protocols_is_up_to_date() {
 
 #[test]
 fn the_table_of_filters_is_up_to_date() {
-    check("README.md", ["<!-- filters -->\n", "<!-- end -->"], &tables());
+    check("docs/filters.md", ["<!-- filters -->\n", "<!-- end -->"], &tables());
 }
 
 /// Names of values and what is done with them, of a shape and all shapes in it.
@@ -166,23 +166,93 @@ fn the_table_of_secrets_is_up_to_date() {
 #[test]
 fn what_the_readme_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in ["README.md", "CONTRIBUTING.md"] {
-        let text = fs::read_to_string(root.join(name)).expect(name);
+    let docs = fs::read_dir(root.join("docs")).expect("docs").map(|entry| entry.expect("an entry").path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    for page in pages.chain(["README.md", "README.zh-CN.md", "CONTRIBUTING.md"].map(|name| root.join(name))) {
+        let (name, folder) = (page.display(), page.parent().expect("a folder"));
+        let text = fs::read_to_string(&page).expect("a page");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            assert!(root.join(file).exists(), "{name} links to {link}");
+            if link.contains("://") {
+                continue;
+            }
+            assert!(folder.join(file).exists(), "{name} links to {link}");
             let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
             let mut headings =
                 headings.map(|line| line.trim_matches(['#', ' ']).to_lowercase().replace(' ', "-"));
             assert!(heading.is_empty() || headings.any(|found| found == heading), "{name} links to {link}");
         }
     }
-    let readme = fs::read_to_string(root.join("README.md")).expect("README.md");
+    let page = fs::read_to_string(root.join("docs/preferences.md")).expect("docs/preferences.md");
     for of in PROTOCOLS.iter().map(|row| row.protocol) {
         let own = protocol(of.under.into()).expect("a protocol").fields[0].filter.to_str().unwrap();
         for row in of.preferences {
             let name = format!("| `{own}.{}` |", row.name.to_str().unwrap());
-            assert!(readme.contains(&name), "the README does not list {name}");
+            assert!(page.contains(&name), "docs/preferences.md does not list {name}");
         }
+    }
+}
+
+/// Commands, filters and numbers of a page: what stands in code, and the table of packets.
+fn code(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name);
+    let mut found = Vec::new();
+    for (number, block) in text.split("```").enumerate() {
+        match number % 2 {
+            // What is said of a command is in words.
+            1 => found
+                .extend(block.lines().skip(1).map(|line| line.split('#').next().unwrap().trim().to_owned())),
+            _ => found.extend(block.split('`').skip(1).step_by(2).map(str::to_owned)),
+        }
+    }
+    found
+}
+
+#[test]
+fn both_languages_name_the_same_commands_and_filters() {
+    let of = |name: &str| -> BTreeSet<String> { code(name).into_iter().collect() };
+    let (english, chinese) = (of("README.md"), of("README.zh-CN.md"));
+    let missing: Vec<_> = english
+        .difference(&chinese)
+        .filter(|code| code.contains("wechat") || code.contains("cargo"))
+        .collect();
+    // What is for those who change it is in English only.
+    let for_developers = ["cargo xtask test", "wechat_dissector.h"];
+    let missing: Vec<_> =
+        missing.into_iter().filter(|code| !for_developers.contains(&code.as_str())).collect();
+    assert!(missing.is_empty(), "README.zh-CN.md lacks {missing:?}");
+    let strange: Vec<_> = chinese
+        .difference(&english)
+        .filter(|code| !code.starts_with("wechat") && !code.starts_with("mmtls"))
+        .collect();
+    assert!(strange.is_empty(), "README.zh-CN.md has {strange:?} alone");
+    let packets = |name: &str| {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name);
+        let table = text
+            .split("<!-- finds -->")
+            .nth(1)
+            .expect("a table")
+            .split("<!-- end finds -->")
+            .next()
+            .unwrap()
+            .to_owned();
+        table
+            .lines()
+            .filter_map(|line| line.split_once('`'))
+            .map(|(_, rest)| rest.to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert!(packets("README.md").len() > 5);
+    assert_eq!(packets("README.md"), packets("README.zh-CN.md"));
+    let (english, chinese) = (of("docs/mmtls.md"), of("docs/zh-CN/keys.md"));
+    let labels = |of: &BTreeSet<String>| {
+        of.iter().filter(|code| code.starts_with("MMTLS_")).cloned().collect::<Vec<_>>()
+    };
+    assert!(labels(&english).len() > 5);
+    assert_eq!(labels(&english), labels(&chinese));
+    for (filter, _) in
+        chinese.iter().filter_map(|code| code.split_once(" ")).filter(|(word, _)| word.starts_with("mmtls."))
+    {
+        assert!(english.contains(filter), "{filter}");
     }
 }

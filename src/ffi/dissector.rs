@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The state of one capture, and what is asked of it.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr;
 
 use libc::size_t;
 
@@ -28,6 +29,7 @@ use crate::kernel::streams::Ends;
 pub struct wechat_dissector {
     pub(super) capture: Capture,
     kept: Kept,
+    warning: Option<CString>,
     #[cfg(feature = "provoke-panic")]
     panics: bool,
 }
@@ -96,13 +98,34 @@ pub extern "C" fn wechat_dissector_new(config: Option<&wechat_config>) -> Option
             Some(config) => Capture::new(&config.config),
             None => Capture::new(&Config::default()),
         };
+        let warning = capture.warning().and_then(|words| CString::new(words).ok());
         Some(Box::new(wechat_dissector {
             capture,
+            warning,
             kept: Kept::default(),
             #[cfg(feature = "provoke-panic")]
             panics: false,
         }))
     })
+}
+
+/// What the user is to be told at the beginning of a capture, a text that lives as long as the handle; NULL for nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn wechat_warning(dissector: Option<&wechat_dissector>) -> *const c_char {
+    dissector.and_then(|handle| handle.warning.as_deref()).map_or(ptr::null(), CStr::as_ptr)
+}
+
+/// A comment of the packet whose first visit comes next: it may hold lines of a key log.
+///
+/// # Safety
+/// `comment` is NULL or a NUL-terminated text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_comment(dissector: Option<&mut wechat_dissector>, comment: *const c_char) {
+    let Some(handle) = dissector else { return };
+    // SAFETY: the caller's promise.
+    if let Ok(comment) = unsafe { text(comment) } {
+        guard((), || handle.capture.add_comment(comment));
+    }
 }
 
 /// Frees a handle and all reports with it; NULL is fine.

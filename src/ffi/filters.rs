@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Display filters that belong to a packet or a stream.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 use std::net::IpAddr;
 
 use libc::size_t;
@@ -10,6 +10,7 @@ use super::common::{bytes, guard, put_text};
 use super::dissector::wechat_dissector;
 use super::segment::{WECHAT_FIRST_VISIT, wechat_segment};
 use crate::kernel::protocol::Packet;
+use crate::kernel::record::End;
 use crate::protocols;
 
 /// A display filter of the table `packet_filters` of the segment's protocol, for the packet that `segment` names by
@@ -29,32 +30,63 @@ pub unsafe extern "C" fn wechat_packet_filter(
     let made = guard(None, || {
         let (handle, segment) = (dissector?, segment?);
         let protocol = segment.protocol;
-        // A packet that was never seen is not met here.
-        let later = wechat_segment { flags: segment.flags & !WECHAT_FIRST_VISIT, ..*segment };
         // SAFETY: the caller's promise.
-        let segment = unsafe { handle.segment(&later) }.ok()?;
-        let (number, stream, shown_stream) = (segment.packet, segment.lane.stream, segment.shown_stream);
-        let packet = Packet { number, stream, shown_stream };
+        let packet = unsafe { packet(handle, segment) }?;
         handle.capture.packet_filter(protocol, filter, packet)
     });
     // SAFETY: the caller's promise.
     unsafe { put_text(made.as_deref().unwrap_or_default(), text, size) }
 }
 
-/// A display filter for a stream of a protocol as the host shows it; as `wechat_packet_filter`.
+/// The number of the dialogue of the segment's protocol that a packet belongs to, which `segment` names as for
+/// `wechat_packet_filter`: 1, and then it is written to `number`; or 0.
+///
+/// # Safety
+/// As for `wechat_dissect`; `number` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wechat_dialogue(
+    dissector: Option<&mut wechat_dissector>,
+    segment: Option<&wechat_segment>,
+    number: Option<&mut u32>,
+) -> c_int {
+    let found = guard(None, || {
+        let (handle, segment) = (dissector?, segment?);
+        let protocol = segment.protocol;
+        // SAFETY: the caller's promise.
+        let packet = unsafe { packet(handle, segment) }?;
+        handle.capture.dialogue(protocol, packet)
+    });
+    let (Some(found), Some(number)) = (found, number) else { return 0 };
+    *number = found;
+    1
+}
+
+/// Where the packet of a segment stands.
+///
+/// # Safety
+/// As for `wechat_dissect`.
+unsafe fn packet(handle: &mut wechat_dissector, segment: &wechat_segment) -> Option<Packet> {
+    // A packet that was never seen is not met here.
+    let later = wechat_segment { flags: segment.flags & !WECHAT_FIRST_VISIT, ..*segment };
+    // SAFETY: the caller's promise.
+    let segment = unsafe { handle.segment(&later) }.ok()?;
+    Some(Packet { number: segment.packet, stream: segment.lane.stream, shown_stream: segment.shown_stream })
+}
+
+/// A display filter for a dialogue of a protocol, by its number; as `wechat_packet_filter`.
 ///
 /// # Safety
 /// `text` is NULL or has room for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wechat_stream_filter(
+pub unsafe extern "C" fn wechat_dialogue_filter(
     protocol: u16,
-    stream: u32,
+    number: u32,
     text: *mut c_char,
     size: size_t,
 ) -> size_t {
     let made = guard(None, || {
         let dialogue = protocols::protocol(protocol.into())?.dialogue?;
-        Some((dialogue.stream_filter)(stream))
+        Some((dialogue.filter)(number))
     });
     // SAFETY: the caller's promise.
     unsafe { put_text(made.as_deref().unwrap_or_default(), text, size) }
@@ -80,11 +112,7 @@ pub unsafe extern "C" fn wechat_ends_filter(
         ]
     };
     let made = guard(None, || {
-        let address = |bytes: &[u8]| {
-            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-            four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
-        };
-        let [src, dst] = addresses.map(|bytes| address(bytes.ok()?));
+        let [src, dst] = addresses.map(|bytes| End::new(bytes.ok()?, 0).address());
         Some(between([(src?, segment.src_port), (dst?, segment.dst_port)]))
     });
     // SAFETY: the caller's promise.

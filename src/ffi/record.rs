@@ -10,19 +10,50 @@ use libc::size_t;
 use super::common::{bytes, guard, number};
 use super::tables::{value_rows, wechat_value_row};
 use crate::kernel::protocol::{Protocol, Side};
-use crate::kernel::record::{MOST_VALUES, Record, View};
+use crate::kernel::record::{End, MOST_ADDRESS, MOST_VALUES, Record, View};
 use crate::kernel::report::Report;
 use crate::kernel::tick::{Sample, Tick, TickKind, Ticks};
 use crate::kernel::time::Time;
 use crate::protocols;
 
 /// Version of `wechat_record`.
-pub const WECHAT_RECORD_VERSION: u32 = 2;
+pub const WECHAT_RECORD_VERSION: u32 = 3;
 
 /// Most values that a record of any protocol has.
 pub const WECHAT_MOST_VALUES: usize = 48;
 
-const _: () = assert!(WECHAT_MOST_VALUES == MOST_VALUES);
+/// Most bytes of an address in a record.
+pub const WECHAT_MOST_ADDRESS: usize = 16;
+
+const _: () = assert!(WECHAT_MOST_VALUES == MOST_VALUES && WECHAT_MOST_ADDRESS == MOST_ADDRESS);
+
+/// One end of a stream.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct wechat_end {
+    /// Address, `length` bytes.
+    pub address: [u8; WECHAT_MOST_ADDRESS],
+    /// Port.
+    pub port: u16,
+    /// Bytes of `address`; 0 where nobody knows it.
+    pub length: u8,
+}
+
+impl From<&End> for wechat_end {
+    fn from(end: &End) -> Self {
+        let mut made = Self { port: end.port, length: end.bytes().len() as u8, ..Self::default() };
+        for (to, from) in made.address.iter_mut().zip(end.bytes()) {
+            *to = *from;
+        }
+        made
+    }
+}
+
+impl From<&wechat_end> for End {
+    fn from(end: &wechat_end) -> Self {
+        Self::new(end.address.get(..end.length.into()).unwrap_or_default(), end.port)
+    }
+}
 
 /// A PDU, as listeners of a protocol's tap get it, which has the protocol's name. One call hands over those of one
 /// dissection: the first of them, and the others by `next`. All of it is the packet's, and goes with it.
@@ -43,6 +74,8 @@ pub struct wechat_record {
     pub texts: *const c_char,
     /// What the values are called, `value_count` rows, which are there as long as the library is.
     pub rows: *const wechat_value_row,
+    /// The bytes that the PDU is told by where words are not enough, `byte_count` of them; NULL where there are none.
+    pub bytes: *const u8,
     /// When the packet was captured: seconds since 1970.
     pub seconds: i64,
     /// A bit for each value that there is.
@@ -51,6 +84,8 @@ pub struct wechat_record {
     pub nanoseconds: u32,
     /// Bytes at `texts`.
     pub text_length: u32,
+    /// Bytes at `bytes`.
+    pub byte_count: u32,
     /// Number of the packet in which the PDU became whole.
     pub packet: u32,
     /// Number of the stream, as the host shows it.
@@ -59,6 +94,10 @@ pub struct wechat_record {
     pub protocol: u16,
     /// How many values the protocol has.
     pub value_count: u16,
+    /// Who sent the packet.
+    pub src: wechat_end,
+    /// And to whom.
+    pub dst: wechat_end,
     /// The values, `value_count` of them.
     pub values: [u64; WECHAT_MOST_VALUES],
 }
@@ -71,14 +110,18 @@ impl Default for wechat_record {
             next: ptr::null(),
             texts: ptr::null(),
             rows: ptr::null(),
+            bytes: ptr::null(),
             seconds: 0,
             nanoseconds: 0,
             present: 0,
             text_length: 0,
+            byte_count: 0,
             packet: 0,
             stream: 0,
             protocol: 0,
             value_count: 0,
+            src: wechat_end::default(),
+            dst: wechat_end::default(),
             values: [0; WECHAT_MOST_VALUES],
         }
     }
@@ -101,6 +144,11 @@ impl wechat_record {
         self.stream = record.stream;
         self.protocol = report.protocol();
         self.value_count = count as u16;
+        let [src, dst] = &record.ends;
+        (self.src, self.dst) = (src.into(), dst.into());
+        let bytes = report.told_by(record);
+        self.bytes = if bytes.is_empty() { ptr::null() } else { bytes.as_ptr() };
+        self.byte_count = number(bytes.len());
         for (to, from) in self.values.iter_mut().zip(record.values()).take(count) {
             *to = *from;
         }
@@ -110,8 +158,8 @@ impl wechat_record {
 /// A record, as the safe side has it; `None` for one of another version.
 ///
 /// # Safety
-/// The record is one that the library made, or a copy of `size` bytes with a copy of its texts; they live as long as
-/// the result.
+/// The record is one that the library made, or a copy of `size` bytes with copies of its texts and bytes; they live as
+/// long as the result.
 pub(super) unsafe fn view<'a>(record: *const wechat_record) -> Option<View<'a>> {
     // A copy ends behind the last value that counts, so that there is no whole structure to refer to.
     // SAFETY: the caller's promise; the head is there in any case.
@@ -126,10 +174,14 @@ pub(super) unsafe fn view<'a>(record: *const wechat_record) -> Option<View<'a>> 
     // SAFETY: as above.
     let texts = unsafe { bytes((*record).texts.cast(), text_length as size_t) }.ok()?;
     // SAFETY: as above.
+    let told_by = unsafe { bytes((*record).bytes, (*record).byte_count as size_t) }.ok()?;
+    // SAFETY: as above.
+    let ends = unsafe { [End::from(&(*record).src), End::from(&(*record).dst)] };
+    // SAFETY: as above.
     let (packet, stream, present) = unsafe { ((*record).packet, (*record).stream, (*record).present) };
     // SAFETY: as above. The nanoseconds are fewer than fit.
     let time = unsafe { Time::new((*record).seconds, (*record).nanoseconds as i32) };
-    Some(View { packet, stream, time, present, values, texts })
+    Some(View { packet, stream, time, ends, bytes: told_by, present, values, texts })
 }
 
 /// A record's protocol and view; `None` for NULL and for one of another version.
@@ -196,7 +248,7 @@ pub const WECHAT_MOST_TICKS: usize = 160;
 /// more than `WECHAT_MOST_TICKS`, and returns how many.
 ///
 /// # Safety
-/// `record` is NULL, or one that the library made, or a copy of `size` bytes with a copy of its texts. `ticks` is
+/// `record` is NULL, or one that the library made, or a copy of `size` bytes with copies of its texts and bytes. `ticks` is
 /// NULL or has room for `room` of them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wechat_tree_ticks(
@@ -331,6 +383,8 @@ pub struct wechat_sentence {
     pub label: *const c_char,
     /// Who said it.
     pub side: wechat_side,
+    /// Whether a dialogue has the record's bytes, of which there may be none, and not the line.
+    pub raw: bool,
 }
 
 /// Says a record in words: 1, and then they are written to `sentence`; or 0, when its protocol has no dialogue.
@@ -353,7 +407,7 @@ pub unsafe extern "C" fn wechat_sentence_get(
         Side::Client => wechat_side::Client,
         Side::Server => wechat_side::Server,
     };
-    let out = wechat_sentence { line: made.line.as_ptr(), label: made.label.as_ptr(), side };
+    let out = wechat_sentence { line: made.line.as_ptr(), label: made.label.as_ptr(), side, raw: made.raw };
     // SAFETY: not NULL, and the caller's to write.
     unsafe { sentence.write(out) };
     1

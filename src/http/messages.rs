@@ -79,8 +79,37 @@ struct Pass {
     speaks: bool,
 }
 
+/// The passes that are open, the oldest first.
+#[derive(Debug, Default)]
+struct Passes(Vec<Pass>);
+
 /// Passes at a time: one for HTTP, one more for each tunnel in it.
 const MOST_PASSES: usize = 8;
+
+impl Passes {
+    fn of(&self, lane: LaneId) -> Option<&Pass> {
+        self.0.iter().find(|pass| pass.lane == lane)
+    }
+
+    fn of_mut(&mut self, lane: LaneId) -> Option<&mut Pass> {
+        self.0.iter_mut().find(|pass| pass.lane == lane)
+    }
+
+    fn take(&mut self, lane: LaneId) -> Option<Pass> {
+        let at = self.0.iter().position(|pass| pass.lane == lane)?;
+        Some(self.0.remove(at))
+    }
+
+    /// Opens a pass, the only one of its lane.
+    fn put(&mut self, pass: Pass) {
+        // One that is left over is of a packet whose dissection ended in an error.
+        if self.0.len() >= MOST_PASSES {
+            self.0.remove(0);
+        }
+        self.0.push(pass);
+    }
+}
+
 /// Messages in one pass; the smallest has three bytes.
 const MOST_MESSAGES: usize = 65_536;
 
@@ -119,7 +148,7 @@ pub struct Http {
     /// Where the messages are that are somebody's.
     places: HashMap<Place, Mark>,
     turn: Turn,
-    passes: Vec<Pass>,
+    passes: Passes,
 }
 
 impl Http {
@@ -132,7 +161,7 @@ impl Http {
     /// Reads the heads in bytes that HTTP's dissector is about to get. Returns how many messages there are;
     /// with none, nothing else is to be done.
     pub fn begin(&mut self, segment: &Segment<'_>) -> usize {
-        self.passes.retain(|pass| pass.lane != segment.lane);
+        drop(self.passes.take(segment.lane));
         if segment.first_visit {
             self.protocols.iter_mut().flatten().for_each(|protocol| protocol.saw(segment.time));
         }
@@ -156,11 +185,7 @@ impl Http {
             return 0;
         }
         let count = messages.len();
-        // One that is left over is of a packet whose dissection ended in an error.
-        if self.passes.len() >= MOST_PASSES {
-            self.passes.remove(0);
-        }
-        self.passes.push(Pass { lane: segment.lane, messages, bodies: Bodies::default(), speaks: false });
+        self.passes.put(Pass { lane: segment.lane, messages, bodies: Bodies::default(), speaks: false });
         count
     }
 
@@ -208,14 +233,10 @@ impl Http {
         }
     }
 
-    fn pass(&self, segment: &Segment<'_>) -> Option<&Pass> {
-        self.passes.iter().find(|pass| pass.lane == segment.lane)
-    }
-
     /// Whether the words in the Info column are to be ours, of every message in bytes that HTTP's dissector is about
     /// to get: if one of them is somebody's, or the column holds words of ours already.
     pub fn speaks(&mut self, segment: &Segment<'_>, spoken: bool) -> bool {
-        let Some(pass) = self.pass(segment) else { return false };
+        let Some(pass) = self.passes.of(segment.lane) else { return false };
         let is_own = |(number, message): (u32, &Seen)| {
             self.places.contains_key(&place(segment, number, message.head.at.start))
         };
@@ -232,7 +253,7 @@ impl Http {
                 true => pass.messages.iter().any(is_due),
                 false => (self.turn.next(segment)..).zip(&pass.messages).any(is_own),
             };
-        if let Some(pass) = self.passes.iter_mut().find(|pass| pass.lane == segment.lane) {
+        if let Some(pass) = self.passes.of_mut(segment.lane) {
             pass.speaks = speaks;
         }
         speaks
@@ -247,15 +268,14 @@ impl Http {
         length: usize,
         media: Option<&str>,
     ) -> Option<usize> {
-        let Pass { messages, bodies, .. } = self.passes.iter_mut().find(|pass| pass.lane == segment.lane)?;
+        let Pass { messages, bodies, .. } = self.passes.of_mut(segment.lane)?;
         bodies.place(segment.data, messages.iter().map(|message| &message.head.body), at, length, media)
     }
 
     /// HTTP's dissector has returned, and has dealt with the first `taken` bytes. Returns how many messages are to be
     /// shown; none if nothing is to be said of any.
     pub fn end(&mut self, segment: &Segment<'_>, taken: usize) -> usize {
-        let Some(at) = self.passes.iter().position(|pass| pass.lane == segment.lane) else { return 0 };
-        let mut pass = self.passes.swap_remove(at);
+        let Some(mut pass) = self.passes.take(segment.lane) else { return 0 };
         pass.messages.retain(|message| message.head.at.start < taken && !message.head.is_cut);
         let first = if segment.counted { 0 } else { self.turn.take(segment, pass.messages.len()) };
         for (number, message) in (first..).zip(&mut pass.messages) {
@@ -269,7 +289,7 @@ impl Http {
             return 0;
         }
         let count = pass.messages.len();
-        self.passes.push(pass);
+        self.passes.put(pass);
         count
     }
 
@@ -309,7 +329,7 @@ impl Http {
 
     /// The protocol whose a message is, of those that [`Self::end`] took.
     pub fn owner(&self, segment: &Segment<'_>, index: usize) -> Option<u16> {
-        Some(self.pass(segment)?.messages.get(index)?.mark?.owner)
+        Some(self.passes.of(segment.lane)?.messages.get(index)?.mark?.owner)
     }
 
     /// Deals with a message of those that [`Self::end`] took, with its body as HTTP's dissector passed it on. Where
@@ -323,7 +343,7 @@ impl Http {
         config: &Shared,
         report: &mut Report,
     ) -> Option<Range<usize>> {
-        let pass = self.passes.iter().find(|pass| pass.lane == segment.lane)?;
+        let pass = self.passes.of(segment.lane)?;
         let Seen { head, mark, .. } = pass.messages.get(index)?;
         let owner = mark.and_then(|mark| self.protocols.get_mut(usize::from(mark.owner))?.as_mut());
         let (Some(protocol), Some(mark)) = (owner, mark) else {

@@ -31,6 +31,8 @@ pub struct Sentence<'a> {
     pub label: &'a CStr,
     /// Who said it.
     pub side: Side,
+    /// Whether a dialogue has the record's bytes, of which there may be none, and not the line.
+    pub raw: bool,
 }
 
 /// Records as a dialogue and as a graph.
@@ -40,8 +42,8 @@ pub struct Dialogue {
     pub flow_title: &'static CStr,
     /// What a record says.
     pub sentence: for<'a> fn(View<'a>) -> Sentence<'a>,
-    /// A display filter for all that belongs to a stream, as the host shows it.
-    pub stream_filter: fn(u32) -> String,
+    /// A display filter for all that belongs to one dialogue, by its number ([`State::dialogue`]).
+    pub filter: fn(u32) -> String,
 }
 
 /// A table in which other dissectors register for bytes of a protocol.
@@ -167,14 +169,19 @@ pub trait State: fmt::Debug {
         false
     }
 
-    /// The first visit comes to a stream that another protocol has inside: that one's part of this number.
-    fn begin_inside(&mut self, _stream: u32, _part: u32) {}
+    /// The first visit comes to a stream that another protocol has inside, its carrier: that one's part of this number.
+    fn begin_inside(&mut self, _stream: u32, _part: u32, _carrier: &'static str) {}
 
     /// Deals with the PDU at the start of a segment.
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step;
 
     /// Says in a report that it failed on so many bytes.
     fn failed(&self, report: &mut Report, length: usize);
+
+    /// Number of the dialogue that a packet belongs to; mostly that of its stream, as the host shows it.
+    fn dialogue(&self, packet: Packet) -> Option<u32> {
+        Some(packet.shown_stream)
+    }
 
     /// A filter of the table for a packet, if it has anything to show.
     fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String>;

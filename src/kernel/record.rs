@@ -2,7 +2,9 @@
 //! What a tap is told of one PDU: a head that all protocols share, and the values of one, each in its place.
 
 use std::ffi::CStr;
+use std::net::IpAddr;
 
+use super::segment::Segment;
 use super::time::Time;
 
 /// Where a text is in the texts of a report; 0 is none.
@@ -57,6 +59,41 @@ pub(crate) const fn text(name: &'static CStr) -> ValueRow {
     ValueRow::new(name, ValueKind::Text)
 }
 
+/// Most bytes of an address.
+pub const MOST_ADDRESS: usize = 16;
+
+/// One end of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    address: [u8; MOST_ADDRESS],
+    length: u8,
+    /// The port.
+    pub port: u16,
+}
+
+impl End {
+    /// An end; an address with more bytes than any has counts as none.
+    pub fn new(address: &[u8], port: u16) -> Self {
+        let mut end = Self { port, ..Self::default() };
+        if let Some(room) = end.address.get_mut(..address.len()) {
+            room.copy_from_slice(address);
+            end.length = address.len() as u8;
+        }
+        end
+    }
+
+    /// Bytes of the address; none where nobody knows it.
+    pub fn bytes(&self) -> &[u8] {
+        self.address.get(..self.length.into()).unwrap_or_default()
+    }
+
+    /// The address, if it is one of IP's.
+    pub fn address(&self) -> Option<IpAddr> {
+        let four = <[u8; 4]>::try_from(self.bytes()).map(IpAddr::from);
+        four.or_else(|_| <[u8; 16]>::try_from(self.bytes()).map(IpAddr::from)).ok()
+    }
+}
+
 /// What a tap is told of a PDU.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -66,6 +103,10 @@ pub struct Record {
     pub stream: u32,
     /// When the packet was captured.
     pub time: Time,
+    /// Who sent the packet, and to whom.
+    pub ends: [End; 2],
+    /// The report's source that the PDU is told by, where words are not enough.
+    pub source: Option<u16>,
     /// Where its texts begin in the report's: at an empty one, and they are the last.
     pub texts: Text,
     present: u64,
@@ -73,9 +114,23 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record without values; texts are put behind where the report's end, at `texts`.
-    pub fn new(packet: u32, stream: u32, time: Time, texts: Text) -> Self {
-        Self { packet, stream, time, texts, present: 0, values: [0; MOST_VALUES] }
+    /// A record without values of the PDU at the start of a segment; texts are put behind where the report's end, at
+    /// `texts`.
+    pub fn new(segment: &Segment<'_>, texts: Text) -> Self {
+        let ends = [
+            End::new(segment.src_address, segment.src_port),
+            End::new(segment.dst_address, segment.dst_port),
+        ];
+        Self {
+            packet: segment.packet,
+            stream: segment.shown_stream,
+            time: segment.time,
+            ends,
+            source: None,
+            texts,
+            present: 0,
+            values: [0; MOST_VALUES],
+        }
     }
 
     /// Sets a value.
@@ -123,6 +178,10 @@ pub struct View<'a> {
     pub stream: u32,
     /// When the packet was captured.
     pub time: Time,
+    /// Who sent the packet, and to whom.
+    pub ends: [End; 2],
+    /// The bytes that the PDU is told by, where words are not enough.
+    pub bytes: &'a [u8],
     /// A bit for each value that is set.
     pub present: u64,
     /// The values.

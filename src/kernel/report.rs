@@ -217,6 +217,8 @@ pub struct Report {
     captured: u32,
     depth: u8,
     record: Option<Record>,
+    /// Values of fields that its record has, too.
+    told: Vec<(u16, u64)>,
 }
 
 impl Default for Report {
@@ -234,6 +236,7 @@ impl Default for Report {
             captured: 0,
             depth: 0,
             record: None,
+            told: Vec::new(),
         }
     }
 }
@@ -257,6 +260,7 @@ impl Report {
         self.captured = u32::try_from(captured).unwrap_or(u32::MAX);
         self.depth = 0;
         self.record = None;
+        self.told.clear();
         if let Some(came_in) = self.sources.first_mut() {
             came_in.captured = self.captured;
         }
@@ -370,10 +374,30 @@ impl Report {
             packet: record.packet,
             stream: record.stream,
             time: record.time,
+            ends: record.ends,
+            bytes: self.told_by(record),
             present: record.present(),
             values: record.values(),
             texts: self.texts.get(record.texts as usize..).unwrap_or_default(),
         })
+    }
+
+    /// Keeps the value of a field for the record: who shows it need not know whose report it is.
+    pub fn tell(&mut self, field: u16, value: u64) {
+        if self.wanted.record {
+            self.told.push((field, value));
+        }
+    }
+
+    /// The first value of a field that was kept.
+    pub fn told(&self, field: u16) -> Option<u64> {
+        self.told.iter().find(|(other, _)| *other == field).map(|(_, value)| *value)
+    }
+
+    /// The bytes that a record of the report's is told by.
+    pub fn told_by(&self, record: &Record) -> &[u8] {
+        let source = record.source.and_then(|source| self.sources.get(usize::from(source)));
+        source.and_then(|source| source.bytes.as_deref()).unwrap_or_default()
     }
 
     /// Says what taps are told.
@@ -773,5 +797,12 @@ mod tests {
         assert_eq!(lying, [(1, 1, 8, 2, 0), (2, 0, 1, 3, 0), (3, 2, 5, 2, 1), (4, 0, 0, 4, 0)]);
         assert_eq!((report.items()[1].value, report.hand_offs()[0].source), (2, 2));
         assert_eq!(report.text(report.sources()[2].name), "what was inside");
+        // The next one has nothing of it.
+        report.begin(1, Wanted::ALL, 5);
+        let [came_in] = report.sources() else { panic!("one source") };
+        assert_eq!((came_in.captured, came_in.name, &came_in.bytes), (5, 0, &None));
+        assert_eq!((report.items(), report.hand_offs(), report.texts()), (&[][..], &[][..], &[0][..]));
+        report.wire(1, 2..9);
+        assert_eq!(lie(&report.items()[0]), (1, 0, 2, 3, 0));
     }
 }

@@ -83,6 +83,12 @@ impl From<Time> for Seconds {
     }
 }
 
+impl From<Seconds> for Time {
+    fn from(seconds: Seconds) -> Self {
+        Self(seconds.0)
+    }
+}
+
 impl Display for Seconds {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = out.precision().unwrap_or(9).min(9);

@@ -12,7 +12,7 @@ use super::settings::Settings;
 use crate::kernel::framing::{self, Skipped, Why};
 use crate::kernel::place::{Missing, Partner};
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Wanted, Words};
-use crate::kernel::time::{LastPacket, Seconds, Time};
+use crate::kernel::time::{LastPacket, Seconds};
 use crate::wechat::business;
 use crate::wechat::fields::{FIELDS, S};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
@@ -32,12 +32,10 @@ pub struct Known<'a> {
     pub layout: Layout,
     /// Number of its stream, as the host shows it.
     pub stream: u32,
-    /// Number of the packet in which it became whole.
-    pub packet: u32,
-    /// When that was captured.
-    pub time: Time,
     /// What the session knows.
     pub facts: Facts<'a>,
+    /// What carries the stream.
+    pub carrier: &'static str,
     /// The packet length is not to be believed: the frame ends at `extent`.
     pub wrong_length: bool,
 }
@@ -197,6 +195,7 @@ fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>, body_len: 
         report.text_value(F::OP_NAME, at::OP, name);
     }
     report.generated(F::STREAM, at::OP, known.stream.into());
+    report.text_value(F::CARRIER, at::OP, known.carrier);
     report.generated(F::BODY_LEN, at::PACKET_LEN, body_len as u64);
     match known.meaning.sender {
         Some(Sender::Client) => report.generated(F::DIRECTION, at::OP, 1),

@@ -28,6 +28,7 @@ rows! {
         DIRECTION = field(U8, c"wechat.direction", c"Direction", c"Who sent the frame").values(DIRECTIONS);
 
         STREAM = field(U32, c"wechat.stream", c"Stream", c"Number of the stream; tcp.stream's where TCP carries the link");
+        CARRIER = field(Text, c"wechat.carrier", c"Carrier", c"What carries the stream: tcp, mmtls or other");
         BODY_LEN = field(U32, c"wechat.body_len", c"Body length", c"Bytes behind the header");
 
         // Who answers whom.

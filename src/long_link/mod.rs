@@ -72,6 +72,10 @@ pub static LONG_LINK: Protocol = Protocol {
 /// The table in which others register for bodies, by the operation.
 pub const BODIES: &CStr = c"wechat.op";
 
+/// Values of `wechat.carrier` where that is no protocol of ours.
+const TCP: &str = "tcp";
+const OTHER: &str = "other";
+
 /// One direction of a stream.
 #[derive(Debug, Default)]
 struct Way {
@@ -90,6 +94,8 @@ struct Stream {
     ways: [Way; 2],
     /// The end that an operation showed to be the server.
     server: Option<bool>,
+    /// The protocol of ours that has it inside.
+    carrier: Option<&'static str>,
 }
 
 impl Stream {
@@ -170,6 +176,10 @@ impl State for LongLink {
 
     fn tries_any_port(&self) -> bool {
         self.settings.try_any_port
+    }
+
+    fn begin_inside(&mut self, stream: u32, _: u32, carrier: &'static str) {
+        self.streams.entry(stream).or_default().carrier = Some(carrier);
     }
 
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step {
@@ -286,9 +296,9 @@ impl LongLink {
         let event = self.session.observe(place, &observed);
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
         self.rows.learn(meaning.base);
-        let known = known(segment, decided, layout, facts);
+        let known = known(segment, decided, layout, facts, self.carrier(segment));
         annotate::frame(report, &known, &self.settings);
-        record::make(report, &known, &self.settings, &self.rows, true);
+        record::make(report, segment, &known, &self.settings, &self.rows);
         Step::Consumed(extent)
     }
 
@@ -305,12 +315,23 @@ impl LongLink {
                 let facts = self.session.facts(event, segment.first_visit);
                 let extent = extent.unwrap_or(header.packet_len) as usize;
                 let decided = Decided { header, extent, meaning, wrong_length };
-                let known = known(segment, decided, operation::layout(meaning), facts);
+                let known = known(segment, decided, operation::layout(meaning), facts, self.carrier(segment));
                 annotate::frame(report, &known, &self.settings);
-                record::make(report, &known, &self.settings, &self.rows, segment.first_visit);
+                record::make(report, segment, &known, &self.settings, &self.rows);
                 Step::Consumed(extent)
             }
             None => self.nothing_known(segment, place, report),
+        }
+    }
+
+    /// What carries the stream of a segment.
+    fn carrier(&self, segment: &Segment<'_>) -> &'static str {
+        let of_ours = || self.streams.get(&segment.lane.stream).and_then(|stream| stream.carrier);
+        match segment.inside {
+            true => of_ours().unwrap_or(OTHER),
+            // TCP counts its bytes. In a tunnel, and in what was exported, nobody does.
+            false if segment.counted => TCP,
+            false => OTHER,
         }
     }
 
@@ -331,7 +352,8 @@ impl LongLink {
         let meaning = meaning(&self.settings, stream, segment, &header, body_len);
         let decided = Decided { header, extent, meaning, wrong_length: false };
         // What never became whole is no frame that statistics could count.
-        let known = known(segment, decided, operation::layout(meaning), Facts::default());
+        let known =
+            known(segment, decided, operation::layout(meaning), Facts::default(), self.carrier(segment));
         annotate::frame(report, &known, &self.settings);
         Step::Consumed(extent)
     }
@@ -356,7 +378,13 @@ fn meaning(
 }
 
 /// A frame at the start of a segment, with all that is known of it.
-fn known<'a>(segment: &Segment<'a>, decided: Decided, layout: Layout, facts: Facts<'a>) -> Known<'a> {
+fn known<'a>(
+    segment: &Segment<'a>,
+    decided: Decided,
+    layout: Layout,
+    facts: Facts<'a>,
+    carrier: &'static str,
+) -> Known<'a> {
     let Decided { header, extent, meaning, wrong_length } = decided;
     Known {
         header,
@@ -365,9 +393,8 @@ fn known<'a>(segment: &Segment<'a>, decided: Decided, layout: Layout, facts: Fac
         meaning,
         layout,
         stream: segment.shown_stream,
-        packet: segment.packet,
-        time: segment.time,
         facts,
+        carrier,
         wrong_length,
     }
 }

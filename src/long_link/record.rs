@@ -12,7 +12,8 @@ use super::settings::Settings;
 use crate::kernel::record::{Record, ValueRow, View, duration, mark, number, signed, text};
 use crate::kernel::report::{Report, Words};
 use crate::kernel::rows::{Note, row_of, rows, table_of};
-use crate::wechat::fields::{NOTES as SHARED_NOTES, SN};
+use crate::kernel::segment::Segment;
+use crate::wechat::fields::{NOTES as SHARED_NOTES, S, SN};
 use crate::wechat::operation::{self, Kind, OPERATIONS, Sender};
 
 rows! {
@@ -51,6 +52,11 @@ rows! {
         // wait for their acknowledgement.
         WAITING_REQUESTS = signed(c"waiting_requests");
         WAITING_PUSHES = signed(c"waiting_pushes");
+        // The packet that first had the same request.
+        RETRY_OF = number(c"retry_of");
+        // What the body names.
+        CGI = number(c"cgi");
+        CLIENT_VERSION = number(c"client_version");
         // The packet has been dissected before, so that what lies ahead of the frame is known too.
         LATER = mark(c"later");
         // An answer, or of a push an acknowledgement, is due.
@@ -68,6 +74,8 @@ rows! {
         ROW_NAME = text(c"row_name");
         // The words in the Info column.
         INFO = text(c"info");
+        // What carries the stream.
+        CARRIER = text(c"carrier");
         // Filter names of the notes, apart by commas.
         NOTES = text(c"notes");
     }
@@ -156,7 +164,7 @@ fn note(number: u16) -> Option<&'static Note> {
 }
 
 /// Adds the record of a frame to its report, where one is wanted.
-pub fn make(report: &mut Report, known: &Known<'_>, settings: &Settings, rows: &Rows, first_visit: bool) {
+pub fn make(report: &mut Report, segment: &Segment<'_>, known: &Known<'_>, settings: &Settings, rows: &Rows) {
     if !report.wanted().record {
         return;
     }
@@ -164,14 +172,17 @@ pub fn make(report: &mut Report, known: &Known<'_>, settings: &Settings, rows: &
     let name = Name::of(known, settings);
     let row_name = name.without_call();
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
-    let mut record = Record::new(known.packet, known.stream, known.time, texts);
+    let mut record = Record::new(segment, texts);
     record.set_text(R::NOTES, report.put_notes(note));
     record.set_text(R::INFO, report.put(Sentence { known, name: &name }));
     record.set_text(R::NAME, report.put(&name));
     record.set_text(R::ROW_NAME, report.put(RowName { row, base: known.meaning.base, name: &row_name }));
+    record.set_text(R::CARRIER, report.put(known.carrier));
+    record.set_if(R::CGI, report.told(S::BUSINESS_CGI));
+    record.set_if(R::CLIENT_VERSION, report.told(S::CLIENT_VERSION));
     record.mark(R::KEY_BACK, report.has_note(SN::SYNCKEY_WENT_BACK));
     record.set(R::ROW, row.into());
-    numbers(&mut record, known, first_visit);
+    numbers(&mut record, known, segment.first_visit);
     report.set_record(record);
 }
 
@@ -208,6 +219,7 @@ fn numbers(record: &mut Record, known: &Known<'_>, first_visit: bool) {
     for (fact, value) in facts.rest() {
         match fact {
             Fact::Retry | Fact::DuplicateRequest => record.mark(R::RETRY, true),
+            Fact::RetryOf => record.set(R::RETRY_OF, value as u64),
             Fact::DuplicateOf => record.mark(R::DUPLICATE, true),
             Fact::AckTo => acknowledged = acknowledged.saturating_add(1),
             Fact::AckNotice | Fact::NoticeAck => record.mark(R::INFERRED, true),

@@ -7,11 +7,12 @@ use super::annotate::Delivery;
 use super::fields::DIRECTIONS;
 use super::navigation;
 use super::record::{R, ROW_COUNT, delivery, kind, sender};
-use crate::kernel::line::{Column, Lines, Value};
+use crate::kernel::line::{Cell, Column, Lines};
 use crate::kernel::protocol::{Dialogue, Sentence, Side};
 use crate::kernel::record::View;
 use crate::kernel::rows::rows;
 use crate::kernel::tick::{Node, Response, ResponseTimes, Sample, Table, Ticks, Tree, part, top};
+use crate::kernel::time::Seconds;
 use crate::wechat::operation::{Kind, Sender};
 
 const INTERVAL_RANGES: &[&CStr] =
@@ -151,37 +152,132 @@ pub const DELIVERY: Table = Table {
 };
 
 /// The frames, a line each.
-pub const LINES: Lines = Lines { title: c"WeChat frames", command: c"frames", columns: COLUMNS };
+pub const LINES: Lines = Lines { title: c"WeChat frames", command: c"frames", columns: COLUMNS, key: None };
 
 /// The columns. Further ones come behind the last.
 const COLUMNS: &[Column] = &[
-    Column { name: "frame", value: |record| Value::Number(record.packet.into()) },
-    Column { name: "stream", value: |record| Value::Number(record.stream.into()) },
-    Column { name: "direction", value: |record| Value::Text(direction(record)) },
-    Column { name: "time", value: |record| Value::Seconds(record.time.into()) },
-    Column { name: "operation", value: |record| Value::Number(record.number(R::OPERATION)) },
-    Column { name: "name", value: |record| Value::Text(record.text(R::NAME)) },
-    Column { name: "kind", value: |record| Value::Text(kind(record).label()) },
-    Column { name: "seqid", value: |record| Value::Number(record.number(R::SEQ)) },
-    Column { name: "packet_len", value: |record| Value::Number(record.number(R::PACKET_LEN)) },
-    Column { name: "head_len", value: |record| Value::Number(record.number(R::HEAD_LEN)) },
-    Column { name: "body_len", value: |record| Value::Number(record.number(R::BODY_LEN)) },
-    Column {
-        name: "partner",
-        value: |record| record.value(R::PARTNER).map_or(Value::Nothing, Value::Number),
-    },
-    Column { name: "response_time", value: |record| time(record, R::RESPONSE_TIME) },
-    Column { name: "ack_time", value: |record| time(record, R::ACK_TIME) },
-    Column { name: "notes", value: |record| Value::List(record.text(R::NOTES)) },
+    Column::new(
+        "frame",
+        Cell::Number(|record| Some(record.packet.into())),
+        "number of the packet (Wireshark's frame) in which the frame became whole; several lines may share it",
+    ),
+    Column::new(
+        "stream",
+        Cell::Number(|record| Some(record.stream.into())),
+        "number of the stream, `wechat.stream`",
+    ),
+    Column::new("direction", Cell::Word(direction), "`client to server`, `server to client` or `unknown`"),
+    Column::new(
+        "time",
+        Cell::Seconds(|record| Some(record.time.into())),
+        "when the packet was captured: seconds since 1970; of any year, negative before 1970",
+    ),
+    Column::new(
+        "operation",
+        Cell::Number(|record| record.value(R::OPERATION)),
+        "as on the wire; of a response, its request's plus 1000000000",
+    ),
+    Column::new(
+        "name",
+        Cell::Text(|record| record.text(R::NAME)),
+        "name of the operation, `wechat.op.name`; `a or b` where the number stands for several",
+    ),
+    Column::new(
+        "kind",
+        Cell::Word(|record| kind(record).label()),
+        "`request`, `response`, `push`, `push acknowledgement`, `one-way`, `heartbeat request`, `heartbeat response` or `unknown`",
+    ),
+    Column::new("seqid", Cell::Number(|record| record.value(R::SEQ)), "the seqid, `wechat.seq`"),
+    Column::new(
+        "packet_len",
+        Cell::Number(|record| record.value(R::PACKET_LEN)),
+        "length of the frame in bytes, as its header says; a note tells where that is wrong",
+    ),
+    Column::new(
+        "head_len",
+        Cell::Number(|record| record.value(R::HEAD_LEN)),
+        "length of the header in bytes",
+    ),
+    Column::new("body_len", Cell::Number(|record| record.value(R::BODY_LEN)), "length of the body in bytes"),
+    Column::new(
+        "partner",
+        Cell::Number(|record| record.value(R::PARTNER)),
+        "packet with the other frame of the pair; of a request or a push only with `-2`, because it lies ahead",
+    ),
+    Column::new(
+        "response_time",
+        Cell::Seconds(|record| time(record, R::RESPONSE_TIME)),
+        "on a response: seconds since its request; negative where the clock was set back between",
+    ),
+    Column::new(
+        "ack_time",
+        Cell::Seconds(|record| time(record, R::ACK_TIME)),
+        "on a push acknowledgement: seconds since the push",
+    ),
+    Column::new(
+        "notes",
+        Cell::List(|record| record.text(R::NOTES)),
+        "filter names of the notes (expert infos) on the frame",
+    ),
+    Column::new(
+        "src",
+        Cell::Address(|record| record.ends[0].address()),
+        "address of the packet's sender; `direction` says who is the client",
+    ),
+    Column::new("src_port", Cell::Number(|record| Some(record.ends[0].port.into())), "its port"),
+    Column::new("dst", Cell::Address(|record| record.ends[1].address()), "address of the receiver"),
+    Column::new("dst_port", Cell::Number(|record| Some(record.ends[1].port.into())), "its port"),
+    Column::new(
+        "base_operation",
+        Cell::Number(|record| record.value(R::BASE)),
+        "the request's operation, on both sides, `wechat.op.base`",
+    ),
+    Column::new(
+        "carrier",
+        Cell::Text(|record| record.text(R::CARRIER)),
+        "what carries the stream, `wechat.carrier`: `tcp`, `mmtls` or `other`",
+    ),
+    Column::new(
+        "unanswered",
+        Cell::Mark(unanswered),
+        "only with `-2`, on a request that is to be answered: whether no response was seen, `wechat.unanswered`",
+    ),
+    Column::new(
+        "retry_of",
+        Cell::Number(|record| record.value(R::RETRY_OF)),
+        "packet that first had the same request, `wechat.retry_of`",
+    ),
+    Column::new(
+        "cgi",
+        Cell::Number(|record| record.value(R::CGI)),
+        "cgi type in the business header of the body, `wechat.business.cgi`",
+    ),
+    Column::new(
+        "client_version",
+        Cell::Number(|record| record.value(R::CLIENT_VERSION)),
+        "version of the client that the body names, `wechat.client_version`; 0 in answers",
+    ),
+    Column::new(
+        "delivery",
+        Cell::Word(|record| delivery(record).map_or("", Delivery::label)),
+        "how news comes in the frame, `wechat.delivery`: `push` or `notice and sync`",
+    ),
 ];
+
+/// Whether a request that is to be answered was not. The first pass does not know.
+fn unanswered(record: View<'_>) -> Option<bool> {
+    let asks = record.has(R::EXPECTS) || record.has(R::MISSES);
+    let known = record.has(R::LATER) && asks && kind(record) != Kind::Push;
+    known.then(|| record.has(R::MISSES))
+}
 
 fn direction(record: View<'_>) -> &'static str {
     let known = DIRECTIONS.iter().find(|(sender, _)| *sender == record.small(R::SENDER));
     known.and_then(|(_, words)| words.to_str().ok()).unwrap_or("unknown")
 }
 
-fn time(record: View<'_>, place: u16) -> Value<'_> {
-    record.signed(place).map_or(Value::Nothing, |time| Value::Seconds(time.into()))
+fn time(record: View<'_>, place: u16) -> Option<Seconds> {
+    record.signed(place).map(Seconds::from)
 }
 
 /// The frames as a dialogue.
@@ -195,8 +291,9 @@ pub const DIALOGUE: Dialogue = Dialogue {
             Some(Sender::Client) => Side::Client,
             Some(Sender::Server) => Side::Server,
         },
+        raw: false,
     },
-    stream_filter: navigation::stream_filter,
+    filter: navigation::stream_filter,
 };
 
 #[cfg(test)]

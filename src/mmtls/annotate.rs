@@ -7,14 +7,23 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::fields::{M, MN, TYPES};
-use super::handshake::{self, AlertSentence, Body, Context, Sentence, TicketFacts};
-use super::record::{HEADER_LEN, Header, LONGEST, at, kind};
+use super::handshake::{self, AlertSentence, Body, Context, Sentence, Ticket, TicketFacts};
+use super::keys::{AboutKeys, Closed};
+use super::record::{HEADER_LEN, Header, LONGEST, VERSIONS, at, kind};
 use super::session::{Content, Event, Flow, Session, Sessions, frame_len};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Header as _, Skipped, Why};
 use crate::kernel::report::{HandOff, Piece, Report};
 use crate::kernel::rows::name_of;
+use crate::kernel::segment::Segment;
 use crate::wechat::operation::Sender;
+
+/// Place of the table in which others register for data.
+const DATA_TABLE: u16 = 0;
+/// Its key of data on streams: the long link.
+pub const ON_STREAMS: u32 = 0;
+/// Its key of data in HTTP: the short link.
+pub const IN_HTTP: u32 = 1;
 
 /// A record and everything that is known of it.
 #[derive(Clone, Debug)]
@@ -25,6 +34,8 @@ pub struct Known<'a> {
     pub data: &'a [u8],
     /// Its bytes in the packet, captured or not.
     pub extent: usize,
+    /// Where it is from.
+    pub segment: &'a Segment<'a>,
     /// What the first visit decided.
     pub event: Event,
     /// Whether what lies ahead of it is known, too.
@@ -33,6 +44,8 @@ pub struct Known<'a> {
     pub more: bool,
     /// What was encrypted, if a key has opened it.
     pub plain: Option<Bytes>,
+    /// What is to be said of the key log here.
+    pub about_keys: Option<&'a AboutKeys>,
     /// All sessions.
     pub sessions: &'a Sessions,
     /// What is set.
@@ -40,11 +53,13 @@ pub struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn session(&self) -> Option<&Session> {
+    /// Its session.
+    pub fn session(&self) -> Option<&Session> {
         self.sessions.session(self.event.session)
     }
 
-    fn flow(&self) -> Flow {
+    /// How that begins, as far as it is known.
+    pub fn flow(&self) -> Flow {
         self.session().map_or(Flow::Unknown, |session| session.flow)
     }
 
@@ -53,7 +68,8 @@ impl Known<'_> {
         HEADER_LEN.min(self.extent)..self.extent
     }
 
-    fn is_clear(&self) -> bool {
+    /// Whether anybody can read it.
+    pub fn is_clear(&self) -> bool {
         self.event.content == Content::Clear
     }
 
@@ -64,25 +80,41 @@ impl Known<'_> {
             None => self.is_clear().then(|| (self.data, self.content())),
         }
     }
+
+    /// The first ticket that the client offers in it.
+    pub fn offered(&self) -> Option<Ticket<'_>> {
+        let (bytes, content) = self.readable().filter(|_| self.header.kind != kind::DATA)?;
+        let mut all = handshake::messages(bytes, content).take(MOST_MESSAGES);
+        all.find_map(|message| match message.body {
+            Body::ClientHello(hello) => hello.tickets.clone().next(),
+            _ => None,
+        })
+    }
 }
 
-/// Shows a record.
-pub fn record(report: &mut Report, known: &Known<'_>) {
-    let ids = ticket_ids(known);
-    let issues = known.event.sender == Some(Sender::Server);
-    let facts = known.sessions.ticket_facts(&known.event, &ids, issues, known.later);
-    let context = context(known, &facts);
-    let words = What { known, context: &context };
-    report.set_info(format_args!("{words}"));
-    report.subtree(M::MMTLS, 0..known.extent, format_args!(", {words}"), |report| {
+/// Shows a record. The source of data that a key has opened.
+pub fn record(report: &mut Report, what: &What<'_>) -> Option<u16> {
+    let What { known, context } = what;
+    let mut opened = None;
+    report.set_info(format_args!("{what}"));
+    report.subtree(M::MMTLS, 0..known.extent, format_args!(", {what}"), |report| {
         header(report, known);
         session(report, known);
+        about_keys(report, known);
         if known.is_clear() {
-            messages(report, known, known.data, known.content(), &context);
+            messages(report, known, known.data, known.content(), context);
         } else {
-            encrypted(report, known, &context);
+            opened = encrypted(report, known, context);
         }
     });
+    opened
+}
+
+/// What the sessions know of the tickets of a record's messages, in their order.
+pub fn tickets(known: &Known<'_>) -> Vec<TicketFacts> {
+    let ids = ticket_ids(known);
+    let issues = known.event.sender == Some(Sender::Server);
+    known.sessions.ticket_facts(&known.event, &ids, issues, known.later)
 }
 
 /// What stands for the tickets of a record's messages, in their order.
@@ -127,7 +159,7 @@ fn header(report: &mut Report, known: &Known<'_>) {
         report.note(MN::TYPE_UNKNOWN, at::TYPE, words);
     }
     report.wire(M::VERSION, at::VERSION);
-    if !super::record::VERSIONS.contains(&header.version) {
+    if !VERSIONS.contains(&header.version) {
         let words = format_args!("version {:04X} is neither F103 nor F104", header.version);
         report.note(MN::VERSION_UNKNOWN, at::VERSION, words);
     }
@@ -135,9 +167,15 @@ fn header(report: &mut Report, known: &Known<'_>) {
     let (length, missing) = (header.length, (header.pdu_len() as usize).saturating_sub(known.extent));
     if length == 0 {
         report.note(MN::EMPTY, at::LENGTH, format_args!("a record without content"));
-    } else if known.event.extent.is_some() && missing > 0 {
-        let words = format_args!("length {length}, but {missing} of these bytes are not there");
+    } else if known.event.wrong_length {
+        let there = known.extent;
+        let words =
+            format_args!("length {length}, but the next record begins after {there} bytes of this one");
         report.note(MN::LENGTH_WRONG, at::LENGTH, words);
+    } else if missing > 0 {
+        let all = header.pdu_len();
+        let words = format_args!("the record has {all} bytes, {} of them are here", known.extent);
+        report.note(MN::TRUNCATED, 0..known.extent, words);
     } else if length > LONGEST {
         let words = format_args!("length {length} is beyond {LONGEST}, the longest known");
         report.note(MN::LENGTH_BEYOND_KNOWN, at::LENGTH, words);
@@ -167,6 +205,18 @@ fn session(report: &mut Report, known: &Known<'_>) {
     }
 }
 
+/// What is wrong with the key log, once in a capture.
+fn about_keys(report: &mut Report, known: &Known<'_>) {
+    let Some(about) = known.about_keys else { return };
+    if let Some(error) = &about.error {
+        report.note(MN::KEYLOG_UNREADABLE, 0..0, format_args!("the key log cannot be read: {error}"));
+    }
+    if about.wrong_lengths > 0 {
+        let words = format_args!("{} lines of the key log have keys of a wrong length", about.wrong_lengths);
+        report.note(MN::KEYLOG_WRONG_LENGTH, 0..0, words);
+    }
+}
+
 /// What the order of records and their length tell.
 fn inferred(report: &mut Report, known: &Known<'_>) {
     let Some(words) = known.event.content.words() else { return };
@@ -188,7 +238,8 @@ fn inferred(report: &mut Report, known: &Known<'_>) {
     report.generated(time, all, partner.elapsed as u64);
 }
 
-fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
+/// Shows what is encrypted. The source of data that a key has opened.
+fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> Option<u16> {
     let content = known.content();
     let Some(plain) = &known.plain else {
         inferred(report, known);
@@ -196,24 +247,26 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
             let words = format_args!(" ({} bytes)", content.len());
             report.wire_labelled(M::ENCRYPTED, content.start..content.end.min(known.data.len()), words);
         }
-        if known.event.closed == Some(super::session::Closed::Tag) {
+        if known.event.closed == Some(Closed::Tag) {
             let words = format_args!("a line of the key log names the record, and its key does not fit");
             report.note(MN::TAG, content, words);
         }
-        return;
+        return None;
     };
     let length = plain.len();
     report.generated(M::PLAIN_LEN, 0..0, length as u64);
     let in_http = known.session().is_some_and(|session| session.in_http);
+    let mut data = None;
     report.derived(M::ENCRYPTED, content, plain.clone(), "Decrypted MMTLS", |report, source| {
         if known.header.kind != kind::DATA {
             return messages(report, known, plain, 0..length, context);
         }
+        data = Some(source);
         report.wire_labelled(M::PLAIN, 0..length, format_args!(" ({length} bytes)"));
         if length > 0 {
             report.hand_off(HandOff {
-                table: super::DATA_TABLE,
-                key: if in_http { super::IN_HTTP } else { super::ON_STREAMS },
+                table: DATA_TABLE,
+                key: if in_http { IN_HTTP } else { ON_STREAMS },
                 source,
                 start: 0,
                 length,
@@ -222,6 +275,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) {
             });
         }
     });
+    data
 }
 
 /// The messages or the alert of a record.
@@ -239,9 +293,17 @@ fn messages(
 }
 
 /// A record in words.
-struct What<'a> {
+#[derive(Debug)]
+pub struct What<'a> {
     known: &'a Known<'a>,
-    context: &'a Context<'a>,
+    context: Context<'a>,
+}
+
+impl<'a> What<'a> {
+    /// Of a record and what is known of its tickets: see [`tickets`].
+    pub fn new(known: &'a Known<'a>, tickets: &'a [TicketFacts]) -> Self {
+        Self { known, context: context(known, tickets) }
+    }
 }
 
 impl Display for What<'_> {
@@ -249,11 +311,11 @@ impl Display for What<'_> {
         let Known { header, event, .. } = self.known;
         let readable = self.known.readable();
         match (header.kind, readable) {
-            (kind::ALERT, Some((bytes, content))) => match handshake::alert(bytes, content) {
-                alert => write!(out, "{}", AlertSentence(alert)),
-            },
+            (kind::ALERT, Some((bytes, content))) => {
+                write!(out, "{}", AlertSentence(handshake::alert(bytes, content)))
+            }
             (kind::HANDSHAKE | kind::EARLY, Some((bytes, content))) => {
-                write!(out, "{}", Sentence::new(bytes, content, self.context))
+                write!(out, "{}", Sentence::new(bytes, content, &self.context))
             }
             (kind::DATA, Some((bytes, _))) => write!(out, "Data, {} bytes", bytes.len()),
             (kind, _) => {

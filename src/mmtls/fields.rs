@@ -156,9 +156,11 @@ rows! {
         TYPE_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.type_unknown", c"A record of an unknown type");
         VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.version_unknown", c"A record of an unknown version");
         EMPTY = note(Group::Malformed, Severity::Warning, c"mmtls.empty", c"A record without content");
-        LENGTH_WRONG = note(Group::Malformed, Severity::Error, c"mmtls.length_wrong", c"Record length wrong: the next record begins inside this one, or the stream ends");
+        LENGTH_WRONG = note(Group::Malformed, Severity::Error, c"mmtls.length_wrong", c"Record length wrong: the next record begins inside this one");
         LENGTH_BEYOND_KNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.length_beyond_known", c"A record longer than any known");
         TAG = note(Group::Protocol, Severity::Warning, c"mmtls.tag", c"A line of the key log names the record, and its key does not fit");
+        KEYLOG_UNREADABLE = note(Group::Undecoded, Severity::Warning, c"mmtls.keylog_unreadable", c"The key log cannot be read");
+        KEYLOG_WRONG_LENGTH = note(Group::Undecoded, Severity::Note, c"mmtls.keylog_wrong_length", c"Lines of the key log have keys of a wrong length");
         NOT_CAPTURED = note(Group::Undecoded, Severity::Note, c"mmtls.not_captured", c"Bytes cut off by the snap length");
         TRUNCATED = note(Group::Reassemble, Severity::Warning, c"mmtls.truncated", c"The rest of the record was not seen");
         SEGMENT_MISSING = note(Group::Sequence, Severity::Warning, c"mmtls.segment_missing", c"The stream has a hole before these bytes");

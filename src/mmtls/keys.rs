@@ -16,13 +16,13 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use foldhash::HashMap;
 
+use super::count::Count;
 use super::record::{HEADER_LEN, Header};
 use super::schedule::{
     EARLY, EARLY_RESPONSE, HANDSHAKE, PSK_ACCESS, Transcript, application_keys, encrypted_extensions,
     finished, resumed_keys,
 };
 use super::seal::{Opener, Openers};
-use super::session::{Closed, Count};
 use crate::wechat::key_log::half::{Half, Hash, Pair, Secret};
 use crate::wechat::key_log::keys::KeyLog;
 use crate::wechat::key_log::line::Given;
@@ -51,6 +51,44 @@ impl Source {
             Self::Comment => "comment",
         }
     }
+
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Line, Self::SameDirection, Self::Secret, Self::Comment];
+}
+
+/// Why a record stays closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The user has none.
+    NoKeyLog,
+    /// None of its lines gives a key.
+    NoLine,
+    /// There was none when the record came.
+    KeyLater,
+    /// A line names the record, and its key does not fit.
+    Tag,
+    /// Bytes of the record are missing.
+    Cut,
+    /// There is a key, but not the number of the record.
+    Sequence,
+}
+
+impl Closed {
+    /// Its words in `mmtls.why_closed`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoKeyLog => "no key log",
+            Self::NoLine => "no line",
+            Self::KeyLater => "key came later",
+            Self::Tag => "tag",
+            Self::Cut => "cut",
+            Self::Sequence => "sequence unknown",
+        }
+    }
+
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::NoKeyLog, Self::NoLine, Self::KeyLater, Self::Tag, Self::Cut, Self::Sequence];
 }
 
 /// Numbers that are tried where only the end of a capture's hole is known, or its beginning is not there.
@@ -63,6 +101,8 @@ const NEAR: u32 = 16;
 const MOST_OTHERS: usize = 1024;
 /// How often they are tried for a direction.
 const MOST_SEARCHES: u8 = 4;
+/// Records in a row for which many numbers are tried in vain.
+const MOST_MISSES: u8 = 16;
 
 /// A record to be opened.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +157,8 @@ struct Direction {
     proven: bool,
     /// Searches among the keys of others.
     searches: u8,
+    /// Records in a row that none of many numbers fitted.
+    misses: u8,
 }
 
 /// What is known of a session's keys. A session without a hello has only those of lines.
@@ -181,6 +223,15 @@ pub enum Said {
     NewSessionTicket(Option<u64>),
 }
 
+/// What is wrong with a key log.
+#[derive(Clone, Debug)]
+pub struct AboutKeys {
+    /// Why it cannot be read.
+    pub error: Option<String>,
+    /// Lines whose keys are too short or too long.
+    pub wrong_lengths: u64,
+}
+
 /// All that is known of keys in a capture.
 #[derive(Debug, Default)]
 pub struct Keys {
@@ -200,6 +251,12 @@ impl Keys {
     /// What follows from what a user has given.
     pub fn new(ring: Rc<RefCell<KeyRing>>) -> Self {
         Self { ring, ..Self::default() }
+    }
+
+    /// What is to be said of the key log.
+    pub fn about(&self) -> AboutKeys {
+        let ring = self.ring.borrow();
+        AboutKeys { error: ring.error().map(str::to_owned), wrong_lengths: ring.wrong_lengths() }
     }
 
     /// The handshake has gone on by a message, with its length and type.
@@ -299,7 +356,7 @@ impl Keys {
         let comments = comments.by_tail(tail).map(|line| (line, Source::Comment, Source::Comment));
         let mut named = false;
         let (openers, room) = (&mut self.openers, &mut self.room);
-        let found = lines.chain(comments).find(|(line, ..)| {
+        let found = lines.chain(comments).take(MOST_OTHERS).find(|(line, ..)| {
             named = true;
             room.clear();
             openers.of(&line.half).open(line.seq, &sealed.header.bytes, sealed.content, room)
@@ -316,7 +373,7 @@ impl Keys {
     fn opened(&mut self, sealed: &Sealed<'_>, opening: Opening, source: Source) {
         let session = self.sessions.entry(sealed.session).or_default();
         let direction = session.direction(sealed.from_client.unwrap_or_default());
-        direction.proven = true;
+        (direction.proven, direction.misses) = (true, 0);
         let place = direction.candidates.iter().position(|candidate| candidate.key == opening.key);
         match place {
             Some(0) => {}
@@ -339,10 +396,15 @@ impl Keys {
         let opening = (0usize..).zip(&direction.candidates).find_map(|(place, candidate)| {
             let opener = openers.of(halves.get(candidate.key as usize)?);
             room.clear();
-            let numbers = numbers(sealed.count, place == 0 && direction.proven);
+            let all = numbers(sealed.count, place == 0 && direction.proven);
+            let numbers = all.take(if direction.misses < MOST_MISSES { usize::MAX } else { 1 });
             let seq = find(opener, sealed, numbers, room)?;
             Some(Opening { key: candidate.key, seq, source: candidate.source })
-        })?;
+        });
+        let Some(opening) = opening else {
+            direction.misses = direction.misses.saturating_add(u8::from(sealed.count.exact().is_none()));
+            return None;
+        };
         self.opened(sealed, opening, opening.source);
         Some(opening)
     }
@@ -352,7 +414,8 @@ impl Keys {
         let from_client = sealed.from_client?;
         let session = self.sessions.entry(sealed.session).or_default();
         let direction = session.direction(from_client);
-        if direction.searches >= MOST_SEARCHES || sealed.count.from.is_none() {
+        let is_near = sealed.count.from.is_some() && sealed.count.more <= NEAR;
+        if direction.searches >= MOST_SEARCHES || !is_near {
             return None;
         }
         direction.searches = direction.searches.saturating_add(1);
@@ -392,43 +455,25 @@ impl Keys {
         if session.made_of.replace(made_of) == Some(made_of) {
             return;
         }
-        let logs = ring.logs();
-        let by_random = session.random.iter().flat_map(|random| logs.map(|log| log.by_random(random)));
+        let [log, comments] = ring.logs();
+        let logs = [(log, Source::Secret), (comments, Source::Comment)];
         let hashes = [session.client_hello, session.hellos, session.all];
-        let by_hash = hashes.iter().flatten().flat_map(|hash| logs.map(|log| log.by_hash(hash)));
-        let given: Vec<Given> = by_random.flatten().chain(by_hash.flatten()).collect();
-        let known = session.ticket.and_then(|ticket| self.tickets.get(&ticket)).cloned();
-        let mut made: Vec<(bool, Half, Option<u8>)> = Vec::new();
-        for given in given.into_iter().chain(known.map(Given::Psk)) {
-            match given {
-                Given::Handshake(pair) | Given::Application(pair) => made.extend(both(&pair, None)),
-                Given::Early(half) => made.push((true, half, None)),
-                Given::EarlyResponse(half) => made.push((false, half, None)),
-                Given::Shared(secret) => {
-                    let place = place_of(&mut session.secrets, &secret);
-                    made.extend(
-                        session.hellos.iter().flat_map(|hash| both(&HANDSHAKE.pair(&secret, hash), place)),
-                    );
-                    made.extend(
-                        session.all.iter().flat_map(|hash| both(&application_keys(&secret, hash), place)),
-                    );
-                }
-                Given::Psk(secret) => {
-                    let place = place_of(&mut session.secrets, &secret);
-                    for from_client in [true, false] {
-                        made.extend(
-                            of_ticket(session, &secret, from_client).map(|half| (from_client, half, place)),
-                        );
-                    }
-                }
-            }
+        let mut given: Vec<(Given, Source)> = Vec::new();
+        for (log, source) in logs {
+            let by_random = session.random.iter().flat_map(|random| log.by_random(random));
+            let by_hash = hashes.iter().flatten().flat_map(|hash| log.by_hash(hash));
+            given.extend(by_random.chain(by_hash).map(|given| (given, source)));
         }
-        for (from_client, half, secret) in made {
-            let key = number(&mut self.halves, &mut self.numbers, &half);
-            let candidates = &mut session.direction(from_client).candidates;
-            match candidates.iter_mut().find(|candidate| candidate.key == key) {
-                Some(known) => known.secret = known.secret.or(secret),
-                None => candidates.push(Candidate { key, source: Source::Secret, secret }),
+        let known = session.ticket.and_then(|ticket| self.tickets.get(&ticket)).cloned();
+        given.extend(known.map(|secret| (Given::Psk(secret), Source::Secret)));
+        for (given, source) in given {
+            for (from_client, half, secret) in made_of_given(session, given) {
+                let key = number(&mut self.halves, &mut self.numbers, &half);
+                let candidates = &mut session.direction(from_client).candidates;
+                match candidates.iter_mut().find(|candidate| candidate.key == key) {
+                    Some(known) => known.secret = known.secret.or(secret),
+                    None => candidates.push(Candidate { key, source, secret }),
+                }
             }
         }
     }
@@ -445,8 +490,33 @@ impl Keys {
     }
 }
 
+/// Keys of a direction, true for the client's, and the place of the secret that they follow from.
+type Made = (bool, Half, Option<u8>);
+
+/// The keys that follow from what a key log gives of a session.
+fn made_of_given(session: &mut Session, given: Given) -> Vec<Made> {
+    match given {
+        Given::Handshake(pair) | Given::Application(pair) => both(&pair, None).into(),
+        Given::Early(half) => vec![(true, half, None)],
+        Given::EarlyResponse(half) => vec![(false, half, None)],
+        Given::Shared(secret) => {
+            let place = place_of(&mut session.secrets, &secret);
+            let handshake = session.hellos.map(|hash| HANDSHAKE.pair(&secret, &hash));
+            let data = session.all.map(|hash| application_keys(&secret, &hash));
+            handshake.iter().chain(&data).flat_map(|pair| both(pair, place)).collect()
+        }
+        Given::Psk(secret) => {
+            let place = place_of(&mut session.secrets, &secret);
+            let of = |from_client| {
+                of_ticket(session, &secret, from_client).map(move |half| (from_client, half, place))
+            };
+            of(true).chain(of(false)).collect()
+        }
+    }
+}
+
 /// The keys of both directions.
-fn both(pair: &Pair, secret: Option<u8>) -> [(bool, Half, Option<u8>); 2] {
+fn both(pair: &Pair, secret: Option<u8>) -> [Made; 2] {
     [true, false].map(|from_client| (from_client, pair.half(from_client).clone(), secret))
 }
 
@@ -487,8 +557,8 @@ fn number(halves: &mut Vec<Half>, numbers: &mut HashMap<Half, u32>, half: &Half)
 fn numbers(count: Count, near: bool) -> impl Iterator<Item = u32> {
     let (from, more) = count.from.map_or((0, LATE_START), |from| (from, count.more.min(MOST_NUMBERS)));
     let likely = from..=from.saturating_add(more);
-    let around = if near { from.saturating_sub(NEAR)..=from.saturating_add(NEAR) } else { 1..=0 };
-    likely.clone().chain(around.filter(move |number| !likely.contains(number)))
+    let around = near.then(|| from.saturating_sub(NEAR)..=from.saturating_add(NEAR));
+    likely.clone().chain(around.into_iter().flatten().filter(move |number| !likely.contains(number)))
 }
 
 /// Opens a record with one of the numbers that it may have.

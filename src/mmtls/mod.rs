@@ -13,6 +13,7 @@
 //! | [`crate::kernel::framing`] | where records begin in a stream that may be cut, holed or wrong |
 //! | [`claim`] | whether a stream begins with a record |
 //! | [`http`] | which messages of HTTP have records in their bodies |
+//! | [`count`] | which numbers a record may have |
 //! | [`way`] | which number a record has in its direction |
 //! | [`session`] | which records belong together, and what they tell without a key |
 //! | [`schedule`] | how keys follow from secrets |
@@ -22,6 +23,8 @@
 //! | [`handshake`] | messages and alerts |
 //! | [`clock`] | the second from which a path is drawn |
 //! | [`annotate`] | how all that becomes a report |
+//! | [`statistics`] | what a tap is told of a record, and what is made of that |
+//! | [`navigation`] | which filters lead from one record to others |
 //! | [`settings`] | what a user may set |
 //! | [`fields`] | the words a user reads or filters on |
 
@@ -29,15 +32,18 @@ pub mod annotate;
 pub mod claim;
 pub mod clock;
 pub mod code;
+pub mod count;
 pub mod fields;
 pub mod handshake;
 pub mod http;
 pub mod keys;
+pub mod navigation;
 pub mod record;
 pub mod schedule;
 pub mod seal;
 pub mod session;
 pub mod settings;
+pub mod statistics;
 pub mod way;
 
 use std::cell::RefCell;
@@ -54,12 +60,14 @@ use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
-use annotate::Known;
+pub use annotate::{IN_HTTP, ON_STREAMS};
+use annotate::{Known, What};
+use count::Count;
 use handshake::Body;
 use http::{InHttp, Posts};
-use keys::{Keys, Said, Sealed};
+use keys::{AboutKeys, Closed, Keys, Said, Sealed};
 use record::{HEADER_LEN, Header, TAG_LEN, kind};
-use session::{Begun, Closed, Content, Count, Event, Seen, Sessions};
+use session::{Begun, Content, Event, Seen, Sessions};
 use settings::Settings;
 use way::{Taken, Way};
 
@@ -68,6 +76,11 @@ pub static MMTLS: Protocol = Protocol {
     on_streams: true,
     in_http: true,
     preferences: settings::PREFERENCES,
+    values: statistics::VALUES,
+    tree: Some(statistics::TREE),
+    lines: Some(statistics::LINES),
+    dialogue: Some(statistics::DIALOGUE),
+    packet_filters: navigation::TITLES,
     offers: &[
         OfferTable::new(DATA, c"MMTLS data", c"mmtls"),
         OfferTable::new(BODIES, c"MMTLS in HTTP", c"mmtls.body"),
@@ -77,16 +90,10 @@ pub static MMTLS: Protocol = Protocol {
 
 /// The table in which others register for data, by the carrier of the session.
 pub const DATA: &CStr = c"mmtls.data";
-/// Key of data on streams: the long link.
-pub const ON_STREAMS: u32 = 0;
-/// Key of data in HTTP: the short link.
-pub const IN_HTTP: u32 = 1;
-/// Places of the tables.
-const DATA_TABLE: u16 = 0;
-const BODY_TABLE: u16 = 1;
-
 /// The table in which this protocol itself takes the bodies of HTTP.
 pub const BODIES: &CStr = c"mmtls.body";
+/// Its place.
+const BODY_TABLE: u16 = 1;
 
 /// No length of a record is beyond what is accepted.
 const LIMIT: u32 = u32::MAX;
@@ -104,6 +111,8 @@ pub struct Mmtls {
     /// Streams in HTTP that have had no record yet.
     begun: HashMap<u32, Begun>,
     skips: HashMap<Place, (usize, Why)>,
+    /// The first record, and what is to be said of the key log there.
+    about_keys: Option<(Place, AboutKeys)>,
     /// Records that began and never became whole.
     unfinished: HashSet<(LaneId, u32)>,
 }
@@ -122,6 +131,7 @@ impl Mmtls {
             body: None,
             begun: HashMap::default(),
             skips: HashMap::default(),
+            about_keys: None,
             unfinished: HashSet::default(),
         };
         (state, in_http)
@@ -137,7 +147,7 @@ impl State for Mmtls {
         self.settings.try_any_port
     }
 
-    fn begin_inside(&mut self, stream: u32, part: u32) {
+    fn begin_inside(&mut self, stream: u32, part: u32, _: &'static str) {
         if let Some(post) = self.posts.borrow().get(part as usize) {
             self.begun.insert(stream, *post);
         }
@@ -156,8 +166,12 @@ impl State for Mmtls {
         annotate::internal_error(report, length);
     }
 
-    fn packet_filter(&self, _: usize, _: Packet) -> Option<String> {
-        None
+    fn dialogue(&self, packet: Packet) -> Option<u32> {
+        self.sessions.in_packet(packet.number).min()
+    }
+
+    fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String> {
+        navigation::packet_filter(&self.sessions, filter, packet.number)
     }
 }
 
@@ -224,6 +238,7 @@ impl Mmtls {
         let mut event = self.sessions.observe(&seen, begun, &self.settings.shared);
         event.extent =
             (cut.extent != header.pdu_len() as usize).then(|| u32::try_from(cut.extent).unwrap_or(u32::MAX));
+        event.wrong_length = cut.wrong_length;
         // The first record is in clear.
         let count = if event.seq.is_none() && count.exact() == Some(0) { Count::default() } else { count };
         let plain = self.open(&Seen { count, ..seen }, &mut event);
@@ -236,6 +251,9 @@ impl Mmtls {
             Taken { position, length, seq: event.seq, inner: u32::try_from(inner).unwrap_or(u32::MAX) };
         event.inner = way(segment, &mut self.ways, &mut self.body).take(taken, count);
         self.sessions.keep(place, event);
+        if self.about_keys.is_none() {
+            self.about_keys = Some((place, self.keys.about()));
+        }
         self.show(segment, event, header, plain, report);
         Step::Consumed(cut.extent)
     }
@@ -356,19 +374,26 @@ impl Mmtls {
         report: &mut Report,
     ) {
         let extent = event.extent.unwrap_or(header.pdu_len()) as usize;
+        let place = segment.place();
+        let about = self.about_keys.as_ref().filter(|(first, _)| *first == place);
         let known = Known {
             header,
             data: segment.data.get(..extent).unwrap_or(segment.data),
             extent,
+            segment,
             event,
             later: !segment.first_visit,
             more: !segment.inside
                 || header.kind == kind::DATA && holds_data(segment.data.get(extent..).unwrap_or_default()),
             plain,
+            about_keys: about.map(|(_, about)| about),
             sessions: &self.sessions,
             settings: &self.settings,
         };
-        annotate::record(report, &known);
+        let tickets = annotate::tickets(&known);
+        let what = What::new(&known, &tickets);
+        let source = annotate::record(report, &what);
+        statistics::make(report, &known, source, &what);
     }
 }
 

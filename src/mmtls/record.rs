@@ -99,7 +99,7 @@ impl framing::Header for Header {
     fn is_likely(&self) -> bool {
         match self.kind {
             kind::ALERT => matches!(self.length, 7 | 23),
-            kind::DATA => (TAG_LEN as u16 + 1..=LONGEST).contains(&self.length),
+            kind::DATA => self.length > TAG_LEN as u16 && self.length <= LONGEST,
             _ => (20..=400).contains(&self.length),
         }
     }

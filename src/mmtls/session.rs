@@ -8,9 +8,10 @@ use foldhash::HashMap;
 
 use super::clock;
 use super::code::{alert, suite};
+use super::count::Count;
 use super::handshake::{self, Body, ClientHello, TicketFacts};
-use super::keys::Opening;
-use super::record::{HEADER_LEN, Header, SMALLEST, TAG_LEN, kind};
+use super::keys::{Closed, Opening};
+use super::record::{HEADER_LEN, Header, TAG_LEN, kind};
 use crate::kernel::place::{Partner, Place};
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
@@ -88,73 +89,6 @@ impl Content {
     }
 }
 
-/// Why a record stays closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
-    /// The user has none.
-    NoKeyLog,
-    /// None of its lines gives a key.
-    NoLine,
-    /// There was none when the record came.
-    KeyLater,
-    /// A line names the record, and its key does not fit.
-    Tag,
-    /// Bytes of the record are missing.
-    Cut,
-    /// There is a key, but not the number of the record.
-    Sequence,
-}
-
-impl Closed {
-    /// Its words in `mmtls.why_closed`.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::NoKeyLog => "no key log",
-            Self::NoLine => "no line",
-            Self::KeyLater => "key came later",
-            Self::Tag => "tag",
-            Self::Cut => "cut",
-            Self::Sequence => "sequence unknown",
-        }
-    }
-
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::NoKeyLog, Self::NoLine, Self::KeyLater, Self::Tag, Self::Cut, Self::Sequence];
-}
-
-/// Which number the next record of a direction has: one of a few, or nobody knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// The least.
-    pub from: Option<u32>,
-    /// How many more come into question.
-    pub more: u32,
-}
-
-impl Count {
-    /// This one and no other.
-    pub fn exactly(number: u32) -> Self {
-        Self { from: Some(number), more: 0 }
-    }
-
-    /// Behind so many bytes in which no record was seen.
-    pub fn behind(self, bytes: u32) -> Self {
-        let records = bytes.checked_div(SMALLEST).unwrap_or(0).saturating_add(u32::from(bytes > 0));
-        Self { more: self.more.saturating_add(records), ..self }
-    }
-
-    /// Behind one more record.
-    pub fn next(self) -> Self {
-        Self { from: self.from.map(|from| from.saturating_add(1)), ..self }
-    }
-
-    /// The number, if there is only one.
-    pub fn exact(self) -> Option<u32> {
-        self.from.filter(|_| self.more == 0)
-    }
-}
-
 /// A record on its first visit.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -184,8 +118,10 @@ pub struct Event {
     pub session: u32,
     /// Its number, where that is known.
     pub seq: Option<u32>,
-    /// Bytes on the wire, if the length is not to be believed.
+    /// Bytes on the wire, if they are not as many as the header says.
     pub extent: Option<u32>,
+    /// Whether that is because the length is not to be believed.
+    pub wrong_length: bool,
     /// Who sent it.
     pub sender: Option<Sender>,
     /// What it holds.
@@ -200,6 +136,9 @@ pub struct Event {
     pub verified: Option<bool>,
     /// What it seems to answer or, of a heartbeat of the client's, the one before.
     pub partner: Option<Partner>,
+    /// What was known of the session's flow before, unless it is the session's first record, and with it: where that
+    /// is not the same.
+    pub flow: Option<(Option<Flow>, Flow)>,
 }
 
 /// A packet, and when it was captured: nanoseconds since the first record of the capture.
@@ -221,6 +160,8 @@ impl Moment {
 struct Ticket {
     /// Sessions that have offered it.
     uses: u32,
+    /// The packet of the first of them.
+    first: Option<u32>,
     /// The last of them.
     last: Option<u32>,
     /// The message that issued it.
@@ -309,6 +250,12 @@ impl Sessions {
         self.events.get(&place).copied()
     }
 
+    /// The sessions of a packet's records, each as often as it has records there.
+    pub fn in_packet(&self, packet: u32) -> impl Iterator<Item = u32> {
+        let here = move |(place, event): (&Place, &Event)| (place.packet == packet).then_some(event.session);
+        self.events.iter().filter_map(here)
+    }
+
     /// The first visit has dealt with a record.
     pub fn keep(&mut self, place: Place, event: Event) {
         self.events.insert(place, event);
@@ -322,11 +269,14 @@ impl Sessions {
             let ticket = self.tickets.get(id).copied().unwrap_or_default();
             let offered =
                 hello.as_ref().and_then(|hello| hello.ticket).filter(|offered| offered.id == *id && !issues);
-            let issued = ticket.issued.filter(|_| !issues);
+            // A later visit must not know of one that the hello came before.
+            let came_before = |at: &Moment| hello.is_some_and(|hello| at.packet <= hello.at.packet);
+            let issued = ticket.issued.filter(|at| !issues && came_before(at));
             let age = issued.zip(hello.as_ref()).map(|(at, hello)| at.before(hello.at).elapsed);
             TicketFacts {
                 issued_in: issued.map(|at| at.packet),
-                used_in: offered.map(|offered| offered.next).filter(|next| later && *next != 0),
+                used_in: if issues { ticket.first } else { offered.map(|offered| offered.next) }
+                    .filter(|next| later && *next != 0),
                 use_number: offered.map(|offered| offered.nth),
                 uses: (!issues).then_some(if later {
                     ticket.uses
@@ -345,8 +295,10 @@ impl Sessions {
     pub fn observe(&mut self, seen: &Seen<'_>, begun: Option<Begun>, shared: &Shared) -> Event {
         let segment = seen.segment;
         let first = first_message(seen);
+        let known = self.sessions.len();
         let session = self.session_of(seen, begun, first.as_ref());
         let Some(state) = self.sessions.get_mut(session as usize) else { return Event::nothing(session) };
+        let flow_before = ((session as usize) < known).then_some(state.flow);
         let side = segment.lane.side;
         match first {
             Some(First::ClientHello(_)) => state.client = Some(side),
@@ -388,6 +340,8 @@ impl Sessions {
                 event.content = content(seen.header, event, state);
             }
         }
+        let flow = self.session(session).map_or(Flow::Unknown, |session| session.flow);
+        event.flow = (flow_before != Some(flow)).then_some((flow_before, flow));
         event
     }
 
@@ -454,6 +408,7 @@ impl Sessions {
             let id = ticket.id(&shared.key).number();
             let ticket = self.tickets.entry(id).or_default();
             ticket.uses = ticket.uses.saturating_add(1);
+            ticket.first.get_or_insert(segment.packet);
             let before = ticket.last.replace(number);
             if let Some(offered) = before
                 .and_then(|before| self.sessions.get_mut(before as usize)?.hello.as_mut()?.ticket.as_mut())
@@ -488,6 +443,7 @@ impl Event {
             session,
             seq: None,
             extent: None,
+            wrong_length: false,
             sender: None,
             content: Content::Clear,
             closed: None,
@@ -495,6 +451,7 @@ impl Event {
             inner: 0,
             verified: None,
             partner: None,
+            flow: None,
         }
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One direction of a stream: where its next record is, and which number that has.
 
+use super::count::Count;
 use super::record::Header;
-use super::session::Count;
 use crate::kernel::framing::{Lane, distance};
 
 /// Records that were missing when later ones came.

@@ -56,6 +56,7 @@ pub static WEB: Protocol = Protocol {
     in_http: true,
     values: statistics::VALUES,
     tree: Some(statistics::TREE),
+    lines: Some(statistics::LINES),
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
 
@@ -110,7 +111,8 @@ impl Carried for Web {
             self.sessions.learn(event, segment.lane.stream, &self.gist, row.role);
         }
         let facts = self.sessions.facts(event, !segment.first_visit);
-        if columns || items {
+        // Notes are told in the record too.
+        if columns || items || record {
             annotate::show(report, &known, &self.gist, facts, &self.config);
         }
         if record {

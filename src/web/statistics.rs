@@ -9,12 +9,13 @@ use super::call::{self, Answer, Role};
 use super::fields::{NOTES, message_type};
 use super::members::Sort;
 use super::session::{Facts, Gist};
+use crate::kernel::line::{Cell, Column, Lines};
 use crate::kernel::record::{Record, ValueRow, View, duration, number, signed, text};
 use crate::kernel::report::Report;
 use crate::kernel::rows::{row_of, rows};
 use crate::kernel::segment::Segment;
 use crate::kernel::tick::{Node, Ticks, Tree, part, top};
-use crate::kernel::time::{MILLISECOND, SECOND};
+use crate::kernel::time::{MILLISECOND, SECOND, Seconds};
 use crate::wechat::keys::Change;
 
 const HOLDS: &[&CStr] = &[c"0-0", c"1-4", c"5-9", c"10-19", c"20-24", c"25-27", c"28-34", c"35-"];
@@ -136,7 +137,7 @@ pub fn make(
     facts: Facts<'_>,
 ) {
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
-    let mut record = Record::new(segment.packet, segment.shown_stream, segment.time, texts);
+    let mut record = Record::new(segment, texts);
     let request = known.is_request();
     record.set(R::CALL, call.into());
     record.set(R::REQUEST, request.into());
@@ -234,3 +235,84 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
 
 /// The tree of counters.
 pub const TREE: Tree = Tree { title: c"WeChat-Web", nodes: NODES, ticks };
+
+/// The messages of calls, a line each.
+pub const LINES: Lines = Lines { title: c"WeChat-Web calls", command: c"calls", columns: COLUMNS, key: None };
+
+/// The columns. Further ones come behind the last.
+const COLUMNS: &[Column] = &[
+    Column::new(
+        "frame",
+        Cell::Number(|record| Some(record.packet.into())),
+        "number of the packet (Wireshark's frame) in which the message became whole; several lines may share it",
+    ),
+    Column::new(
+        "stream",
+        Cell::Number(|record| Some(record.stream.into())),
+        "number of the stream that carries it, `tcp.stream` of TCP's",
+    ),
+    Column::new(
+        "time",
+        Cell::Seconds(|record| Some(record.time.into())),
+        "when the packet was captured: seconds since 1970; of any year, negative before 1970",
+    ),
+    Column::new(
+        "src",
+        Cell::Address(|record| record.ends[0].address()),
+        "address of the packet's sender; of a request that is the client",
+    ),
+    Column::new("src_port", Cell::Number(|record| Some(record.ends[0].port.into())), "its port"),
+    Column::new("dst", Cell::Address(|record| record.ends[1].address()), "address of the receiver"),
+    Column::new("dst_port", Cell::Number(|record| Some(record.ends[1].port.into())), "its port"),
+    Column::new(
+        "session",
+        Cell::Number(|record| record.value(R::SESSION)),
+        "number of the session, `wechat_web.session`",
+    ),
+    Column::new("call", Cell::Word(call), "the call, `wechat_web.call`; a response has its request's"),
+    Column::new("kind", Cell::Word(kind), "`request` or `response`"),
+    Column::new(
+        "partner",
+        Cell::Number(|record| record.value(R::PARTNER)),
+        "packet with the other message of the call; of a request only with `-2`, because it lies ahead",
+    ),
+    Column::new(
+        "response_time",
+        Cell::Seconds(|record| record.signed(R::RESPONSE_TIME).map(Seconds::from)),
+        "on a response: seconds since its request; negative where the clock was set back between",
+    ),
+    Column::new(
+        "retcode",
+        Cell::Number(|record| record.value(R::RETCODE)),
+        "on the response of a poll, `wechat_web.retcode`",
+    ),
+    Column::new(
+        "selector",
+        Cell::Number(|record| record.value(R::SELECTOR)),
+        "on the response of a poll: what has news, `wechat_web.selector`",
+    ),
+    Column::new(
+        "ret",
+        Cell::Signed(|record| record.signed(R::RET)),
+        "on a response: 0 when the call went well, `wechat_web.ret`",
+    ),
+    Column::new(
+        "messages",
+        Cell::Number(|record| record.value(R::MESSAGES)),
+        "number of the messages that it brings",
+    ),
+    Column::new(
+        "notes",
+        Cell::List(|record| record.text(R::NOTES)),
+        "filter names of the notes (expert infos) on the message",
+    ),
+];
+
+fn call(record: View<'_>) -> &'static str {
+    let number = u8::try_from(record.number(R::CALL)).unwrap_or(u8::MAX);
+    call::row(number).name.to_str().unwrap_or_default()
+}
+
+fn kind(record: View<'_>) -> &'static str {
+    if record.number(R::REQUEST) != 0 { "request" } else { "response" }
+}

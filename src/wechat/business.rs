@@ -120,8 +120,6 @@ impl Of<'_> {
 pub struct Brief {
     /// The cgi type.
     pub cgi: u32,
-    /// The client's version; 0 in answers.
-    pub version: u32,
     /// The account's number.
     pub uin: u32,
 }
@@ -129,16 +127,11 @@ pub struct Brief {
 /// What the business header of a body says, where one is claimed.
 pub fn brief<'a>(data: &[u8], range: Range<usize>, of: impl Into<Of<'a>>) -> Option<Brief> {
     let header = read(&Reader::new(data, range, FAULTS), of.into())?;
-    Some(Brief { cgi: header.cgi.0, version: header.version.0, uin: header.uin.0 })
+    Some(Brief { cgi: header.cgi.0, uin: header.uin.0 })
 }
 
 /// Shows what is left in `reader`: a business packet, or bytes that nobody can read.
-pub fn show<'a>(
-    report: &mut Report,
-    reader: &mut Reader<'_>,
-    of: impl Into<Of<'a>>,
-    show_account: bool,
-) {
+pub fn show<'a>(report: &mut Report, reader: &mut Reader<'_>, of: impl Into<Of<'a>>, show_account: bool) {
     if reader.left() == 0 {
         return;
     }
@@ -149,6 +142,8 @@ pub fn show<'a>(
     let algorithm = ALGORITHMS.iter().position(|(value, _)| *value == header.algorithm.0);
     let algorithm = algorithm.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default();
     let call = of.call_name(header.cgi.0);
+    report.tell(S::CLIENT_VERSION, header.version.0.into());
+    report.tell(S::BUSINESS_CGI, header.cgi.0.into());
     let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
     report.subtree(S::BUSINESS, header.all.clone(), words, |report| {
         if let Some(magic) = header.magic {
@@ -237,7 +232,8 @@ fn varint32(reader: &mut Reader<'_>) -> Option<(u32, Range<usize>)> {
 
 /// Answers carry 0; a client's top nibble is its system, and a version has a major number.
 fn version_fits(version: u32, of: Of<'_>) -> bool {
-    (version == 0 && of.is_from_server()) || (version >> 28 != 0 && version >> 28 < 4 && (version >> 24) & 0xf != 0)
+    (version == 0 && of.is_from_server())
+        || (version >> 28 != 0 && version >> 28 < 4 && (version >> 24) & 0xf != 0)
 }
 
 /// The cgi type is the operation's; of an operation without one, a known call's. Calls of the short link are known to

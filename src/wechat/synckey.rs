@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::kernel::reader::{Reader, VarintError};
-use crate::kernel::report::Report;
+use crate::kernel::report::{Report, Words};
 use crate::wechat::fields::{S, SN};
 use crate::wechat::keys::{Change, Growth};
 
@@ -97,32 +97,42 @@ fn read_entry(mut entry: Reader<'_>) -> (Option<u64>, Option<u64>) {
 }
 
 /// How far a key has come since the SyncKey before.
+#[derive(Clone, Copy)]
 pub(crate) struct Step(pub u64, pub Change);
 
-impl fmt::Display for Step {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(key, change) = *self;
+impl Words for Step {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let Self(key, change) = self;
+        let sign = |by: i64| if by < 0 { "-" } else { "+" };
         let unit = if key == KEY_TIME { " s" } else { "" };
         match change {
             Change::New => out.write_str("new"),
             Change::By(0) => out.write_str("+0"),
-            Change::By(by) => write!(out, "{by:+}{unit}"),
+            Change::By(by) => [sign(by), itoa::Buffer::new().format(by.unsigned_abs()), unit].write(out),
         }
     }
 }
 
+impl fmt::Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(out)
+    }
+}
+
 /// What a SyncKey says that the one before did not.
+#[derive(Clone, Copy)]
 pub(crate) struct Steps<'a>(pub Option<&'a Growth>);
 
-impl fmt::Display for Steps<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Words for Steps<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         const MOST_NAMED: usize = 8;
         let Some(growth) = self.0 else { return Ok(()) };
         let mut changes = growth.changes();
         let named = changes.by_ref().take(MOST_NAMED).enumerate();
         for (index, (key, change)) in named {
             let comma = if index == 0 { ": " } else { ", " };
-            write!(out, "{comma}key {key} {}", Step(key, change))?;
+            [comma, "key ", itoa::Buffer::new().format(key), " "].write(out)?;
+            Step(key, change).write(out)?;
         }
         match (changes.count(), growth.changes().next()) {
             (_, None) => out.write_str(": no key changed"),
@@ -132,12 +142,34 @@ impl fmt::Display for Steps<'_> {
     }
 }
 
+impl fmt::Display for Steps<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(out)
+    }
+}
+
+/// What an entry says behind its name.
+#[derive(Clone, Copy)]
+struct Entry(u64, u64, Option<Step>);
+
+impl Words for Entry {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let Self(key, value, step) = self;
+        [": key ", itoa::Buffer::new().format(key), " = ", itoa::Buffer::new().format(value)].write(out)?;
+        let Some(step) = step else { return Ok(()) };
+        out.write_str(" (")?;
+        step.write(out)?;
+        out.write_str(")")
+    }
+}
+
 /// Shows all that is left in `reader` as a SyncKey, and how it grew since the one before.
 pub fn show(report: &mut Report, reader: &mut Reader<'_>, growth: Option<&Growth>) {
     if reader.left() == 0 {
         return;
     }
-    let words = format_args!(" ({} bytes){}", reader.left(), Steps(growth));
+    let mut left = itoa::Buffer::new();
+    let words = (" (", (left.format(reader.left()), (" bytes)", Steps(growth))));
     report.subtree(S::SYNCKEY, reader.rest(), words, |report| {
         let mut count = None;
         let mut entries = 0u64;
@@ -222,13 +254,9 @@ fn show_entry(report: &mut Report, entry: Reader<'_>, start: usize, growth: Opti
     let (Some(key), Some(value)) = found else {
         return report.subtree(S::SYNCKEY_ENTRY, all, "", children);
     };
-    let Some(change) = change else {
-        return report.subtree(S::SYNCKEY_ENTRY, all, format_args!(": key {key} = {value}"), children);
-    };
-    let words = format_args!(": key {key} = {value} ({change})");
-    report.subtree(S::SYNCKEY_ENTRY, all.clone(), words, |report| {
+    report.subtree(S::SYNCKEY_ENTRY, all.clone(), Entry(key, value, change), |report| {
         children(report);
-        let Change::By(by) = change.1 else { return };
+        let Some(Step(_, Change::By(by))) = change else { return };
         report.generated(S::SYNCKEY_DELTA, all.clone(), by as u64);
         if by < 0 {
             let words = format_args!("key {key} went back by {}", by.unsigned_abs());

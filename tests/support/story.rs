@@ -63,17 +63,23 @@ pub struct Story {
     packets: Vec<Packet>,
     config: Config,
     more: bool,
+    protocol: u16,
 }
 
 impl Story {
     pub fn new() -> Self {
-        Self { packets: Vec::new(), config: Config::default(), more: true }
+        Self { packets: Vec::new(), config: Config::default(), more: true, protocol: LONG_LINK }
     }
 
     /// Sets preferences.
     pub fn configured(mut self, set: impl FnOnce(&mut Config)) -> Self {
         set(&mut self.config);
         self
+    }
+
+    /// What the streams are decoded as.
+    pub fn decoded_as(self, protocol: u16) -> Self {
+        Self { protocol, ..self }
     }
 
     /// The capture begins in the middle of the streams told so far.
@@ -235,7 +241,7 @@ impl Story {
             };
             let mut first = Vec::new();
             if held.len() >= *wanted {
-                let (used, more) = first_visit(dissector, &offer, &mut first, render);
+                let (used, more) = first_visit(dissector, self.protocol, &offer, &mut first, render);
                 *wanted = more.map_or(0, |more| held.len() - used + more);
                 held.drain(..used);
                 *position += used as u32;
@@ -256,7 +262,7 @@ impl Story {
         let mut used = 0;
         while used < offer.reported {
             let segment = offer.segment(used, false);
-            let step = dissector.step(LONG_LINK, &segment);
+            let step = dissector.step(self.protocol, &segment);
             texts.push(render(&segment, step, dissector.report()));
             match step {
                 Step::Consumed(length) => used += length,
@@ -269,6 +275,7 @@ impl Story {
 
 fn first_visit(
     dissector: &mut Capture,
+    protocol: u16,
     offer: &Offer,
     texts: &mut Vec<String>,
     render: Render,
@@ -276,7 +283,7 @@ fn first_visit(
     let mut used = 0;
     while used < offer.reported {
         let segment = offer.segment(used, true);
-        let step = dissector.step(LONG_LINK, &segment);
+        let step = dissector.step(protocol, &segment);
         texts.push(render(&segment, step, dissector.report()));
         match step {
             Step::Consumed(length) => used += length,

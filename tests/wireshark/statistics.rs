@@ -916,16 +916,15 @@ fn a_filter_chooses_what_the_web_clients_tree_counts() {
     assert!(each[0] > 0 && each[1] > 0 && each[0] + each[1] == all, "{each:?} of {all}");
 }
 
-// ---- the README ----
+// ---- the pages ----
 
-fn readme() -> String {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    std::fs::read_to_string(file).expect("README.md")
+fn page(name: &str) -> String {
+    std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
 }
 
 #[test]
 fn the_readmes_filters_find_what_it_says() {
-    let readme = readme();
+    let readme = page("README.md");
     let (_, rest) = readme.split_once("<!-- finds -->").expect("the table's begin");
     let (table, _) = rest.split_once("<!-- end finds -->").expect("the table's end");
     let captures = [open(&sample::capture(SEED)), open(&exchanges::capture(SEED))];
@@ -946,9 +945,9 @@ fn the_readmes_filters_find_what_it_says() {
 }
 
 #[test]
-fn the_readmes_response_times_are_real() {
-    let readme = readme();
-    let (_, rest) = readme.split_once("<!-- srt -->\n```\n").expect("the table's begin");
+fn the_pages_response_times_are_real() {
+    let page = page("docs/statistics.md");
+    let (_, rest) = page.split_once("<!-- srt -->\n```\n").expect("the table's begin");
     let (table, _) = rest.split_once("```").expect("the table's end");
     let text = statistic(&open(&sample::capture(SEED)), &[], "wechat,srt");
     assert!(text.contains(table), "{text}");
@@ -956,8 +955,7 @@ fn the_readmes_response_times_are_real() {
 
 #[test]
 fn the_columns_are_those_of_the_documentation() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/frames.md");
-    let text = std::fs::read_to_string(file).expect("docs/frames.md");
+    let text = page("docs/frames.md");
     let described: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))

@@ -1434,32 +1434,32 @@ fn huge_lists_are_shown_in_part() {
     assert!(some.len() >= 3 && some == twice, "{some:?}, {twice:?}");
 }
 
-// ---- the README ----
+// ---- the page ----
 
-/// A part of the README between two marks.
-fn readme(begin: &str, end: &str) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = fs::read_to_string(file).expect("README.md");
+/// A part of docs/web.md between two marks.
+fn page(begin: &str, end: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/web.md");
+    let text = fs::read_to_string(file).expect("docs/web.md");
     let (_, rest) = text.split_once(begin).expect("the part's begin");
     rest.split_once(end).expect("the part's end").0.to_owned()
 }
 
 #[test]
-fn the_readmes_example_is_real() {
+fn the_pages_example_is_real() {
     let fields = ["frame.number", "call", "kind", "poll.hold", "synckey.delta"];
     let fields = fields.map(|field| match field {
         "frame.number" => field.to_owned(),
         _ => format!("wechat_web.{field}"),
     });
     let lines = show("article", PLAIN).opened.values("wechat_web", &fields.each_ref().map(String::as_str));
-    let expected = readme("<!-- web -->\n```\n", "```");
+    let expected = page("<!-- web -->\n```\n", "```");
     assert_eq!(lines, expected.lines().map(|line| line.replace('\t', " ")).collect::<Vec<_>>());
 }
 
 #[test]
-fn the_readmes_filters_find_what_it_says() {
+fn the_pages_filters_find_what_it_says() {
     let opened = show("session", PLAIN).opened.with(TWO_PASSES);
-    let table = readme("<!-- web finds -->", "<!-- end web finds -->");
+    let table = page("<!-- web finds -->", "<!-- end web finds -->");
     let rows: Vec<Vec<&str>> = table
         .lines()
         .filter(|line| line.contains('`'))

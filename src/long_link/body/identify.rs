@@ -67,6 +67,7 @@ fn show_trailer(report: &mut Report, reader: &mut Reader<'_>) {
     let Some((version, at)) = reader.u32() else {
         return reader.short(report, "the client version", TRAILER_5_4);
     };
+    report.tell(S::CLIENT_VERSION, version.into());
     report.wire_labelled(S::CLIENT_VERSION, at, ClientVersion(version));
     let Some(text) = reader.sub(LANGUAGE) else {
         return reader.short(report, "the language", LANGUAGE);

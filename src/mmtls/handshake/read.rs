@@ -7,7 +7,8 @@ use std::ops::Range;
 use crate::kernel::reader::Reader;
 use crate::mmtls::code::{extension, kind, suite};
 use crate::mmtls::fields::FAULTS;
-use crate::wechat::secret::{Key, Secret};
+use crate::wechat::secret::{Key, Rule, Secret};
+use crate::wechat::settings::Shared;
 
 /// Length of a random.
 pub(super) const RANDOM_LEN: usize = 32;
@@ -134,6 +135,11 @@ impl Ticket<'_> {
     /// What stands for it: equal for equal tickets.
     pub fn id(&self, key: &Key) -> Secret {
         key.secret(&self.hex())
+    }
+
+    /// The words that are shown of it.
+    pub fn shown(&self, shared: &Shared) -> String {
+        shared.shown(Rule::Secret, "ticket", &self.hex()).into_owned()
     }
 
     /// Its bytes in lower-case hex digits.

@@ -15,7 +15,6 @@ use crate::kernel::rows::name_of;
 use crate::kernel::time::SECOND;
 use crate::mmtls::code::{extension, kind};
 use crate::mmtls::fields::{ALERTS, EXTENSIONS, FAULTS, M, MESSAGES, MN, TICKETS, VERSIONS};
-use crate::wechat::secret::Rule;
 
 /// Length of an uncompressed point.
 const POINT_LEN: usize = 65;
@@ -268,8 +267,7 @@ impl Walk<'_, '_> {
             None => self.unknown(&mut sealed),
             Some(ticket) => {
                 if self.report.wants(M::TICKET_ID) {
-                    let hex = ticket.hex();
-                    let id = self.context.shared.shown(Rule::Secret, "ticket", &hex);
+                    let id = ticket.shown(self.context.shared);
                     self.report.decoded_text(M::TICKET_ID, ticket.at, &*id);
                 }
                 self.ticket_facts(all);

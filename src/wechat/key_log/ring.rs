@@ -46,6 +46,17 @@ impl KeyRing {
         self.file.as_ref()?.error()
     }
 
+    /// The same for who does not know which file that is.
+    pub fn warning(&self) -> Option<String> {
+        let file = self.file.as_ref()?;
+        Some(format!("The key log {} cannot be read: {}", file.path().display(), file.error()?))
+    }
+
+    /// Lines whose keys are too short or too long.
+    pub fn wrong_lengths(&self) -> u64 {
+        self.logs().into_iter().fold(0, |sum, log| sum.saturating_add(log.counts().wrong_length))
+    }
+
     /// The lines in a packet's comment count from that packet on.
     pub fn add_comment(&mut self, comment: &str) {
         if self.comments.add_text(comment.as_bytes()) {
