@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The tables of protocols and filters are those of the protocols, and docs/web.md says what is shown by the rows that decide it;
-//! `cargo xtask bless` writes both.
+//! The tables of protocols and filters are those of the protocols, docs/web.md says what is shown by the rows that decide it,
+//! docs/frames.md and its schema have the columns of lines; `cargo xtask bless` writes all of them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
+use serde_json::Value;
+use wechat_dissector::kernel::line::{Cell, Lines, VERSION};
 use wechat_dissector::kernel::rows::{Severity, Type};
 use wechat_dissector::protocols::{PROTOCOLS, protocol};
 use wechat_dissector::web::members::{PARAMETERS, PARTS, ROOT, SYNC_KEY, Shape, Take};
@@ -160,6 +162,109 @@ fn what_is_shown() -> String {
 #[test]
 fn the_table_of_secrets_is_up_to_date() {
     check("docs/web.md", ["<!-- secrets -->\n", "<!-- end secrets -->"], &what_is_shown());
+}
+
+/// What each protocol writes lines of, by the command that asks for them.
+fn lines() -> impl Iterator<Item = (String, Lines)> {
+    PROTOCOLS.iter().filter_map(|row| {
+        let lines = row.protocol.lines?;
+        let filter = row.protocol.fields[0].filter.to_str().unwrap();
+        Some((format!("{filter},{}", lines.command.to_str().unwrap()), lines))
+    })
+}
+
+/// What a column is called in the schema, in JSON and in words.
+fn column_types(cell: Cell) -> (&'static str, &'static str, &'static str) {
+    match cell {
+        Cell::Number(_) | Cell::Alike(_) => ("uint64", "integer", "number"),
+        Cell::Signed(_) => ("int64", "integer", "number, may be below zero"),
+        Cell::Seconds(_) => ("decimal9", "number", "seconds, nine decimals"),
+        Cell::Mark(_) => ("boolean", "boolean", "yes or no"),
+        Cell::Address(_) => ("address", "string", "address"),
+        Cell::Word(_) | Cell::Text(_) => ("text", "string", "text"),
+        Cell::List(_) => ("texts", "array", "list of texts"),
+    }
+}
+
+#[test]
+fn the_tables_of_columns_are_up_to_date() {
+    for (command, lines) in lines() {
+        let mut text = String::from("| column | what it is | |\n| --- | --- | --- |\n");
+        for column in lines.columns {
+            assert!(!column.help.is_empty() && !column.help.contains('|'), "{}", column.name);
+            writeln!(text, "| `{}` | {} | {} |", column.name, column_types(column.cell).2, column.help)
+                .unwrap();
+        }
+        let marks = [format!("<!-- {command} -->\n"), format!("<!-- end {command} -->")];
+        check("docs/frames.md", marks.each_ref().map(String::as_str), &text);
+    }
+}
+
+/// The schema of all lines. Members stand in the order of columns.
+fn schema() -> String {
+    let quoted = |text: &str| Value::from(text).to_string();
+    let table = |(command, lines): (String, Lines)| {
+        let columns = lines.columns.iter().map(|column| {
+            let (own, json, _) = column_types(column.cell);
+            let items = if json == "array" { ", \"items\": {\"type\": \"string\"}" } else { "" };
+            let (null, help) = (if json == "array" { "" } else { ", \"null\"" }, quoted(column.help));
+            format!(
+                "        {}: {{\"type\": [\"{json}\"{null}]{items}, \"x-type\": \"{own}\", \"description\": {help}}}",
+                quoted(column.name)
+            )
+        });
+        let columns = columns.collect::<Vec<_>>().join(",\n");
+        let names: Vec<String> = lines.columns.iter().map(|column| quoted(column.name)).collect();
+        let title = quoted(lines.title.to_str().unwrap());
+        format!(
+            "    {}: {{\n      \"title\": {title},\n      \"type\": \"object\",\n      \"required\": [{}],\n      \
+             \"properties\": {{\n{columns}\n      }}\n    }}",
+            quoted(&command),
+            names.join(", ")
+        )
+    };
+    let tables = lines().map(table).collect::<Vec<_>>().join(",\n");
+    format!(
+        "{{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \
+         \"title\": \"Lines that tshark prints of WeChat's protocols, by the command behind -z\",\n  \
+         \"version\": {VERSION},\n  \"$defs\": {{\n{tables}\n  }}\n}}\n"
+    )
+}
+
+/// Columns of a table of a schema: names and types, in their order.
+fn columns_of(schema: &str, command: &str) -> Vec<(String, String)> {
+    let all: Value = serde_json::from_str(schema).expect("JSON");
+    let table = &all["$defs"][command];
+    let names = table["required"].as_array().into_iter().flatten();
+    names
+        .map(|name| {
+            let name = name.as_str().expect("a name");
+            let kind = table["properties"][name]["x-type"].as_str().expect("a type");
+            (name.to_owned(), kind.to_owned())
+        })
+        .collect()
+}
+
+/// Columns only come, and only behind the others, unless the version says that it is not so.
+#[test]
+fn the_schema_is_up_to_date() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/frames.schema.json");
+    let (found, expected) = (fs::read_to_string(&file).unwrap_or_default(), schema());
+    let version = |text: &str| serde_json::from_str::<Value>(text).ok()?["version"].as_u64();
+    assert_eq!(version(&expected), Some(VERSION.into()));
+    if version(&found) == version(&expected) {
+        for (command, _) in lines() {
+            let [before, now] = [&found, &expected].map(|text| columns_of(text, &command));
+            assert!(
+                now.starts_with(&before),
+                "columns of {command} are no longer there: raise line::VERSION"
+            );
+        }
+    }
+    if env::var_os("WECHAT_BLESS").is_some() {
+        return fs::write(&file, expected).expect("writes the schema");
+    }
+    assert!(found == expected, "docs/frames.schema.json is out of date: run `cargo xtask bless`");
 }
 
 /// What the README says of preferences and files is there.

@@ -82,7 +82,7 @@ impl Column {
     }
 }
 
-/// Version of the columns of all lines; it rises when one comes.
+/// Version of the columns of all lines; it rises when one goes or changes its meaning.
 pub const VERSION: u32 = 1;
 
 /// Records as lines.
