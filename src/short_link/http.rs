@@ -15,6 +15,8 @@ use crate::kernel::time::Time;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 
+/// Place of the table for bodies among those that the protocol offers.
+const BODY_TABLE: u16 = 0;
 /// Where all calls are, behind which is a name.
 const FOLDER: &[u8] = b"/cgi-bin/micromsg-bin/";
 /// The call that is a GET, without a body.
@@ -124,7 +126,7 @@ impl Carried for InHttp {
             (true, false) => (CAME_IN, head.at.clone()),
         };
         report.hand_off(HandOff {
-            table: super::BODY_TABLE,
+            table: BODY_TABLE,
             key: 0,
             source,
             start: at.start,
