@@ -1140,6 +1140,15 @@ fn mmtls_opened() {
     check_mmtls("mmtls_spread", "Frames over several records", &case("spread", "secrets", 8));
 }
 
+/// A key log that cannot be used is told once a capture.
+#[test]
+fn mmtls_key_logs_that_are_none() {
+    let set = |config: &mut Config| config.set_text(mmtls_settings::KEYLOG_FILE, "/no/such/file");
+    check_mmtls("mmtls_keylog_unreadable", "No such file", &mmtls_story("resumed", None, 3, set));
+    let told = mmtls_story("resumed", Some("wrong-lengths"), 3, |_| {});
+    check_mmtls("mmtls_keylog_lengths", "Keys that are too short or too long", &told);
+}
+
 #[test]
 fn mmtls_with_account() {
     let told = mmtls_story("tickets", Some("secrets"), 3, with_accounts);
