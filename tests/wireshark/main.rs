@@ -4,6 +4,7 @@
 mod live;
 mod nested;
 mod shared_ports;
+mod short;
 mod statistics;
 mod support;
 mod tap;
