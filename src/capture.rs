@@ -42,6 +42,8 @@ pub struct Capture {
     inner: Collector,
     calls: Calls,
     report: Report,
+    /// Reports that nobody uses, whose room is used again.
+    spares: Vec<Report>,
 }
 
 /// How often others are called for what is inside of a packet, in one visit.
@@ -95,6 +97,7 @@ impl Capture {
             inner: Collector::default(),
             calls: Calls::default(),
             report: Report::default(),
+            spares: Vec::new(),
         }
     }
 
@@ -242,13 +245,15 @@ impl Capture {
         if self.report.hand_offs().is_empty() {
             return;
         }
-        let mut report = std::mem::take(&mut self.report);
+        let spare = self.spares.pop().unwrap_or_default();
+        let mut report = std::mem::replace(&mut self.report, spare);
         self.reach_from(&mut report, segment, body, DEEPEST, true);
         // What a protocol of ours shows has words of its own.
         if report.hand_offs().iter().any(|one| one.inner.is_some()) {
             report.leave_info();
         }
-        self.report = report;
+        let spare = std::mem::replace(&mut self.report, report);
+        self.spares.push(spare);
     }
 
     /// The same with any report, some levels deep. What is `shown` counts.
@@ -374,10 +379,13 @@ impl Capture {
         let Some(Some(state)) = self.states.get_mut(usize::from(to)) else {
             return Step::Consumed(segment.data.len());
         };
-        let mut report = Report::default();
+        let mut report = self.spares.pop().unwrap_or_default();
         report.begin(to, segment.wanted, segment.data.len());
         let step = state.step(segment, &mut report);
         self.reach_from(&mut report, segment, &[], levels.saturating_sub(1), false);
+        // What it holds of bytes is given up.
+        report.begin(to, Wanted::default(), 0);
+        self.spares.push(report);
         step
     }
 

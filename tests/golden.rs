@@ -9,6 +9,8 @@ mod facts;
 mod host;
 #[path = "support/render.rs"]
 mod render;
+#[path = "support/shown.rs"]
+mod shown;
 #[path = "support/story.rs"]
 mod story;
 #[path = "support/webstory.rs"]
@@ -21,9 +23,10 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use host::{Call, Host, Shown};
+use host::{Call, Host};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
+use shown::Shown;
 use story::Story;
 use webstory::{Message, WebStory, added};
 use wechat_dissector::config::Config;
@@ -1135,6 +1138,15 @@ fn mmtls_opened() {
         &case("full", "wrong-keys", 6),
     );
     check_mmtls("mmtls_spread", "Frames over several records", &case("spread", "secrets", 8));
+}
+
+/// A key log that cannot be used is told once a capture.
+#[test]
+fn mmtls_key_logs_that_are_none() {
+    let set = |config: &mut Config| config.set_text(mmtls_settings::KEYLOG_FILE, "/no/such/file");
+    check_mmtls("mmtls_keylog_unreadable", "No such file", &mmtls_story("resumed", None, 3, set));
+    let told = mmtls_story("resumed", Some("wrong-lengths"), 3, |_| {});
+    check_mmtls("mmtls_keylog_lengths", "Keys that are too short or too long", &told);
 }
 
 #[test]

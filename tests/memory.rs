@@ -3,14 +3,49 @@
 //! included.
 
 use allocation_counter::measure;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::mmtls;
 use wechat_traffic::body::{self, sync_key::SyncKey};
+use wechat_traffic::mmtls::attack::Peer;
+use wechat_traffic::packet::Direction;
 use wechat_traffic::pdu::{Pdu, op, seq};
+
+/// A segment with no bytes yet.
+const SEGMENT: Segment<'_> = Segment {
+    data: &[],
+    reported: 0,
+    lane: LaneId { stream: 0, side: false },
+    shown_stream: 0,
+    began: true,
+    inside: false,
+    src_address: &[1],
+    dst_address: &[1],
+    position: 0,
+    counted: true,
+    packet: 0,
+    time: Time::from_nanoseconds(0),
+    src_port: 0,
+    dst_port: 0,
+    server_port: 8080,
+    first_visit: true,
+    more: true,
+    wanted: Wanted {
+        columns: false,
+        items: false,
+        labels: false,
+        record: false,
+        inside: false,
+        fields: None,
+    },
+};
 
 struct Link {
     dissector: Capture,
@@ -144,6 +179,75 @@ fn what_is_known_beyond_an_exchange_costs_more() {
         "request that is sent again every other time {again:.1}, grown SyncKey {grown:.1}, notice and sync {noticed:.1}"
     );
     assert!(again <= 140.0 && grown <= 240.0 && noticed <= 280.0);
+}
+
+/// The state of one capture of MMTLS.
+struct Records {
+    dissector: Capture,
+    packet: u32,
+}
+
+impl Records {
+    fn new(log: &str) -> Self {
+        let mut config = Config::default();
+        config.set_text(mmtls::settings::P::KEYLOG_FILE, log);
+        Self { dissector: Capture::new(&config), packet: 0 }
+    }
+
+    fn send(&mut self, stream: u32, position: u32, from_server: bool, bytes: &[u8]) {
+        self.packet += 1;
+        let mut used = 0;
+        while used < bytes.len() {
+            let ports = if from_server { (8080, 50000) } else { (50000, 8080) };
+            let segment = Segment {
+                data: &bytes[used..],
+                reported: bytes.len() - used,
+                lane: LaneId::new(stream, from_server),
+                shown_stream: stream,
+                position: position.wrapping_add(used as u32),
+                packet: self.packet,
+                time: Time::from_nanoseconds(i64::from(self.packet) * 1_000_000),
+                src_port: ports.0,
+                dst_port: ports.1,
+                ..SEGMENT
+            };
+            match self.dissector.step(mmtls::fields::TABLE, &segment) {
+                Step::Consumed(length) => used += length,
+                Step::Need(more) => panic!("{more:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_session_of_mmtls_costs() {
+    let mut peer = Peer::new(&mut ChaCha8Rng::seed_from_u64(1));
+    let flights: Vec<_> = (0..2000).map(|_| peer.open()).collect();
+    let data = peer.small_frames(1).remove(0).1.repeat(2000);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().to_str().expect("a path");
+    let first = |log: &str, count: usize| {
+        let used = measure(|| {
+            let mut records = Records::new(log);
+            for (stream, flights) in (0..).zip(&flights[..count]) {
+                for (direction, bytes) in flights {
+                    records.send(stream, 0, *direction == Direction::ServerToClient, bytes);
+                }
+            }
+            std::mem::forget(records);
+        });
+        used.bytes_current as f64
+    };
+    let record = measure(|| {
+        let mut records = Records::new("");
+        records.send(0, 0, false, &data);
+        std::mem::forget(records);
+    });
+    println!("record {:.1}", record.bytes_current as f64 / 2000.0);
+    let closed = (first("", 2000) - first("", 1000)) / 1000.0;
+    std::fs::write(path, &peer.key_log).expect("written");
+    let opened = (first(path, 2000) - first(path, 1000)) / 1000.0;
+    println!("session {closed:.1} {opened:.1}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::calls::{OTHERS, Part, ROW_COUNT};
 use super::fields::{C, CN, FIELDS, NOTES, TABLE};
 use crate::kernel::line::{Cell, Column, Fold, Lines};
 use crate::kernel::protocol::{self, Dialogue, Side};
-use crate::kernel::record::{End, Record, ValueRow, View, duration, mark, number, signed, text};
+use crate::kernel::record::{End, ValueRow, View, duration, mark, number, signed, text};
 use crate::kernel::report::Report;
 use crate::kernel::rows::{Note, row_of, rows, table_of};
 use crate::kernel::tick::{Node, Response, ResponseTimes, Ticks, Tree, part, top};
@@ -58,7 +58,7 @@ pub fn make(report: &mut Report, known: &Known<'_>) {
         return;
     }
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
-    let mut record = Record::new(known.segment, texts);
+    let mut record = known.segment.record(texts);
     let (asks, facts) = (known.asks(), known.facts);
     let row = known.call.map_or(OTHERS, |call| call.row);
     record.set(R::CALL, known.event.call.into());

@@ -21,26 +21,7 @@ use wechat_traffic::mmtls::story::Part;
 use wechat_traffic::packet::{Control, Direction, Endpoints};
 
 use crate::render::{line, name};
-
-/// What is said of a field, or the words of a note.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    Number(u64),
-    Text(String),
-}
-
-/// A PDU as it is shown.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
-    pub packet: u32,
-    pub protocol: u16,
-    /// How many of our protocols it is inside of.
-    pub depth: usize,
-    /// Its words in the Info column, and its items.
-    pub text: String,
-    /// Fields and notes by their names, in the order of the tree.
-    pub values: Vec<(&'static str, Value)>,
-}
+use crate::shown::{Shown, Value};
 
 /// What the dissector is called with for a packet.
 pub struct Call {
@@ -361,6 +342,10 @@ fn visit(capture: &mut Capture, call: &Call, first_visit: bool) -> (Vec<Shown>, 
     for index in 0..capture.http().end(&segment, segment.data.len()) {
         let body = if index == 0 { &body[..] } else { &[] };
         if capture.message(&segment, index, body).is_some() {
+            let report = capture.report();
+            if !report.items().is_empty() {
+                shown.push(as_shown(report, &segment, Some(body), 0));
+            }
             let handed = handed(capture.report(), segment.data, body);
             for (to, inner, bytes) in handed {
                 inside(capture, &segment, to, inner, &bytes, 0, &mut shown);
@@ -432,7 +417,7 @@ fn pdus(
         };
         assert!(length > 0 && length <= here.reported, "{length} of {}", here.reported);
         let report = capture.report();
-        shown.push(as_shown(report, &here, depth));
+        shown.push(as_shown(report, &here, None, depth));
         for (to, inner, bytes) in handed(report, here.data, &[]) {
             inside(capture, &here, to, inner, &bytes, depth + 1, shown);
         }
@@ -441,12 +426,11 @@ fn pdus(
     (used, None)
 }
 
-fn as_shown(report: &Report, segment: &Segment<'_>, depth: usize) -> Shown {
-    let sources: Vec<&[u8]> = report
-        .sources()
-        .iter()
-        .map(|source| source.bytes.as_ref().map_or(segment.data, |bytes| &bytes[..]))
-        .collect();
+/// A report on bytes, and of a message of HTTP's on its body.
+fn as_shown(report: &Report, segment: &Segment<'_>, body: Option<&[u8]>, depth: usize) -> Shown {
+    let given = [Some(segment.data), body].into_iter().flatten();
+    let made = report.sources().iter().filter_map(|source| source.bytes.as_deref());
+    let sources: Vec<&[u8]> = given.chain(made).collect();
     let mut text = format!("  {}\n", report.text(report.info()));
     let mut values = Vec::new();
     for item in report.items() {
