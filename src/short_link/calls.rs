@@ -25,15 +25,16 @@ impl Texts {
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
+        self.texts.push(text.into());
         let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         self.numbers.insert(text.into(), number);
-        self.texts.push(text.into());
         number
     }
 
-    /// The text of a number.
+    /// The text of a number; 0 has none.
     pub fn text(&self, number: u32) -> &str {
-        self.texts.get(number as usize).map_or("", |text| text)
+        let place = number.checked_sub(1).map(|place| place as usize);
+        place.and_then(|place| self.texts.get(place)).map_or("", |text| text)
     }
 }
 
