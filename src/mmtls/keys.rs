@@ -234,13 +234,16 @@ pub struct AboutKeys {
     pub wrong_lengths: u64,
 }
 
+/// A key that stays where it is while a list grows, so that no copy of it is left behind.
+type Placed = Box<Half>;
+
 /// All that is known of keys in a capture.
 #[derive(Debug, Default)]
 pub struct Keys {
     /// What the user has given.
     ring: Rc<RefCell<KeyRing>>,
-    /// By number. Lists grow; a key stays where it is, so that no copy is left behind.
-    halves: Vec<Box<Half>>,
+    /// By number.
+    halves: Vec<Placed>,
     sessions: HashMap<u32, Box<Session>>,
     /// Secrets of tickets, by what stands for these.
     tickets: HashMap<u64, Box<Secret>>,
@@ -549,7 +552,7 @@ fn place_of(secrets: &mut Vec<Secret>, secret: &Secret) -> Option<u8> {
 }
 
 /// The number of a key: that of an equal one among the candidates of its direction, or the next.
-fn number(halves: &mut Vec<Box<Half>>, candidates: &[Candidate], half: &Half) -> u32 {
+fn number(halves: &mut Vec<Placed>, candidates: &[Candidate], half: &Half) -> u32 {
     let is_it =
         |candidate: &&Candidate| halves.get(candidate.key as usize).is_some_and(|known| **known == *half);
     if let Some(known) = candidates.iter().find(is_it) {
