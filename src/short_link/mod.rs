@@ -14,6 +14,7 @@
 //! | [`http`] | which messages of HTTP are calls |
 //! | [`calls`] | which messages belong to one call, and which calls are made again |
 //! | [`annotate`] | how all that becomes a report |
+//! | [`statistics`] | what a tap is told of a message, and what is made of that |
 //! | [`fields`] | the words a user reads or filters on |
 
 pub mod annotate;
@@ -21,6 +22,7 @@ pub mod calls;
 pub mod fields;
 pub mod http;
 pub mod request;
+pub mod statistics;
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -33,7 +35,6 @@ use crate::kernel::place::Place;
 use crate::kernel::protocol::{OfferTable, Packet, Protocol, State};
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
-use crate::kernel::rows::number_of;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::business::{self, Of};
 use crate::wechat::fields::FAULTS;
@@ -41,7 +42,7 @@ use crate::wechat::opening::Bodies;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 use annotate::{Known, framed_size, last_part};
-use calls::{Answered, Asked, Calls, Event, Part};
+use calls::{Asked, Calls, Event, Part};
 use http::{InHttp, Post};
 use request::Request;
 
@@ -56,14 +57,16 @@ pub static SHORT_LINK: Protocol = Protocol {
             ..OfferTable::new(c"wechat_short.xml", c"WeChat addresses", c"wechat_short.xml")
         },
     ],
+    values: statistics::VALUES,
+    tree: Some(statistics::TREE),
+    response_times: Some(statistics::RESPONSE_TIMES),
+    lines: Some(statistics::LINES),
+    dialogue: Some(statistics::DIALOGUE),
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
 
 /// The table in which this protocol itself takes the bodies of HTTP.
 pub const BODIES: &CStr = c"wechat_short.body";
-/// Numbers of the tables.
-const BODY_TABLE: u16 = number_of(fields::TABLE, 0);
-const XML_TABLE: u16 = number_of(fields::TABLE, 1);
 
 /// The state of one capture.
 #[derive(Debug)]
@@ -129,13 +132,18 @@ impl ShortLink {
                 _ => cut = true,
             },
             // Nothing tells how long it is but its end.
-            Part::Answer if segment.counted && segment.more => return Step::Need(More::Segment),
+            Part::Answer if segment.counted && segment.more => {
+                self.calls.hears(segment.lane);
+                return Step::Need(More::Segment);
+            }
+            Part::Continuation => self.calls.hears(segment.lane),
             _ => {}
         }
-        let mut event = Event { cut, ..event(part, segment, extent) };
+        let mut event = event(part, segment, extent);
+        event.cut |= cut;
         event.call = match part {
             Part::Request | Part::Target => self.asks(segment, place, event),
-            Part::Answer | Part::Head | Part::Addresses => self.answers(segment, place, event),
+            Part::Answer | Part::Head | Part::Addresses => self.calls.answers(place, segment.time),
             Part::Continuation => self.calls.current(segment.lane.stream).unwrap_or(u32::MAX),
         };
         self.calls.keep(place, event);
@@ -196,27 +204,11 @@ impl ShortLink {
             uri,
             host,
             cgi: brief.map(|brief| brief.cgi),
-            version: brief.map(|brief| brief.version),
             uin: brief.map_or(0, |brief| brief.uin),
-            body_len: u32::try_from(body.len()).unwrap_or(u32::MAX),
             client: segment.src_address,
             sealed: data.get(body).unwrap_or_default(),
         };
         self.calls.asks(place, segment.time, &asked)
-    }
-
-    /// The first visit comes to an answer: the number of its call.
-    fn answers(&mut self, segment: &Segment<'_>, place: Place, event: Event) -> u32 {
-        let body = 0..if event.part == Part::Head { 0 } else { event.extent as usize };
-        let brief = match event.part {
-            Part::Answer => {
-                let of = Of::Call { name: "", answers: true };
-                business::brief(message(segment, event), body.clone(), of)
-            }
-            _ => None,
-        };
-        let body_len = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        self.calls.answers(place, segment.time, &Answered { cgi: brief.map(|brief| brief.cgi), body_len })
     }
 
     /// Shows a message; `is_new` on its own first visit, when it is decided what opens it.
@@ -230,7 +222,8 @@ impl ShortLink {
             call: self.calls.call(event.call),
             facts,
             texts: &known.texts,
-            stream: segment.shown_stream,
+            segment,
+            later: !segment.first_visit,
             shown,
             opened: None,
             shared: &self.shared,
@@ -246,6 +239,7 @@ impl ShortLink {
         let opened = opened.flatten();
         message.opened = opened.as_ref();
         annotate::message(report, &message);
+        statistics::make(report, &message);
         Step::Consumed(event.extent as usize)
     }
 }
@@ -258,5 +252,6 @@ fn message<'a>(segment: &Segment<'a>, event: Event) -> &'a [u8] {
 /// A message of so many bytes; its call is not known yet.
 fn event(part: Part, segment: &Segment<'_>, extent: usize) -> Event {
     let extent = u32::try_from(extent).unwrap_or(u32::MAX);
-    Event { call: u32::MAX, part, extent, cut: false, plain: !segment.counted }
+    let cut = segment.data.len() < extent as usize;
+    Event { call: u32::MAX, part, extent, cut, plain: !segment.counted }
 }

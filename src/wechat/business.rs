@@ -181,8 +181,6 @@ impl Of<'_> {
 pub struct Brief {
     /// The cgi type.
     pub cgi: u32,
-    /// The client's version; 0 in answers.
-    pub version: u32,
     /// The account's number.
     pub uin: u32,
 }
@@ -190,7 +188,7 @@ pub struct Brief {
 /// What the business header of a body says, where one is claimed.
 pub fn brief<'a>(data: &[u8], range: Range<usize>, of: impl Into<Of<'a>>) -> Option<Brief> {
     let header = read(&Reader::new(data, range, FAULTS), of)?;
-    Some(Brief { cgi: header.cgi.0, version: header.version.0, uin: header.uin.0 })
+    Some(Brief { cgi: header.cgi.0, uin: header.uin.0 })
 }
 
 /// Shows a header, which is of what it was read as.
