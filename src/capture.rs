@@ -20,7 +20,7 @@ use crate::kernel::report::{CAME_IN, HandOff, Inner, PASSED_ON, Piece, Report, W
 use crate::kernel::segment::{Segment, Step};
 use crate::kernel::stream::{Collector, Inside, Joined};
 use crate::kernel::streams::{Ends, Streams};
-use crate::protocols::{self, PROTOCOLS};
+use crate::protocols::{self, PROTOCOLS, offer};
 use crate::wechat::common::Common;
 use crate::wechat::fields::{SN, TABLE as SHARED};
 
@@ -42,6 +42,8 @@ pub struct Capture {
     inner: Collector,
     calls: Calls,
     report: Report,
+    /// Reports that nobody uses, whose room is used again.
+    spares: Vec<Report>,
 }
 
 /// How often others are called for what is inside of a packet, in one visit.
@@ -95,6 +97,7 @@ impl Capture {
             inner: Collector::default(),
             calls: Calls::default(),
             report: Report::default(),
+            spares: Vec::new(),
         }
     }
 
@@ -116,6 +119,11 @@ impl Capture {
     /// What a report is asked for: state needs what is inside, even if nobody looks.
     fn wanted<'a>(&self, protocol: u16, segment: &Segment<'a>) -> Wanted<'a> {
         Wanted { inside: segment.wanted.inside || self.holds(protocol), ..segment.wanted }
+    }
+
+    /// Whether somebody is called for what a report hands off, for certain.
+    fn calls_others(&self, protocol: u16) -> bool {
+        self.holds(protocol) || self.report.hand_offs().iter().any(has_fallback)
     }
 
     /// Whether a protocol of ours takes what is inside of another.
@@ -183,7 +191,7 @@ impl Capture {
             return Step::Consumed(segment.reported);
         };
         let step = state.step(segment, &mut self.report);
-        if self.holds(protocol) {
+        if self.calls_others(protocol) {
             if !segment.inside {
                 self.calls.begin(segment.place());
             }
@@ -229,7 +237,7 @@ impl Capture {
         let protocol = self.begin_message(segment, index);
         self.report.passed_on(body.len());
         let head = self.http.message(segment, index, body, &self.common.shared, &mut self.report);
-        if self.holds(protocol) {
+        if self.calls_others(protocol) {
             self.calls.begin(segment.place());
             self.reach(segment, body);
         }
@@ -242,13 +250,15 @@ impl Capture {
         if self.report.hand_offs().is_empty() {
             return;
         }
-        let mut report = std::mem::take(&mut self.report);
+        let spare = self.spares.pop().unwrap_or_default();
+        let mut report = std::mem::replace(&mut self.report, spare);
         self.reach_from(&mut report, segment, body, DEEPEST, true);
         // What a protocol of ours shows has words of its own.
         if report.hand_offs().iter().any(|one| one.inner.is_some()) {
             report.leave_info();
         }
-        self.report = report;
+        let spare = std::mem::replace(&mut self.report, report);
+        self.spares.push(spare);
     }
 
     /// The same with any report, some levels deep. What is `shown` counts.
@@ -262,14 +272,16 @@ impl Capture {
     ) {
         let mut index = 0;
         while let Some(one) = report.hand_offs().get(index).copied() {
-            let to = joined(report.protocol(), &one).filter(|to| self.takes_segments(*to));
+            let to = joined(&one).filter(|to| self.takes_segments(*to));
             let changed = match to {
                 Some(to) => self.reach_one(report, &one, to, segment, body, levels),
                 None => Some(one),
             };
+            // Those of others are mostly for nobody.
             let is_ours = changed.is_some_and(|changed| changed.inner.is_some());
-            let changed = changed.filter(|_| !shown || !is_ours || self.calls.take());
-            if is_ours && changed.is_none() && !report.has_note(SN::TOO_MANY_INSIDE) {
+            let is_called = is_ours || has_fallback(&one);
+            let changed = changed.filter(|_| !shown || !is_called || self.calls.take());
+            if is_called && changed.is_none() && !report.has_note(SN::TOO_MANY_INSIDE) {
                 let words = format_args!("the packet holds more than {MOST_CALLS} PDUs inside of others");
                 report.note_below(SN::TOO_MANY_INSIDE, one.source, range(&one), words);
             }
@@ -288,9 +300,9 @@ impl Capture {
         body: &[u8],
         levels: usize,
     ) -> Option<HandOff> {
-        let (position, part, counted) = match one.piece {
-            Piece::Whole { part } => (segment.position, part, false),
-            Piece::At { part, position } => (position, part, true),
+        let (position, part, counted, more) = match one.piece {
+            Piece::Whole { part } => (segment.position, part, false, false),
+            Piece::At { part, position, more } => (position, part, true, more),
         };
         let one_of = Inside { outer: segment.lane.stream, protocol: to, part };
         let stream = match self.inner.find(one_of) {
@@ -301,11 +313,12 @@ impl Capture {
         let lane = LaneId::new(stream, segment.lane.side);
         let place = Place { packet: segment.packet, lane, position };
         let made = made(report, one);
-        let run = bytes_of(one, made.as_ref(), segment, body);
+        let data = bytes_of(one, made.as_ref(), segment, body);
+        let run = Segment { data, more, ..*segment };
         if segment.first_visit && levels > 0 {
             match counted {
-                false => drop(self.drive_all(to, &inside(segment, run, place, false), levels)),
-                true => self.collect(to, place, run, segment, levels),
+                false => drop(self.drive_all(to, &inside(&run, run.data, place, false), levels)),
+                true => self.collect(to, place, &run, levels),
             }
         }
         let known = Inner { lane, shown_stream: segment.shown_stream, position, counted };
@@ -317,12 +330,12 @@ impl Capture {
             let words = format_args!("the PDU that begins at the end of these bytes is not put together");
             report.note_below(SN::TOO_MUCH_KEPT, one.source, range(one), words);
         }
-        let length = whole.unwrap_or_else(|| before.len().saturating_add(run.len()));
+        let length = whole.unwrap_or_else(|| before.len().saturating_add(run.data.len()));
         let position = position.wrapping_sub(u32::try_from(before.len()).unwrap_or(u32::MAX));
         let known = Inner { position, ..known };
         let mut changed = HandOff { length, inner: Some(known), ..*one };
         if !before.is_empty() && length > 0 {
-            let all = [&before[..], run].concat();
+            let all = [&before[..], run.data].concat();
             changed.source = report.make_source(Bytes::from(all), "Put together");
             changed.start = 0;
         }
@@ -330,13 +343,20 @@ impl Capture {
     }
 
     /// On the first visit has a protocol deal with the whole PDUs in a run of bytes, and keeps the rest.
-    fn collect(&mut self, to: u16, place: Place, run: &[u8], segment: &Segment<'_>, levels: usize) {
-        let Some(before) = self.inner.begin(place) else { return };
-        let all = if before.is_empty() { Cow::Borrowed(run) } else { [&before[..], run].concat().into() };
-        let start = place.position.wrapping_sub(u32::try_from(before.len()).unwrap_or(u32::MAX));
+    fn collect(&mut self, to: u16, place: Place, run: &Segment<'_>, levels: usize) {
+        let Some(mut before) = self.inner.begin(place) else { return };
+        let length = before.len();
+        let all = match length {
+            0 => Cow::Borrowed(run.data),
+            _ => {
+                before.extend_from_slice(run.data);
+                Cow::Owned(before)
+            }
+        };
+        let start = place.position.wrapping_sub(u32::try_from(length).unwrap_or(u32::MAX));
         let from = Place { position: start, ..place };
-        let whole = self.drive_all(to, &inside(segment, &all, from, true), levels);
-        self.inner.end(place, before, &all, whole);
+        let whole = self.drive_all(to, &inside(run, &all, from, true), levels);
+        self.inner.end(place, length, all, whole);
     }
 
     /// A stream inside of others begins: its number.
@@ -366,10 +386,13 @@ impl Capture {
         let Some(Some(state)) = self.states.get_mut(usize::from(to)) else {
             return Step::Consumed(segment.data.len());
         };
-        let mut report = Report::default();
+        let mut report = self.spares.pop().unwrap_or_default();
         report.begin(to, segment.wanted, segment.data.len());
         let step = state.step(segment, &mut report);
         self.reach_from(&mut report, segment, &[], levels.saturating_sub(1), false);
+        // What it holds of bytes is given up.
+        report.begin(to, Wanted::default(), 0);
+        self.spares.push(report);
         step
     }
 
@@ -386,23 +409,25 @@ impl Capture {
     }
 }
 
-/// The protocol of ours that takes what a report hands off, if one does.
-fn joined(from: u16, one: &HandOff) -> Option<u16> {
-    let table = protocols::protocol(from.into())?.offers.get(usize::from(one.table))?;
-    protocols::joined(table.name, one.key)
+/// Whether a dissector of the host's takes what nobody else does.
+fn has_fallback(one: &HandOff) -> bool {
+    offer(one.table).is_some_and(|table| table.fallback.is_some())
 }
 
-/// Bytes inside of a segment, for a protocol whose report nobody sees. `more` may follow if they are a piece of a
-/// stream.
-fn inside<'a>(outer: &Segment<'a>, data: &'a [u8], place: Place, more: bool) -> Segment<'a> {
+/// The protocol of ours that takes what a report hands off, if one does.
+fn joined(one: &HandOff) -> Option<u16> {
+    protocols::joined(offer(one.table)?.name, one.key)
+}
+
+/// Bytes inside of a segment, for a protocol whose report nobody sees.
+fn inside<'a>(outer: &Segment<'a>, data: &'a [u8], place: Place, counted: bool) -> Segment<'a> {
     Segment {
         data,
         reported: data.len(),
         lane: place.lane,
         position: place.position,
-        counted: more,
+        counted,
         inside: true,
-        more,
         wanted: Wanted { inside: true, ..Wanted::default() },
         ..*outer
     }
@@ -504,7 +529,7 @@ mod tests {
                 let inside = report.hand_offs().iter().filter_map(|one| {
                     let made = made(report, one);
                     let bytes = bytes_of(one, made.as_ref(), &here, &[]).to_vec();
-                    Some((joined(protocol, one)?, one.inner?, bytes))
+                    Some((joined(one)?, one.inner?, bytes))
                 });
                 for (to, inner, data) in inside.collect::<Vec<_>>().iter().filter(|_| looks_inside) {
                     let Inner { lane, position, counted, shown_stream } = *inner;

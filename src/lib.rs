@@ -34,6 +34,7 @@
 //! | [`protocols`] | which protocols there are: a row each |
 //! | [`long_link`] | a protocol: frames on one TCP connection |
 //! | [`mmtls`] | a protocol: the record layer in which the phone's links lie |
+//! | [`short_link`] | a protocol: calls of the phone, a request and an answer each |
 //! | [`web`] | a protocol: the web client, which syncs over HTTP |
 //! | [`http`] | where messages of HTTP lie, which answers which, and whose each is |
 //! | [`wechat`] | what several protocols share: operations, business packet, SyncKey, secrets |
@@ -61,5 +62,6 @@ pub mod nested;
 #[cfg(all(feature = "wireshark", not(test)))]
 pub mod plugin;
 pub mod protocols;
+pub mod short_link;
 pub mod web;
 pub mod wechat;

@@ -7,12 +7,17 @@ use allocation_counter::measure as count;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::mmtls::fields::TABLE as MMTLS;
+use wechat_dissector::mmtls::settings::P;
 use wechat_traffic::account::Account;
+use wechat_traffic::mmtls::attack::Peer;
+use wechat_traffic::packet::Direction;
 use wechat_traffic::pdu::Pdu;
 
 const ALL: Wanted = Wanted::ALL;
@@ -30,15 +35,17 @@ type Sent = (bool, Vec<u8>);
 /// Repeats a story with the same bytes but new seqids, so that everything is met again.
 struct Run {
     dissector: Capture,
+    protocol: u16,
     positions: [u32; 2],
     packet: u32,
     visited: Vec<(bool, u32, u32, usize)>,
 }
 
 impl Run {
-    fn new() -> Self {
+    fn new(protocol: u16, config: &Config) -> Self {
         Self {
-            dissector: Capture::default(),
+            dissector: Capture::new(config),
+            protocol,
             positions: [1, 1],
             packet: 0,
             visited: Vec::with_capacity(400_000),
@@ -85,7 +92,7 @@ impl Run {
                 wanted: ALL,
             };
             let mut step = None;
-            let made = count(|| step = Some(self.dissector.step(LONG_LINK, &segment))).count_total;
+            let made = count(|| step = Some(self.dissector.step(self.protocol, &segment))).count_total;
             let Some(Step::Consumed(length)) = step else { panic!("it waits for more") };
             allocating += usize::from(made != 0);
             steps += 1;
@@ -97,7 +104,7 @@ impl Run {
 
 /// Plays the story until enough steps are measured; returns those that allocated, first and later visits.
 fn measure(story: &[Sent]) -> (usize, usize) {
-    let mut run = Run::new();
+    let mut run = Run::new(LONG_LINK, &Config::default());
     let mut steps = 0;
     while steps < WARM_UP {
         for (index, (side, bytes)) in story.iter().enumerate() {
@@ -174,4 +181,48 @@ fn resynchronisation() {
     broken.extend([0xa5; 64]);
     broken.extend(sent(false, &[&requests[1], &requests[2]]).1);
     assert_steady(&[(false, broken)], 0);
+}
+
+/// Records of one session, which no story can repeat: each has a number of its own.
+fn assert_records_are_steady(log: impl FnOnce(&Peer) -> String) {
+    const RECORDS: usize = 400;
+    let mut peer = Peer::new(&mut ChaCha8Rng::seed_from_u64(1));
+    let mut sent: Vec<(Direction, Vec<u8>)> = peer.open();
+    sent.extend((0..20).flat_map(|_| peer.small_frames(RECORDS)));
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    std::io::Write::write_all(&mut file, log(&peer).as_bytes()).expect("written");
+    let mut config = Config::default();
+    config.set_text(P::KEYLOG_FILE, file.path().to_str().expect("a path"));
+    let mut run = Run::new(MMTLS, &config);
+    let (mut allocating, mut steps) = (0, 0);
+    for (index, (direction, bytes)) in sent.iter().enumerate() {
+        let (some, all) = run.send(*direction == Direction::ServerToClient, bytes, index);
+        // The first half is the warm-up.
+        if index * 2 > sent.len() {
+            allocating += some;
+            steps += all;
+        }
+    }
+    assert!(steps > 15 * RECORDS, "{steps}");
+    assert!(allocating <= steps / 100, "{allocating} of {steps} records allocated");
+    let visited = std::mem::take(&mut run.visited);
+    let mut later = 0;
+    for round in 0..2 {
+        for &(side, position, packet, index) in &visited {
+            // The handshake comes first, and is short.
+            later +=
+                round * usize::from(index > 2) * run.visit(side, &sent[index].1, position, packet, false).0;
+        }
+    }
+    assert_eq!(later, 0, "records allocated on a later visit");
+}
+
+#[test]
+fn records_that_stay_closed() {
+    assert_records_are_steady(|_| String::new());
+}
+
+#[test]
+fn records_that_open_with_frames_inside() {
+    assert_records_are_steady(|peer| peer.key_log.clone());
 }

@@ -2,15 +2,53 @@
 //! What the state of a capture costs: bytes on the heap, counted by the allocator, indexes and spare room
 //! included.
 
+use std::io::Write as _;
+
 use allocation_counter::measure;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use wechat_dissector::capture::Capture;
+use wechat_dissector::config::Config;
 use wechat_dissector::kernel::place::LaneId;
 use wechat_dissector::kernel::report::Wanted;
 use wechat_dissector::kernel::segment::{Segment, Step};
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
+use wechat_dissector::mmtls;
 use wechat_traffic::body::{self, sync_key::SyncKey};
+use wechat_traffic::mmtls::attack::Peer;
+use wechat_traffic::packet::Direction;
 use wechat_traffic::pdu::{Pdu, op, seq};
+
+/// A segment with no bytes yet.
+const SEGMENT: Segment<'_> = Segment {
+    data: &[],
+    reported: 0,
+    lane: LaneId { stream: 0, side: false },
+    shown_stream: 0,
+    began: true,
+    inside: false,
+    src_address: &[1],
+    dst_address: &[1],
+    position: 0,
+    counted: true,
+    packet: 0,
+    time: Time::from_nanoseconds(0),
+    src_port: 0,
+    dst_port: 0,
+    server_port: 8080,
+    first_visit: true,
+    more: true,
+    wanted: Wanted {
+        columns: false,
+        items: false,
+        labels: false,
+        record: false,
+        inside: false,
+        objects: false,
+        fields: None,
+    },
+};
 
 struct Link {
     dissector: Capture,
@@ -144,6 +182,87 @@ fn what_is_known_beyond_an_exchange_costs_more() {
         "request that is sent again every other time {again:.1}, grown SyncKey {grown:.1}, notice and sync {noticed:.1}"
     );
     assert!(again <= 140.0 && grown <= 240.0 && noticed <= 280.0);
+}
+
+/// The state of one capture of MMTLS.
+struct Records {
+    dissector: Capture,
+    packet: u32,
+}
+
+impl Records {
+    fn new(log: &str) -> Self {
+        let mut config = Config::default();
+        config.set_text(mmtls::settings::P::KEYLOG_FILE, log);
+        Self { dissector: Capture::new(&config), packet: 0 }
+    }
+
+    fn send(&mut self, stream: u32, position: u32, from_server: bool, bytes: &[u8]) {
+        self.packet += 1;
+        let mut used = 0;
+        while used < bytes.len() {
+            let ports = if from_server { (8080, 50000) } else { (50000, 8080) };
+            let segment = Segment {
+                data: &bytes[used..],
+                reported: bytes.len() - used,
+                lane: LaneId::new(stream, from_server),
+                shown_stream: stream,
+                position: position.wrapping_add(used as u32),
+                packet: self.packet,
+                time: Time::from_nanoseconds(i64::from(self.packet) * 1_000_000),
+                src_port: ports.0,
+                dst_port: ports.1,
+                ..SEGMENT
+            };
+            match self.dissector.step(mmtls::fields::TABLE, &segment) {
+                Step::Consumed(length) => used += length,
+                Step::Need(more) => panic!("{more:?}"),
+            }
+        }
+    }
+}
+
+/// What each more of these costs, a sort of record or of sessions, between two numbers of them.
+fn bytes_for_one_more(counts: [usize; 2], send: impl Fn(&mut Records, usize), log: &str) -> f64 {
+    let [few, many] = counts.map(|count| {
+        let used = measure(|| {
+            let mut records = Records::new(log);
+            (0..count).for_each(|index| send(&mut records, index));
+            std::mem::forget(records);
+        });
+        used.bytes_current as f64
+    });
+    (many - few) / (counts[1] - counts[0]) as f64
+}
+
+#[test]
+fn what_a_session_of_mmtls_costs() {
+    let mut peer = Peer::new(&mut ChaCha8Rng::seed_from_u64(1));
+    let flights: Vec<_> = (0..2500).map(|_| peer.open()).collect();
+    let data = peer.small_frames(1).remove(0).1;
+    // A record on one link, without the room that lists have to spare.
+    let record = |records: &mut Records, index: usize| records.send(0, index as u32 * 37, false, &data);
+    let record = bytes_for_one_more([4000, 8000], record, "");
+    // Links that begin anew on their connection, which has its own cost.
+    let end = |index: usize| flights[..index].iter().map(|said| said[0].1.len() as u32).sum::<u32>();
+    let hello = |records: &mut Records, index: usize| {
+        records.send(0, end(index), false, &flights[index][0].1);
+    };
+    let closed = bytes_for_one_more([1000, 2500], hello, "") - record;
+    let whole = |records: &mut Records, index: usize| {
+        for (direction, bytes) in &flights[index] {
+            records.send(index as u32, 0, *direction == Direction::ServerToClient, bytes);
+        }
+    };
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(peer.key_log.as_bytes()).expect("written");
+    let log = file.path().to_str().expect("a path");
+    let [without, with] = ["", log].map(|log| bytes_for_one_more([1000, 2500], whole, log));
+    let opened = closed + with - without;
+    println!("a record {record:.1}, a session {closed:.1}, with keys {opened:.1}");
+    assert!(record <= 96.0, "a record costs {record:.1} bytes");
+    assert!(closed <= 200.0, "a session costs {closed:.1} bytes, with what finds it");
+    assert!(opened <= 1024.0, "a session with keys costs {opened:.1} bytes");
 }
 
 #[test]

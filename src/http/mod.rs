@@ -13,6 +13,7 @@
 //! | [`body`] | where a body ends, and to which message one belongs that was passed on |
 //! | [`exchanges`] | which request a response answers |
 //! | [`messages`] | whose a message is |
+//! | [`target`] | what the target of a request holds |
 
 use std::ffi::CStr;
 
@@ -20,6 +21,7 @@ pub mod body;
 pub mod exchanges;
 pub mod head;
 pub mod messages;
+pub mod target;
 
 pub use head::{Head, Kind, heads};
 pub use messages::{Carried, Http, Message};

@@ -4,6 +4,8 @@
 //! For a PDU inside of another protocol nobody puts segments together: what a run of bytes leaves unread is kept
 //! here, and stands in front of the next run of its direction. What became of a run is decided on the first visit.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use foldhash::HashMap;
 
@@ -32,8 +34,16 @@ struct Open {
     last: Place,
     /// Position behind it.
     end: u32,
-    /// The end of it, which began a PDU.
-    kept: Bytes,
+    /// What began a PDU: the end of it, behind what stands in front of it.
+    kept: Vec<u8>,
+}
+
+impl Open {
+    /// What of the bytes that are kept stands in front of the last run.
+    fn before(&self) -> &[u8] {
+        let run = self.end.wrapping_sub(self.last.position) as usize;
+        self.kept.get(..self.kept.len().saturating_sub(run)).unwrap_or_default()
+    }
 }
 
 /// What became of a run.
@@ -71,44 +81,59 @@ impl Collector {
     }
 
     /// The first visit comes to a run: what stands in front of it. `None` if it has come there before.
-    pub fn begin(&mut self, place: Place) -> Option<Bytes> {
-        let Some(open) = self.lanes.get_mut(&place.lane) else { return Some(Bytes::new()) };
+    pub fn begin(&mut self, place: Place) -> Option<Vec<u8>> {
+        let Some(open) = self.lanes.get_mut(&place.lane) else { return Some(Vec::new()) };
         if open.last.packet == place.packet && (place.position.wrapping_sub(open.end) as i32) < 0 {
             return None;
         }
-        let kept = std::mem::take(&mut open.kept);
         if open.end == place.position {
-            return Some(kept);
+            return Some(std::mem::take(&mut open.kept));
         }
-        // Behind a hole nothing goes on.
-        self.kept = self.kept.saturating_sub(kept.len());
-        Some(Bytes::new())
+        // Behind a hole nothing goes on: what is kept is all that there is.
+        if !open.kept.is_empty() {
+            let joined = self.joined.entry(open.last).or_default();
+            if joined.whole.take() == Some(0) {
+                joined.before = Bytes::copy_from_slice(open.before());
+            }
+            let again = open.kept.len().saturating_sub(open.before().len());
+            self.kept = self.kept.saturating_sub(again);
+            open.kept = Vec::new();
+        }
+        Some(Vec::new())
     }
 
-    /// Of the bytes that begin with `before` and end with a run at `place`, so many are whole PDUs.
-    pub fn end(&mut self, place: Place, before: Bytes, all: &[u8], whole: usize) {
-        let run = all.len().saturating_sub(before.len());
-        let rest = all.get(whole..).unwrap_or_default();
-        let kept = self.kept.saturating_add(rest.len());
+    /// Of the bytes that begin with so many from before and end with a run at `place`, so many are whole PDUs.
+    pub fn end(&mut self, place: Place, before: usize, all: Cow<'_, [u8]>, whole: usize) {
+        let run = all.len().saturating_sub(before);
+        let rest = all.len().saturating_sub(whole);
+        // What goes on to be kept counts once.
+        let kept = self.kept.saturating_add(if whole == 0 { run } else { rest });
         let lost = kept > MOST_KEPT;
-        self.kept = if lost { self.kept } else { kept };
-        let open = Open {
-            last: place,
-            end: place.position.wrapping_add(u32::try_from(run).unwrap_or(u32::MAX)),
-            kept: if lost { Bytes::new() } else { Bytes::copy_from_slice(rest) },
-        };
-        self.lanes.insert(place.lane, open);
-        if !rest.is_empty() || !before.is_empty() {
-            let whole = (!rest.is_empty()).then_some(whole);
-            self.joined.insert(place, Joined { before, whole, lost });
+        let front = all.get(..before).filter(|_| lost || whole > 0).unwrap_or_default();
+        if rest > 0 || before > 0 {
+            let before = Bytes::copy_from_slice(front);
+            self.joined.insert(place, Joined { before, whole: (rest > 0).then_some(whole), lost });
         }
+        self.kept = if lost { self.kept } else { kept };
+        let kept = match all {
+            _ if lost => Vec::new(),
+            // It grows without being copied each time.
+            Cow::Owned(all) if whole == 0 => all,
+            all => all.get(whole..).unwrap_or_default().to_vec(),
+        };
+        let end = place.position.wrapping_add(u32::try_from(run).unwrap_or(u32::MAX));
+        self.lanes.insert(place.lane, Open { last: place, end, kept });
     }
 
     /// What became of a run. What no other run has ended is all that there is.
     pub fn joined(&self, place: Place, first_visit: bool) -> Joined {
         let mut joined = self.joined.get(&place).cloned().unwrap_or_default();
-        if !first_visit && self.lanes.get(&place.lane).is_some_and(|open| open.last == place) {
-            joined.whole = None;
+        if !first_visit
+            && let Some(open) = self.lanes.get(&place.lane).filter(|open| open.last == place)
+            && joined.whole.take() == Some(0)
+            && !joined.lost
+        {
+            joined.before = Bytes::copy_from_slice(open.before());
         }
         joined
     }
@@ -122,48 +147,77 @@ mod tests {
         Place { packet, lane: LaneId::new(FIRST_NUMBER, true), position }
     }
 
+    /// A run comes of which, with what stands in front of it, so many bytes are whole PDUs.
+    fn run(collector: &mut Collector, place: Place, bytes: &[u8], whole: usize) -> Vec<u8> {
+        let before = collector.begin(place).expect("for the first time");
+        let all = [&before[..], bytes].concat();
+        let all = if before.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned(all) };
+        collector.end(place, before.len(), all, whole);
+        before
+    }
+
+    fn joined(collector: &Collector, place: Place) -> (Vec<u8>, Option<usize>, bool) {
+        let Joined { before, whole, lost } = collector.joined(place, false);
+        (before.to_vec(), whole, lost)
+    }
+
     #[test]
     fn what_a_run_leaves_stands_in_front_of_the_next() {
         let mut collector = Collector::default();
-        assert_eq!(collector.begin(place(1, 0)), Some(Bytes::new()));
-        collector.end(place(1, 0), Bytes::new(), b"abcd", 3);
+        assert_eq!(run(&mut collector, place(1, 0), b"abcd", 3), b"");
         assert_eq!(collector.begin(place(1, 0)), None);
-        let before = collector.begin(place(2, 4)).unwrap();
-        assert_eq!(&before[..], b"d");
-        collector.end(place(2, 4), before, b"defg", 4);
-        assert_eq!(collector.begin(place(3, 7)), Some(Bytes::new()));
-        collector.end(place(3, 7), Bytes::new(), b"hi", 0);
-        let whole = |packet, position| {
-            let Joined { before, whole, lost } = collector.joined(place(packet, position), false);
-            (before.to_vec(), whole, lost)
-        };
-        assert_eq!(whole(1, 0), (vec![], Some(3), false));
-        assert_eq!(whole(2, 4), (b"d".to_vec(), None, false));
+        assert_eq!(run(&mut collector, place(2, 4), b"efg", 4), b"d");
+        assert_eq!(run(&mut collector, place(3, 7), b"hi", 0), b"");
+        assert_eq!(joined(&collector, place(1, 0)), (vec![], Some(3), false));
+        assert_eq!(joined(&collector, place(2, 4)), (b"d".to_vec(), None, false));
         // Nothing followed.
-        assert_eq!(whole(3, 7), (vec![], None, false));
+        assert_eq!(joined(&collector, place(3, 7)), (vec![], None, false));
         assert_eq!(collector.joined(place(3, 7), true).whole, Some(0));
+        // More did.
+        assert_eq!(run(&mut collector, place(4, 9), b"jk", 0), b"hi");
+        assert_eq!(joined(&collector, place(3, 7)), (vec![], Some(0), false));
+        assert_eq!(joined(&collector, place(4, 9)), (b"hi".to_vec(), None, false));
+        assert_eq!(run(&mut collector, place(5, 11), b"lm", 5), b"hijk");
+        assert_eq!(joined(&collector, place(4, 9)), (vec![], Some(0), false));
+        assert_eq!(joined(&collector, place(5, 11)), (b"hijk".to_vec(), None, false));
     }
 
     #[test]
     fn behind_a_hole_nothing_goes_on() {
         let mut collector = Collector::default();
-        assert_eq!(collector.begin(place(1, 0)), Some(Bytes::new()));
-        collector.end(place(1, 0), Bytes::new(), b"abcd", 0);
-        assert_eq!(collector.begin(place(2, 5)), Some(Bytes::new()));
-        collector.end(place(2, 5), Bytes::new(), b"f", 1);
-        assert_eq!(collector.joined(place(2, 5), false), Joined::default());
+        run(&mut collector, place(1, 0), b"abcd", 0);
+        run(&mut collector, place(2, 4), b"ef", 0);
+        assert_eq!(run(&mut collector, place(3, 7), b"f", 1), b"");
+        assert_eq!(collector.joined(place(3, 7), false), Joined::default());
+        // What waited in front of it is all that there is.
+        assert_eq!(joined(&collector, place(1, 0)), (vec![], Some(0), false));
+        assert_eq!(joined(&collector, place(2, 4)), (b"abcd".to_vec(), None, false));
+        run(&mut collector, place(4, 8), b"ghij", 3);
+        run(&mut collector, place(5, 20), b"x", 1);
+        assert_eq!(joined(&collector, place(4, 8)), (vec![], None, false));
     }
 
     #[test]
     fn no_more_is_kept_than_there_is_room_for() {
         let mut collector = Collector::default();
-        let run = vec![0; MOST_KEPT / 2 + 1];
-        collector.end(place(1, 0), Bytes::new(), &run, 0);
-        let before = collector.begin(place(2, run.len() as u32)).unwrap();
-        let all = [&before[..], &run].concat();
-        collector.end(place(2, run.len() as u32), before, &all, 0);
-        assert!(collector.joined(place(2, run.len() as u32), true).lost);
-        assert_eq!(collector.begin(place(3, 2 * run.len() as u32)), Some(Bytes::new()));
+        let half = vec![0; MOST_KEPT / 2 + 1];
+        let second = place(2, half.len() as u32);
+        run(&mut collector, place(1, 0), &half, 0);
+        run(&mut collector, second, &half, 0);
+        let Joined { before, whole, lost } = collector.joined(second, true);
+        assert_eq!((before.len(), whole, lost), (half.len(), Some(0), true));
+        assert_eq!(collector.joined(second, false).whole, None);
+        assert_eq!(collector.begin(place(3, 2 * half.len() as u32)), Some(Vec::new()));
+    }
+
+    #[test]
+    fn many_small_runs_are_kept_once() {
+        let mut collector = Collector::default();
+        for at in 0..10_000 {
+            run(&mut collector, place(at, at), b"a", 0);
+        }
+        assert_eq!(collector.kept, 10_000);
+        assert_eq!(run(&mut collector, place(10_000, 10_000), b"a", 10_001).len(), 10_000);
     }
 
     #[test]

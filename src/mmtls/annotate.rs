@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::fields::{M, MN, TYPES};
+use super::fields::{M, MN, TABLE, TYPES};
 use super::handshake::{self, AlertSentence, Body, Context, Sentence, Ticket, TicketFacts};
 use super::keys::{AboutKeys, Closed};
 use super::record::{HEADER_LEN, Header, LONGEST, VERSIONS, at, kind};
@@ -14,12 +14,12 @@ use super::session::{Content, Event, Flow, Session, Sessions, frame_len};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Header as _, Skipped, Why};
 use crate::kernel::report::{HandOff, Piece, Report};
-use crate::kernel::rows::name_of;
+use crate::kernel::rows::{name_of, number_of};
 use crate::kernel::segment::Segment;
 use crate::wechat::operation::Sender;
 
-/// Place of the table in which others register for data.
-const DATA_TABLE: u16 = 0;
+/// The table in which others register for data.
+const DATA_TABLE: u16 = number_of(TABLE, 0);
 /// Its key of data on streams: the long link.
 pub const ON_STREAMS: u32 = 0;
 /// Its key of data in HTTP: the short link.
@@ -40,6 +40,8 @@ pub struct Known<'a> {
     pub event: Event,
     /// Whether what lies ahead of it is known, too.
     pub later: bool,
+    /// Whether more data may follow from its side.
+    pub more: bool,
     /// What was encrypted, if a key has opened it.
     pub plain: Option<Bytes>,
     /// What is to be said of the key log here.
@@ -268,8 +270,9 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> O
                 source,
                 start: 0,
                 length,
-                piece: Piece::At { part: known.event.session, position: known.event.inner },
+                piece: Piece::At { part: known.event.session, position: known.event.inner, more: known.more },
                 inner: None,
+                words: 0,
             });
         }
     });

@@ -9,7 +9,7 @@ use super::clock;
 use super::fields::MN;
 use super::record::Header;
 use super::session::Begun;
-use crate::http::{Carried, Head, Kind, Message};
+use crate::http::{Carried, Head, Kind, Message, target};
 use crate::kernel::framing::Header as _;
 use crate::kernel::report::{CAME_IN, HandOff, PASSED_ON, Piece, Report};
 use crate::kernel::segment::Segment;
@@ -93,6 +93,7 @@ impl Carried for InHttp {
             length: body.len(),
             piece: Piece::Whole { part: message.event },
             inner: None,
+            words: 0,
         });
     }
 
@@ -109,16 +110,9 @@ fn data_of<'a>(segment: &Segment<'a>, head: &Head) -> Option<&'a [u8]> {
     segment.data.get(head.target.clone())
 }
 
-/// Whether a target is in the folder: a path, or a whole URI.
+/// Whether the path of a target is in the folder.
 fn in_folder(target: &[u8]) -> bool {
-    let path = match memchr::memmem::find(target, b"://") {
-        Some(at) if !target.starts_with(b"/") => {
-            let host = target.get(at.saturating_add(3)..).unwrap_or_default();
-            memchr::memchr(b'/', host).and_then(|slash| host.get(slash..)).unwrap_or_default()
-        }
-        _ => target,
-    };
-    path.starts_with(FOLDER)
+    target.get(target::path(target)).is_some_and(|path| path.starts_with(FOLDER))
 }
 
 /// Whether bytes begin with the request line of a POST of its own.

@@ -57,6 +57,7 @@ use crate::kernel::framing::{Cut, Header as _, Verdict, View, Why};
 use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
+use crate::kernel::rows::number_of;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
@@ -82,8 +83,8 @@ pub static MMTLS: Protocol = Protocol {
     dialogue: Some(statistics::DIALOGUE),
     packet_filters: navigation::TITLES,
     offers: &[
-        OfferTable { name: DATA, title: c"MMTLS data", heuristics: c"mmtls" },
-        OfferTable { name: BODIES, title: c"MMTLS in HTTP", heuristics: c"mmtls.body" },
+        OfferTable::new(DATA, c"MMTLS data", c"mmtls"),
+        OfferTable::new(BODIES, c"MMTLS in HTTP", c"mmtls.body"),
     ],
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
@@ -92,8 +93,8 @@ pub static MMTLS: Protocol = Protocol {
 pub const DATA: &CStr = c"mmtls.data";
 /// The table in which this protocol itself takes the bodies of HTTP.
 pub const BODIES: &CStr = c"mmtls.body";
-/// Its place.
-const BODY_TABLE: u16 = 1;
+/// Its number.
+const BODY_TABLE: u16 = number_of(fields::TABLE, 1);
 
 /// No length of a record is beyond what is accepted.
 const LIMIT: u32 = u32::MAX;
@@ -383,6 +384,8 @@ impl Mmtls {
             segment,
             event,
             later: !segment.first_visit,
+            more: !segment.inside
+                || header.kind == kind::DATA && holds_data(segment.data.get(extent..).unwrap_or_default()),
             plain,
             about_keys: about.map(|(_, about)| about),
             sessions: &self.sessions,
@@ -393,6 +396,18 @@ impl Mmtls {
         let source = annotate::record(report, &what);
         statistics::make(report, &known, source, &what);
     }
+}
+
+/// Whether a whole record with data follows in the rest of a body.
+fn holds_data(mut rest: &[u8]) -> bool {
+    while let Some(header) = Header::read(rest) {
+        let Some(behind) = rest.get(header.pdu_len() as usize..) else { return false };
+        if header.kind == kind::DATA && usize::from(header.length) > TAG_LEN {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// A record for those who open it.

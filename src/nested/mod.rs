@@ -9,11 +9,11 @@ use std::ffi::CStr;
 use crate::kernel::protocol::{self, OfferTable, Packet, State};
 use crate::kernel::report::{HandOff, Piece, Report};
 use crate::kernel::rows::Type::{Bytes, Protocol, U8, U32};
-use crate::kernel::rows::{Field, Group, Note, Severity, field, note, rows};
+use crate::kernel::rows::{Field, Group, Note, Severity, field, note, number_of, rows};
 use crate::kernel::segment::{Segment, Step};
 
 /// Number of the table.
-pub const TABLE: u16 = 4;
+pub const TABLE: u16 = 5;
 /// The operation of the long link whose bodies are such messages.
 pub const OPERATION: u32 = 0x4e45;
 /// The table in which others register for what is hidden.
@@ -40,7 +40,7 @@ rows! {
 /// What there is to register.
 pub static NESTED: protocol::Protocol = protocol::Protocol {
     on_streams: true,
-    offers: &[OfferTable { name: INSIDE, title: c"WeChat Nested", heuristics: c"wechat_nested" }],
+    offers: &[OfferTable::new(INSIDE, c"WeChat Nested", c"wechat_nested")],
     ..protocol::Protocol::new(TABLE, FIELDS, NOTES)
 };
 
@@ -64,13 +64,14 @@ impl State for Nested {
             let length = open.len();
             report.derived(N::HIDDEN, 5..data.len(), bytes::Bytes::from(open), "Nested", |report, source| {
                 report.hand_off(HandOff {
-                    table: 0,
+                    table: number_of(TABLE, 0),
                     key: 0,
                     source,
                     start: 0,
                     length,
-                    piece: Piece::At { part: 0, position: u32::from_be_bytes([*a, *b, *c, *d]) },
+                    piece: Piece::At { part: 0, position: u32::from_be_bytes([*a, *b, *c, *d]), more: true },
                     inner: None,
+                    words: 0,
                 });
             });
         });

@@ -13,7 +13,7 @@ use super::members::{self, Member, PARAMETERS, PARTS, Sense, Shape, Sort, Take};
 use super::query::{self, Part};
 use super::session::{Facts, Gist};
 use super::walk::{self, Entry, row, walk};
-use crate::http::{Head, Kind};
+use crate::http::{Head, Kind, target};
 use crate::kernel::report::{CAME_IN, PASSED_ON, Report};
 use crate::kernel::rows::name_of;
 use crate::kernel::time::LastPacket;
@@ -80,8 +80,8 @@ impl<'a> Given<'a> {
     fn words(&self) -> Cow<'a, str> {
         match (self.escaped, self.rule()) {
             (false, _) => String::from_utf8_lossy(self.raw),
-            (true, Rule::Text) => query::decoded(self.raw),
-            (true, Rule::Secret | Rule::Name) => query::unescaped(self.raw),
+            (true, Rule::Text) => target::decoded(self.raw),
+            (true, Rule::Secret | Rule::Name) => target::unescaped(self.raw),
         }
     }
 }
@@ -170,7 +170,7 @@ impl Known<'_> {
 
 /// Parameters in a text from a place on; the text begins at `base` of the report.
 fn pairs(text: &[u8], from: usize, base: usize, other: u16) -> impl Iterator<Item = Given<'_>> {
-    query::parameters(text, from).map(move |parameter| Given {
+    target::parameters(text, from).map(move |parameter| Given {
         whole: text.get(parameter.at.clone()).unwrap_or_default(),
         at: walk::shift(&parameter.at, base),
         value: walk::shift(&parameter.value, base),

@@ -14,7 +14,8 @@
 //! | --- | --- |
 //! | [`crate::http`] | where messages lie, and which of them answers which |
 //! | [`call`] | which calls there are |
-//! | [`query`] | the query, and a SyncKey in it |
+//! | [`query`] | a SyncKey in a query |
+//! | [`crate::http::target`] | the query |
 //! | [`form`] | bodies in parts |
 //! | [`json`] | JSON as tokens |
 //! | [`escape`] | the escapes of a text |

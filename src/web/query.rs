@@ -1,52 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The query of a request, and the form of a SyncKey that it carries.
+//! The form of a SyncKey in a query.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use percent_encoding::percent_decode;
-
-/// A parameter: its name with escapes undone, and where name and value lie.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter<'a> {
-    /// Name.
-    pub name: Cow<'a, str>,
-    /// Bytes of name and value.
-    pub at: Range<usize>,
-    /// Bytes of the value.
-    pub value: Range<usize>,
-}
-
-/// The parameters of `target`, whose query begins at `start`, behind the `?`.
-pub fn parameters(target: &[u8], start: usize) -> impl Iterator<Item = Parameter<'_>> {
-    let mut at = start;
-    let end = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
-    std::iter::from_fn(move || {
-        let rest = target.get(at..end).filter(|rest| !rest.is_empty())?;
-        let length = rest.iter().position(|byte| *byte == b'&').unwrap_or(rest.len());
-        let whole = at..at.saturating_add(length);
-        at = whole.end.saturating_add(1);
-        let text = target.get(whole.clone())?;
-        let name = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
-        let value = whole.start.saturating_add(name).saturating_add(1).min(whole.end)..whole.end;
-        Some(Parameter { name: decoded(text.get(..name)?), at: whole, value })
-    })
-    .filter(|parameter| !parameter.at.is_empty())
-}
-
-/// The text with escapes undone, but for a `+`; what is no UTF-8 then is replaced.
-pub fn unescaped(text: &[u8]) -> Cow<'_, str> {
-    percent_decode(text).decode_utf8_lossy()
-}
-
-/// As [`unescaped`], with blanks for `+`.
-pub fn decoded(text: &[u8]) -> Cow<'_, str> {
-    if text.contains(&b'+') {
-        let blanks: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        return Cow::Owned(percent_decode(&blanks).decode_utf8_lossy().into_owned());
-    }
-    unescaped(text)
-}
+use crate::http::target::unescaped;
 
 /// A part of a SyncKey string.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,18 +67,6 @@ fn entry(text: &[u8], at: Range<usize>) -> Option<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parameters_know_their_bytes() {
-        let target = b"/x?sid=a%2Fb&&r&lang=zh+CN&%73key=@1=2#frag&x=y";
-        let found: Vec<_> = parameters(target, 3)
-            .map(|parameter| (parameter.name.into_owned(), decoded(&target[parameter.value]).into_owned()))
-            .collect();
-        let expected = [("sid", "a/b"), ("r", ""), ("lang", "zh CN"), ("skey", "@1=2")];
-        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert_eq!(parameters(b"/x", 3).count(), 0);
-        assert_eq!(parameters(b"/x?", 3).count(), 0);
-    }
 
     #[test]
     fn a_synckey_is_numbers_by_number() {

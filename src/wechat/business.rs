@@ -32,6 +32,9 @@ const LONGEST_REST: usize = 48;
 const ZLIB_OVERHEAD: u64 = 64;
 const ZLIB_RATIO: u64 = 1032;
 
+/// Key share, signature, IV and tag of a hybrid answer, and what zlib adds.
+const HYBRID_OVERHEAD: usize = 256;
+
 /// What the algorithms are called, in their order.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
 static ALGORITHM_NAMES: [&str; ALGORITHMS.len()] = {
@@ -62,13 +65,16 @@ impl Words for ClientVersion {
 }
 
 /// The header, with the place of each part.
-struct Header {
+#[derive(Clone, Debug)]
+pub struct Header {
+    from_server: bool,
+    compression: u8,
     all: Range<usize>,
     magic: Option<Range<usize>>,
     lengths: Range<usize>,
     algorithm: (u32, Range<usize>),
     version: (u32, Range<usize>),
-    uin: Range<usize>,
+    uin: (u32, Range<usize>),
     cookie: Range<usize>,
     cgi: (u32, Range<usize>),
     plain: (u32, Range<usize>),
@@ -77,59 +83,152 @@ struct Header {
     payload: Range<usize>,
 }
 
-/// The cgi type in the business header of a body, where one is claimed.
-pub fn cgi(data: &[u8], range: Range<usize>, meaning: Meaning) -> Option<u32> {
-    read(&Reader::new(data, range, FAULTS), meaning).map(|header| header.cgi.0)
+impl Header {
+    /// Whose side the packet is from.
+    pub fn from_server(&self) -> bool {
+        self.from_server
+    }
+
+    /// Number of the call.
+    pub fn cgi(&self) -> u32 {
+        self.cgi.0
+    }
+
+    /// The account's number; 0 before login.
+    pub fn uin(&self) -> u32 {
+        self.uin.0
+    }
+
+    /// Where the body lies.
+    pub fn payload(&self) -> Range<usize> {
+        self.payload.clone()
+    }
+
+    /// What its algorithm is called.
+    pub(super) fn algorithm(&self) -> &'static str {
+        let place = ALGORITHMS.iter().position(|(value, _)| *value == self.algorithm.0);
+        place.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default()
+    }
+
+    /// Bytes of the message.
+    pub(super) fn plain_len(&self) -> usize {
+        self.plain.0 as usize
+    }
+
+    /// The same when they are compressed.
+    pub(super) fn packed_len(&self) -> usize {
+        self.packed.0 as usize
+    }
+
+    /// Whether the header says that the message is compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compression == ZLIB
+    }
+
+    pub(super) fn is_cbc(&self) -> bool {
+        self.algorithm.0 == AES_CBC
+    }
+
+    pub(super) fn is_gcm(&self) -> bool {
+        self.algorithm.0 == AES_GCM
+    }
+
+    pub(super) fn is_hybrid(&self) -> bool {
+        self.algorithm.0 == HYBRID_ECDH
+    }
 }
 
-/// Shows what is left in `reader`: a business packet, or bytes that nobody can read.
-pub fn show(report: &mut Report, reader: &mut Reader<'_>, meaning: Meaning, show_account: bool) {
-    if reader.left() == 0 {
-        return;
+/// What a packet is the body of.
+#[derive(Clone, Copy, Debug)]
+pub enum Of<'a> {
+    /// A frame of the long link.
+    Frame(Meaning),
+    /// A call of the short link of this name, or its answer.
+    Call {
+        /// The name; empty when nobody knows it.
+        name: &'a str,
+        /// Whether it is the answer.
+        answers: bool,
+    },
+}
+
+impl From<Meaning> for Of<'_> {
+    fn from(meaning: Meaning) -> Self {
+        Self::Frame(meaning)
     }
-    let Some(header) = read(reader, meaning) else {
-        return report.wire(S::UNDECODED, reader.rest());
-    };
-    let algorithm = ALGORITHMS.iter().position(|(value, _)| *value == header.algorithm.0);
-    let algorithm = algorithm.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default();
-    let call = operation::cgi_name(header.cgi.0);
+}
+
+impl Of<'_> {
+    fn is_from_server(self) -> bool {
+        match self {
+            Self::Frame(meaning) => meaning.kind.answers() || meaning.kind == Kind::Push,
+            Self::Call { answers, .. } => answers,
+        }
+    }
+
+    /// The name of the call with a cgi type; of several the one that the short link says.
+    fn call_name(self, cgi: u32) -> Option<&'static str> {
+        let said = match self {
+            Self::Frame(_) => None,
+            Self::Call { name, .. } => operation::cgi_names(cgi).find(|other| *other == name),
+        };
+        said.or_else(|| operation::cgi_name(cgi))
+    }
+}
+
+/// What a header says of its packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// The cgi type.
+    pub cgi: u32,
+    /// The account's number.
+    pub uin: u32,
+}
+
+/// What the business header of a body says, where one is claimed.
+pub fn brief<'a>(data: &[u8], range: Range<usize>, of: impl Into<Of<'a>>) -> Option<Brief> {
+    let header = read(&Reader::new(data, range, FAULTS), of)?;
+    Some(Brief { cgi: header.cgi.0, uin: header.uin.0 })
+}
+
+/// Shows a header, which is of what it was read as.
+pub fn show<'a>(report: &mut Report, header: &Header, of: impl Into<Of<'a>>, show_account: bool) {
+    let call = of.into().call_name(header.cgi.0);
     report.tell(S::CLIENT_VERSION, header.version.0.into());
     report.tell(S::BUSINESS_CGI, header.cgi.0.into());
-    let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
+    let words = [": ", call.unwrap_or("cgi type unknown"), ", ", header.algorithm()];
     report.subtree(S::BUSINESS, header.all.clone(), words, |report| {
-        if let Some(magic) = header.magic {
+        if let Some(magic) = header.magic.clone() {
             report.wire(S::BUSINESS_MAGIC, magic);
         }
         report.wire(S::BUSINESS_HEAD_LEN, header.lengths.clone());
-        report.wire(S::BUSINESS_COMPRESSION, header.lengths);
+        report.wire(S::BUSINESS_COMPRESSION, header.lengths.clone());
         report.wire(S::BUSINESS_ALGORITHM, header.algorithm.1.clone());
-        report.wire(S::BUSINESS_COOKIE_LEN, header.algorithm.1);
-        report.wire_labelled(S::CLIENT_VERSION, header.version.1, ClientVersion(header.version.0));
+        report.wire(S::BUSINESS_COOKIE_LEN, header.algorithm.1.clone());
+        report.wire_labelled(S::CLIENT_VERSION, header.version.1.clone(), ClientVersion(header.version.0));
         match show_account {
             true => {
-                report.wire(S::UIN, header.uin);
+                report.wire(S::UIN, header.uin.1.clone());
                 if !header.cookie.is_empty() {
-                    report.wire(S::BUSINESS_COOKIE, header.cookie);
+                    report.wire(S::BUSINESS_COOKIE, header.cookie.clone());
                 }
             }
-            false => report.wire(S::ACCOUNT_HIDDEN, header.uin.start..header.cookie.end),
+            false => report.wire(S::ACCOUNT_HIDDEN, header.uin.1.start..header.cookie.end),
         }
         let (open, name, close) = call.map_or(("", "", ""), |name| (" (", name, ")"));
-        report.decoded(S::BUSINESS_CGI, header.cgi.1, header.cgi.0.into(), [open, name, close]);
-        report.decoded(S::BUSINESS_PLAIN_LEN, header.plain.1, header.plain.0.into(), "");
-        report.decoded(S::BUSINESS_PACKED_LEN, header.packed.1, header.packed.0.into(), "");
+        report.decoded(S::BUSINESS_CGI, header.cgi.1.clone(), header.cgi.0.into(), [open, name, close]);
+        report.decoded(S::BUSINESS_PLAIN_LEN, header.plain.1.clone(), header.plain.0.into(), "");
+        report.decoded(S::BUSINESS_PACKED_LEN, header.packed.1.clone(), header.packed.0.into(), "");
         if !header.rest.is_empty() {
-            report.wire(S::BUSINESS_REST, header.rest);
+            report.wire(S::BUSINESS_REST, header.rest.clone());
         }
     });
-    if !header.payload.is_empty() {
-        report.wire_labelled(S::ENCRYPTED, header.payload, [" (", algorithm, ")"]);
-    }
 }
 
 /// Reads the header and claims it only when everything in it agrees. With the magic byte first;
 /// a first byte of 0xBF is no length of a packet without, since both its low bits are set.
-fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
+pub fn read<'a>(reader: &Reader<'_>, of: impl Into<Of<'a>>) -> Option<Header> {
+    let of = of.into();
     let mut reader = reader.clone();
     let start = reader.rest().start;
     let magic = (reader.bytes().first() == Some(&MAGIC)).then(|| reader.take(1)).flatten();
@@ -140,7 +239,7 @@ fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
     let (kinds, kinds_at) = reader.u8()?;
     let algorithm = u32::from(kinds >> 4);
     let (version, version_at) = reader.u32()?;
-    let (_, uin) = reader.u32()?;
+    let uin = reader.u32()?;
     let cookie = reader.take(usize::from(kinds & 0xf))?;
     let cgi = varint32(&mut reader)?;
     let plain = varint32(&mut reader)?;
@@ -154,12 +253,14 @@ fn read(reader: &Reader<'_>, meaning: Meaning) -> Option<Header> {
     let agrees = known
         && (compression == ZLIB || compression == NOT_COMPRESSED)
         && rest.len() <= LONGEST_REST
-        && version_fits(version, meaning)
-        && cgi_fits(cgi.0, meaning)
+        && version_fits(version, of)
+        && cgi_fits(cgi.0, of)
         && compression_fits(compression, plain.0.into(), packed.0.into())
         && (compression == NOT_COMPRESSED || algorithm != HYBRID_ECDH && algorithm != AES_GCM)
-        && payload_fits(algorithm, plain.0, packed.0, payload.len(), meaning);
+        && payload_fits(algorithm, plain.0, packed.0, payload.len(), of);
     agrees.then_some(Header {
+        from_server: of.is_from_server(),
+        compression,
         all: start..head_end,
         magic,
         lengths: lengths_at,
@@ -182,13 +283,15 @@ fn varint32(reader: &mut Reader<'_>) -> Option<(u32, Range<usize>)> {
 }
 
 /// Answers carry 0; a client's top nibble is its system, and a version has a major number.
-fn version_fits(version: u32, meaning: Meaning) -> bool {
-    let from_server = meaning.kind.answers() || meaning.kind == Kind::Push;
-    (version == 0 && from_server) || (version >> 28 != 0 && version >> 28 < 4 && (version >> 24) & 0xf != 0)
+fn version_fits(version: u32, of: Of<'_>) -> bool {
+    (version == 0 && of.is_from_server())
+        || (version >> 28 != 0 && version >> 28 < 4 && (version >> 24) & 0xf != 0)
 }
 
-/// The cgi type is the operation's; of an operation without one, a known call's.
-fn cgi_fits(cgi: u32, meaning: Meaning) -> bool {
+/// The cgi type is the operation's; of an operation without one, a known call's. Calls of the short link are known to
+/// be calls.
+fn cgi_fits(cgi: u32, of: Of<'_>) -> bool {
+    let Of::Frame(meaning) = of else { return cgi != 0 && cgi <= u16::MAX.into() };
     let mut known = operation::candidates(meaning, None).filter(|row| row.cgi != 0).peekable();
     match known.peek() {
         Some(_) => known.any(|row| row.cgi == cgi),
@@ -205,14 +308,13 @@ fn compression_fits(compression: u8, plain: u64, packed: u64) -> bool {
 
 /// CBC pads to the next multiple of 16. With 12 and 13 a request's lengths are those on the wire,
 /// an answer's are those before an inner zlib.
-fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, meaning: Meaning) -> bool {
+fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, of: Of<'_>) -> bool {
     let packed = packed as usize;
     match algorithm {
         AES_CBC => payload == (packed / AES_BLOCK).saturating_add(1).saturating_mul(AES_BLOCK),
-        HYBRID_ECDH | AES_GCM if meaning.kind.answers() || meaning.kind == Kind::Push => {
-            plain as usize == packed
-                && payload > 0
-                && payload <= packed.saturating_add(ZLIB_OVERHEAD as usize)
+        HYBRID_ECDH | AES_GCM if of.is_from_server() => {
+            let overhead = if algorithm == HYBRID_ECDH { HYBRID_OVERHEAD } else { ZLIB_OVERHEAD as usize };
+            plain as usize == packed && payload > 0 && payload <= packed.saturating_add(overhead)
         }
         HYBRID_ECDH | AES_GCM => plain as usize == packed && payload == packed,
         // RSA works on blocks of 1024 bits and more.

@@ -385,11 +385,51 @@ static CALLS: [u16; INDEXED] = {
 
 /// The name of the call with this cgi type.
 pub fn cgi_name(cgi: u32) -> Option<&'static str> {
-    match CALLS.get(cgi as usize) {
-        Some(place) => OPERATIONS.get(usize::from(*place)).map(|row| row.name),
-        None => OPERATIONS.iter().find(|row| row.cgi == cgi).map(|row| row.name),
-    }
+    let row = match CALLS.get(cgi as usize) {
+        Some(place) => OPERATIONS.get(usize::from(*place)),
+        None => OPERATIONS.iter().find(|row| row.cgi == cgi),
+    };
+    row.map(|row| row.name).or_else(|| short_names(cgi).next())
 }
+
+/// All names of calls with this cgi type: other clients use a number for other calls.
+pub fn cgi_names(cgi: u32) -> impl Iterator<Item = &'static str> {
+    let rows = OPERATIONS.iter().filter(move |row| cgi != 0 && row.cgi == cgi);
+    rows.map(|row| row.name).chain(short_names(cgi))
+}
+
+fn short_names(cgi: u32) -> impl Iterator<Item = &'static str> {
+    SHORT_CALLS.iter().filter(move |(number, _)| *number == cgi).map(|(_, name)| *name)
+}
+
+/// Whether a call of the short link may have this name and this cgi type. What no table has may be so.
+pub fn is_call(name: &str, cgi: u32) -> bool {
+    // The words of some operations are no names of calls.
+    let has_name = cgi_names(cgi).any(|name| !name.contains(' '));
+    let has_cgi = OPERATIONS.iter().any(|row| row.cgi != 0 && row.name == name)
+        || SHORT_CALLS.iter().any(|(_, other)| *other == name);
+    cgi_names(cgi).any(|other| other == name) || !has_name && !has_cgi
+}
+
+/// Calls that go over the short link, by cgi type: those without an operation, or with another name there.
+const SHORT_CALLS: &[(u32, &str)] = &[
+    (216, "androidfcmreg"),
+    (251, "statusnotify"),
+    (379, "getcdndns"),
+    (623, "androidgcmreg"),
+    (639, "getcontactlabellist"),
+    (684, "querymid"),
+    (697, "mmbatchemojidownload"),
+    (716, "rtkvreport"),
+    (721, "checkresupdate"),
+    (722, "getkvidkeystrategyrsa"),
+    (836, "fpfresh"),
+    (3565, "findersync"),
+    (3673, "bypsync"),
+    (3789, "fpinitnl"),
+    (3930, "finderinit"),
+    (6238, "getnetworkinfo"),
+];
 
 /// The bit of the selector whose news a sync of its own fetches.
 const MOMENTS: u32 = 0x100;
@@ -654,9 +694,21 @@ mod tests {
                 "{number}"
             );
             assert_eq!(place(number), OPERATIONS.iter().position(|row| row.number == number));
-            let call = OPERATIONS.iter().find(|row| number != 0 && row.cgi == number);
-            assert_eq!(cgi_name(number), call.map(|row| row.name), "cgi type {number}");
+            assert_eq!(cgi_name(number), cgi_names(number).next(), "cgi type {number}");
         }
+    }
+
+    #[test]
+    fn a_call_has_the_name_of_its_type() {
+        for (name, cgi) in [("newsync", 138), ("getcdndns", 379), ("androidfcmreg", 216), ("mmsnslbs", 216)] {
+            assert!(is_call(name, cgi), "{name} {cgi}");
+        }
+        // Nobody knows either, or no name of a call.
+        assert!(is_call("unheardof", 4711) && is_call("uploadvoicetrans", 624));
+        for (name, cgi) in [("newsync", 379), ("unheardof", 138), ("newsync", 4711), ("getcdndns", 4711)] {
+            assert!(!is_call(name, cgi), "{name} {cgi}");
+        }
+        assert!(SHORT_CALLS.iter().all(|(cgi, name)| is_call(name, *cgi)));
     }
 
     #[test]

@@ -21,26 +21,7 @@ use wechat_traffic::mmtls::story::Part;
 use wechat_traffic::packet::{Control, Direction, Endpoints};
 
 use crate::render::{line, name};
-
-/// What is said of a field, or the words of a note.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    Number(u64),
-    Text(String),
-}
-
-/// A PDU as it is shown.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
-    pub packet: u32,
-    pub protocol: u16,
-    /// How many of our protocols it is inside of.
-    pub depth: usize,
-    /// Its words in the Info column, and its items.
-    pub text: String,
-    /// Fields and notes by their names, in the order of the tree.
-    pub values: Vec<(&'static str, Value)>,
-}
+use crate::shown::{Shown, Value};
 
 /// What the dissector is called with for a packet.
 pub struct Call {
@@ -56,6 +37,50 @@ pub struct Call {
     began: bool,
     /// The body, of a message of HTTP's, which needs not stand in its bytes as it is.
     message: Option<Vec<u8>>,
+    /// The protocol that takes it apart, and whether it is inside of another.
+    protocol: u16,
+    inside: bool,
+}
+
+#[allow(dead_code)] // one program makes its calls by hand
+impl Call {
+    /// A message of HTTP's from one end of the only stream, with its body as HTTP's dissector passes it on.
+    pub fn message(packet: u32, from_server: bool, data: Vec<u8>, body: &[u8]) -> Self {
+        Self {
+            packet,
+            lane: LaneId::new(0, from_server),
+            position: packet << 16,
+            time: Time::from_nanoseconds(BASE_TIME.as_nanos() as i64 + i64::from(packet) * 1_000_000_000),
+            reported: data.len(),
+            data,
+            more: false,
+            ends: match from_server {
+                false => ([10, 0, 0, 2], 40_000, [10, 0, 0, 3], 80),
+                true => ([10, 0, 0, 3], 80, [10, 0, 0, 2], 40_000),
+            },
+            server_port: 80,
+            began: true,
+            message: Some(body.to_vec()),
+            protocol: MMTLS,
+            inside: false,
+        }
+    }
+
+    /// Bytes of a stream that a protocol has inside of another.
+    pub fn inside(packet: u32, protocol: u16, from_server: bool, position: u32, data: &[u8]) -> Self {
+        let call = Self::message(packet, from_server, data.to_vec(), &[]);
+        Self { position, message: None, protocol, inside: true, ..call }
+    }
+
+    /// The same in another stream.
+    pub fn of_stream(self, stream: u32) -> Self {
+        Self { lane: LaneId::new(stream, self.lane.side), ..self }
+    }
+
+    /// The same with more that may follow.
+    pub fn goes_on(self) -> Self {
+        Self { more: true, ..self }
+    }
 }
 
 /// One direction of a connection.
@@ -86,6 +111,14 @@ impl Host {
         let mut host = Self { capture: Capture::new(config), calls: Vec::new(), first: Vec::new() };
         host.carry(made);
         host
+    }
+
+    /// The first pass over calls.
+    #[allow(dead_code)] // as above
+    pub fn of(calls: Vec<Call>, config: &Config) -> Self {
+        let mut capture = Capture::new(config);
+        let first = calls.iter().map(|call| visit(&mut capture, call, true).0).collect();
+        Self { capture, calls, first }
     }
 
     /// What one more visit of each packet shows, by calls, in the order that `reorder` makes of these.
@@ -139,6 +172,8 @@ impl Host {
                 server_port: if began.contains(&packet.flow) { ends.server.port() } else { 0 },
                 began: began.contains(&packet.flow),
                 message: None,
+                protocol: MMTLS,
+                inside: false,
             };
             let sequence = first_sequence(packet.sequence, packet.offset);
             if self.is_ours(&call, bytes, sequence.wrapping_add(new.start as u32)) {
@@ -278,7 +313,7 @@ fn segment(call: &Call, first_visit: bool) -> Segment<'_> {
         time: call.time,
         shown_stream: call.lane.stream,
         began: call.began,
-        inside: false,
+        inside: call.inside,
         src_address,
         dst_address,
         src_port: *src_port,
@@ -295,7 +330,7 @@ fn visit(capture: &mut Capture, call: &Call, first_visit: bool) -> (Vec<Shown>, 
     let segment = segment(call, first_visit);
     let mut shown = Vec::new();
     let Some(body) = &call.message else {
-        let (used, more) = pdus(capture, MMTLS, &segment, 0, &mut shown);
+        let (used, more) = pdus(capture, call.protocol, &segment, 0, &mut shown);
         return (shown, used, more);
     };
     let count = capture.http().begin(&segment);
@@ -307,6 +342,10 @@ fn visit(capture: &mut Capture, call: &Call, first_visit: bool) -> (Vec<Shown>, 
     for index in 0..capture.http().end(&segment, segment.data.len()) {
         let body = if index == 0 { &body[..] } else { &[] };
         if capture.message(&segment, index, body).is_some() {
+            let report = capture.report();
+            if !report.items().is_empty() {
+                shown.push(as_shown(report, &segment, Some(body), 0));
+            }
             let handed = handed(capture.report(), segment.data, body);
             for (to, inner, bytes) in handed {
                 inside(capture, &segment, to, inner, &bytes, 0, &mut shown);
@@ -378,7 +417,7 @@ fn pdus(
         };
         assert!(length > 0 && length <= here.reported, "{length} of {}", here.reported);
         let report = capture.report();
-        shown.push(as_shown(report, &here, depth));
+        shown.push(as_shown(report, &here, None, depth));
         for (to, inner, bytes) in handed(report, here.data, &[]) {
             inside(capture, &here, to, inner, &bytes, depth + 1, shown);
         }
@@ -387,12 +426,11 @@ fn pdus(
     (used, None)
 }
 
-fn as_shown(report: &Report, segment: &Segment<'_>, depth: usize) -> Shown {
-    let sources: Vec<&[u8]> = report
-        .sources()
-        .iter()
-        .map(|source| source.bytes.as_ref().map_or(segment.data, |bytes| &bytes[..]))
-        .collect();
+/// A report on bytes, and of a message of HTTP's on its body.
+fn as_shown(report: &Report, segment: &Segment<'_>, body: Option<&[u8]>, depth: usize) -> Shown {
+    let given = [Some(segment.data), body].into_iter().flatten();
+    let made = report.sources().iter().filter_map(|source| source.bytes.as_deref());
+    let sources: Vec<&[u8]> = given.chain(made).collect();
     let mut text = format!("  {}\n", report.text(report.info()));
     let mut values = Vec::new();
     for item in report.items() {

@@ -14,7 +14,7 @@ use xtask::{packages, process};
 use crate::measure;
 
 /// The promise made to those who load the plugin, in bytes.
-const LARGEST_PLUGIN: u64 = 1_250_000;
+const LARGEST_PLUGIN: u64 = 2_000_000;
 
 /// Mutated captures that tshark reads here; `cargo xtask fire` takes more.
 const MUTATED: &str = "100";
