@@ -845,8 +845,12 @@ fn check(report: &Report, captured: usize) {
     }
     for hand_off in report.hand_offs() {
         assert!(hand_off.length > 0 && hand_off.start <= there(hand_off.source));
-        let own = PROTOCOLS[usize::from(report.protocol())].protocol;
-        assert!(usize::from(hand_off.table) < own.offers.len());
+        assert!(protocols::offer(hand_off.table).is_some());
+        assert!((hand_off.words as usize) < report.texts().len());
+    }
+    for object in report.objects() {
+        assert!(object.start + object.length <= there(object.source));
+        assert!(![object.name, object.kind].map(|text| report.text(text)).contains(&""));
     }
     assert_eq!(report.texts().last(), Some(&0));
     assert!(std::str::from_utf8(report.texts()).is_ok());
@@ -1280,7 +1284,6 @@ fn look_at(report: &ffi::wechat_report, segment: &ffi::wechat_segment, body: Opt
             assert!(usize::try_from(item.value).is_ok_and(|made| (given..sources.len()).contains(&made)));
         }
     }
-    let protocol = PROTOCOLS[usize::from(report.protocol)].protocol;
     for hand_off in rows(&report.hand_offs, report.hand_off_count) {
         let source = &sources[usize::from(hand_off.source)];
         assert!(hand_off.captured > 0 && hand_off.captured <= hand_off.length);
@@ -1288,7 +1291,8 @@ fn look_at(report: &ffi::wechat_report, segment: &ffi::wechat_segment, body: Opt
         if hand_off.source == 0 && body.is_none() {
             assert!(hand_off.offset as usize + hand_off.captured as usize <= report.length as usize);
         }
-        assert!(usize::from(hand_off.table) < protocol.offers.len());
+        assert!(protocols::offer(hand_off.table).is_some());
+        assert!(!text(hand_off.words).contains(char::is_control));
         let known = ffi::WECHAT_INSIDE | ffi::WECHAT_SIDE | ffi::WECHAT_COUNTED;
         assert!(
             hand_off.flags & !known == 0 && (hand_off.flags == 0 || hand_off.flags & ffi::WECHAT_INSIDE != 0)

@@ -35,11 +35,16 @@ use wechat_dissector::long_link::settings::P;
 use wechat_dissector::mmtls::fields::TABLE as MMTLS;
 use wechat_dissector::mmtls::settings::P as mmtls_settings;
 use wechat_dissector::protocols::{self, PROTOCOLS};
+use wechat_dissector::short_link::fields::TABLE as SHORT;
 use wechat_dissector::wechat::settings::P as Shared;
 use wechat_traffic::body::business::{Business, Form};
 use wechat_traffic::body::identify::{self, Trailer};
+use wechat_traffic::body::protobuf;
+use wechat_traffic::body::sealed::{self, Algorithm, Keys, Packet, seal};
 use wechat_traffic::body::sync_key::SyncKey;
 use wechat_traffic::body::{self};
+use wechat_traffic::mmtls::key_log::{cipher_line, hex};
+use wechat_traffic::mmtls::short;
 use wechat_traffic::pdu::{Pdu, op, seq};
 use wechat_traffic::{mmtls, web};
 
@@ -1291,6 +1296,250 @@ fn heartbeats_and_exchanges_of_closed_mmtls() {
 fn is_note(name: &str) -> bool {
     let rows = PROTOCOLS.iter().filter(|row| row.protocol.table == MMTLS);
     rows.flat_map(|row| row.protocol.notes).any(|row| row.filter.to_str() == Ok(name))
+}
+
+// ---- the short link ----
+
+/// Calls whose messages are shown without what carries them.
+fn short_link_of(case: &str) -> Vec<Told> {
+    let mut told = mmtls_story(case, Some("records"), usize::MAX, |_| {});
+    for one in &mut told {
+        one.first.retain(|shown| shown.protocol == SHORT);
+        one.later.retain(|shown| shown.protocol == SHORT);
+    }
+    told.retain(|one| !one.later.is_empty());
+    told
+}
+
+#[test]
+fn calls_of_the_short_link() {
+    for (name, case, about) in [
+        ("short_misnamed", "misnamed", "Calls in MMTLS whose names and types do not go together"),
+        ("short_given_up", "given-up", "A call that nobody answers, and that is made again"),
+        ("short_answer_only", "answer-only", "A response whose request nobody saw"),
+        ("short_pipelined", "pipelined", "Three calls at once"),
+        ("short_plain", "plain-2015", "Calls of 2015, in plain HTTP"),
+    ] {
+        check_mmtls(name, about, &short_link_of(case));
+    }
+}
+
+fn told_of(calls: Vec<Call>, set: impl FnOnce(&mut Config)) -> Vec<Told> {
+    let mut config = Config::default();
+    config.set_text(Shared::HASH_KEY, "golden");
+    set(&mut config);
+    let mut host = Host::of(calls, &config);
+    let later = host.again(|order| order.reverse());
+    let told = host.calls.iter().map(head).zip(host.first.iter().cloned()).zip(later);
+    told.map(|((head, first), later)| Told { head, first, later }).collect()
+}
+
+/// A message of HTTP's whose body HTTP's dissector passes on.
+fn passed_on(packet: u32, from_server: bool, first_lines: &str, media: &str, body: &[u8]) -> Call {
+    let message = Message::new(first_lines, media, body);
+    Call::message(packet, from_server, message.bytes, &message.body)
+}
+
+const OCTETS: &str = "application/octet-stream";
+const VERSION: u32 = 0x2601_0041;
+
+fn posted(packet: u32, name: &str, body: &[u8]) -> Call {
+    let line = format!("POST /cgi-bin/micromsg-bin/{name} HTTP/1.1\r\nHost: short.weixin.qq.com\r\n");
+    passed_on(packet, false, &line, OCTETS, body)
+}
+
+#[test]
+fn calls_in_plain_http_by_hand() {
+    let request = |cgi| business(Form::Request, VERSION, cgi, 60, 48);
+    let answer = |cgi| business(Form::Response, 0, cgi, 40, 32);
+    let calls = vec![
+        posted(1, "mmsnssync", &request(214)),
+        passed_on(2, true, OK, OCTETS, &answer(639)),
+        posted(3, "mmsnssync?uin=3123456789&skey=abc", &request(214)),
+        passed_on(4, true, OK, OCTETS, b"<html>503</html>"),
+        posted(5, "empty", b""),
+        passed_on(6, true, OK, "", b""),
+        posted(7, "foreign", b"a=b&c=d"),
+    ];
+    check_mmtls("short_by_hand", "Calls in plain HTTP as no client makes them", &told_of(calls, |_| {}));
+    let calls = vec![posted(1, "mmsnssync", &request(214))];
+    let told = told_of(calls, with_accounts);
+    check_mmtls("short_with_account", "The preference show_account shows account and cookie", &told);
+}
+
+#[test]
+fn lists_of_addresses_by_hand() {
+    let xml = "<dns><retcode>0</retcode></dns>".repeat(3);
+    let ask = "GET /cgi-bin/micromsg-bin/newgetdns?uin=3123456789&clientversion=671094583&net=%31&lan=z+h \
+        HTTP/1.0\r\nHost: dns.weixin.qq.com\r\n";
+    let bomb = sealed::deflate(&vec![0; 1 << 20]);
+    let packed = sealed::deflate(xml.as_bytes());
+    let bodies: [(&str, &[u8]); 5] = [
+        (OCTETS, &packed),
+        (OCTETS, xml.as_bytes()),
+        ("text/xml", xml.as_bytes()),
+        (OCTETS, b"no list"),
+        (OCTETS, &bomb),
+    ];
+    let calls = bodies.iter().zip((1..).step_by(2)).flat_map(|((media, body), packet)| {
+        [passed_on(packet, false, ask, "", b""), passed_on(packet + 1, true, OK, media, body)]
+    });
+    let told = told_of(calls.collect(), |_| {});
+    check_mmtls("short_addresses", "Who asks for addresses, and what the list is", &told);
+}
+
+/// A request of MMTLS's with its framing; `rest` is behind it, and counts.
+fn framed(name: &str, body: &[u8], rest: &[u8]) -> Vec<u8> {
+    let mut framed = short::framed(&short::uri(name), short::HOST, body);
+    framed.extend(rest);
+    let length = (framed.len() - 4) as u32;
+    framed[..4].copy_from_slice(&length.to_be_bytes());
+    framed
+}
+
+#[test]
+fn calls_in_mmtls_by_hand() {
+    let request = framed("newsync", &business(Form::RecentRequest, 0x2800_1737, 138, 60, 48), b"");
+    let answer = business(Form::RecentResponse, 0, 138, 40, 32);
+    let inside =
+        |packet, from_server, position, data: &[u8]| Call::inside(packet, SHORT, from_server, position, data);
+    let calls = vec![
+        // In pieces.
+        inside(1, false, 0, &request[..9]).goes_on(),
+        inside(2, false, 0, &request),
+        inside(3, true, 0, &answer[..20]).goes_on(),
+        inside(4, true, 0, &answer),
+        // The rest never comes, whether or not anybody knows.
+        inside(5, false, 0, &request[..60]).of_stream(1),
+        inside(6, true, 0, &answer[..30]).goes_on().of_stream(1),
+        inside(7, false, 0, &request[..9]).goes_on().of_stream(2),
+        // The beginning is missing.
+        inside(8, true, 30, &answer[30..]).of_stream(3),
+        inside(9, false, 9, &request[9..]).of_stream(3),
+        // Lengths that do not fit.
+        inside(10, false, 0, &framed("newsync", b"", b"more")).of_stream(4),
+        inside(11, false, 0, b"\0\0\0\x04\xff\xff/x").of_stream(5),
+    ];
+    check_mmtls("short_cut", "Calls in MMTLS that are cut or wrong", &told_of(calls, |_| {}));
+}
+
+// ---- opened bodies ----
+
+/// A frame with a sealed body, and the packet in it.
+fn sealed(
+    algorithm: Algorithm,
+    from_client: bool,
+    op: u32,
+    seq: u32,
+    cgi: u32,
+    message: &[u8],
+) -> (Vec<u8>, Packet) {
+    let header = Business {
+        form: if from_client { Form::RecentRequest } else { Form::RecentResponse },
+        client_version: if from_client { 0x2800_1737 } else { 0 },
+        uin: 0x1234_5678,
+        cookie: (1..=15).collect(),
+        cgi_type: cgi,
+        plain_len: 0,
+        compressed_len: 0,
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(op + seq));
+    let packet = seal(header, algorithm, message.len() > 64, message, &Keys::new(&mut rng), &mut rng);
+    let body = if op == op::PUSH { body::push(1, &packet.bytes) } else { packet.bytes.clone() };
+    (
+        Pdu::new(if from_client || op == op::PUSH { op } else { op + 1_000_000_000 }, seq, body).encode(),
+        packet,
+    )
+}
+
+/// Lets a story's capture have a key log.
+fn with_key_log(story: Story, lines: &[String]) -> (Story, tempfile::NamedTempFile) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(&file, lines.join("\n")).expect("the key log is written");
+    let path = file.path().to_str().expect("a path of text").to_owned();
+    let story =
+        story.configured(|config| config.set_text(wechat_dissector::mmtls::settings::P::KEYLOG_FILE, &path));
+    (story, file)
+}
+
+fn lines(packet: &Packet) -> impl Iterator<Item = String> + '_ {
+    (0..packet.ciphers.len()).map(|number| cipher_line(packet, number))
+}
+
+#[test]
+fn bodies_are_opened() {
+    let mut key = SyncKey::of_2015(1000);
+    let text = protobuf::Text {
+        id: 77,
+        from: "wxid_ada".into(),
+        to: "wxid_bob".into(),
+        content: "words, words, words, words, words, words".into(),
+        time: 1_421_740_800,
+    };
+    let send = sealed(Algorithm::Cbc, true, op::NEW_SEND_MSG, 1, 522, &protobuf::send_message(&text));
+    let sent = sealed(
+        Algorithm::Cbc,
+        false,
+        op::NEW_SEND_MSG,
+        1,
+        522,
+        &protobuf::Message::new().number(1, 0).done(),
+    );
+    let sync = sealed(Algorithm::Gcm, true, op::NEW_SYNC, 2, 138, &protobuf::new_sync(&key, 1));
+    key.advance();
+    let news = protobuf::new_sync_answer(std::slice::from_ref(&text), &key, text.time);
+    let synced = sealed(Algorithm::Gcm, false, op::NEW_SYNC, 2, 138, &news);
+    key.advance();
+    let news = protobuf::new_sync_answer(&[text], &key, 1_421_740_801);
+    let push = sealed(Algorithm::Cbc, false, op::PUSH, 0, 138, &news);
+    let login = sealed(Algorithm::Hybrid, true, 434, 3, 763, &protobuf::Message::new().number(1, 5).done());
+    let mut answer = protobuf::Message::new().number(1, 0);
+    for part in 0..20 {
+        answer = answer.bytes(2, format!("part {part}"));
+    }
+    let logged_in = sealed(Algorithm::Hybrid, false, 434, 3, 763, &answer.done());
+    let empty = sealed(Algorithm::Cbc, false, op::NEW_SEND_MSG, 4, 522, b"");
+    let all = [&send, &sync, &synced, &push, &login, &logged_in, &empty];
+    let mut keys: Vec<String> =
+        all.into_iter().flat_map(|(_, packet)| lines(packet).collect::<Vec<_>>()).collect();
+    keys.push(format!("WECHAT_SESSION_KEY 305419896 {}", hex(&sent.1.ciphers[0].key)));
+    let story = Story::new().client(send.0).server(sent.0).client(sync.0).server(synced.0).server(push.0);
+    let story = story.client(login.0).server(logged_in.0).server(empty.0);
+    let (story, _file) = with_key_log(story, &keys);
+    let story = story.configured(|config| {
+        config.add_row(Shared::MESSAGES, &["138", "chat.NewSyncRequest", "chat.NewSyncResponse"]);
+        config.add_row(Shared::MESSAGES, &["0x20A", "chat.SendRequest", ""]);
+    });
+    check(
+        "opened",
+        "Bodies are opened with lines of the key log, and messages have the types that the user names",
+        story,
+    );
+}
+
+#[test]
+fn bodies_that_stay_closed() {
+    let message = protobuf::Message::new().number(1, 5).bytes(2, "some words").done();
+    let no_line = sealed(Algorithm::Cbc, true, op::NEW_SEND_MSG, 1, 522, &message);
+    let wrong = sealed(Algorithm::Gcm, true, op::NEW_SYNC, 2, 138, &message);
+    let rsa = Business {
+        form: Form::Response,
+        client_version: 0,
+        uin: 0x1234_5678,
+        cookie: Vec::new(),
+        cgi_type: 701,
+        plain_len: 100,
+        compressed_len: 100,
+    };
+    let rsa = Pdu::new(1_000_000_253, 3, rsa.encode_as(7, &filler(256)));
+    let bomb = sealed(Algorithm::Cbc, false, op::NEW_SEND_MSG, 1, 522, &vec![0; 1_000_000]);
+    let line = |packet: &Packet| cipher_line(packet, 0);
+    let wrong_line = line(&wrong.1).replace(&hex(&wrong.1.ciphers[0].key), &"5a".repeat(24));
+    let cut = sealed(Algorithm::Cbc, true, op::NEW_SEND_MSG, 4, 522, &message);
+    let story = Story::new().client(no_line.0).client(wrong.0).server(rsa.encode()).server(bomb.0);
+    let story = story.client(cut.0).cut_off(5);
+    let (story, _file) = with_key_log(story, &[wrong_line, line(&bomb.1)]);
+    check("closed", "Bodies that no line opens, one that inflates to too much, and one that was cut", story);
 }
 
 // ---- nothing is forgotten ----

@@ -45,6 +45,7 @@ const SEGMENT: Segment<'_> = Segment {
         labels: false,
         record: false,
         inside: false,
+        objects: false,
         fields: None,
     },
 };

@@ -51,7 +51,7 @@ pub enum Fold {
     First,
     /// What the last one says.
     Last,
-    /// All of them together.
+    /// All of them together; of texts apart by commas, each once.
     Sum,
     /// Of seconds, the last less the first.
     Span,
@@ -187,6 +187,14 @@ impl Kept {
         match (fold, &mut *self, value) {
             (_, _, Value::Nothing | Value::Word("") | Value::Text("")) => {}
             (Fold::Sum, Self::Number(sum), Value::Number(more)) => *sum = sum.saturating_add(more),
+            (Fold::Sum, Self::List(all), Value::List(more)) => {
+                let has = |one: &&str| all.split(',').any(|other| other == *one);
+                let new: Vec<&str> = more.split(',').filter(|one| !one.is_empty() && !has(one)).collect();
+                if !new.is_empty() {
+                    let before = all.split(',').filter(|one| !one.is_empty());
+                    *all = before.chain(new).collect::<Vec<_>>().join(",").into();
+                }
+            }
             (Fold::Span, Self::Span(span), Value::Seconds(last)) => span.1 = last.since(span.0),
             (Fold::Span, Self::Nothing, Value::Seconds(first)) => *self = Self::Span(Box::new((first, 0))),
             (Fold::Last, kept, value) if kept.value() != value => *self = Self::of(value),

@@ -4,7 +4,6 @@
 use std::ffi::CStr;
 use std::net::IpAddr;
 
-use super::segment::Segment;
 use super::time::Time;
 
 /// Where a text is in the texts of a report; 0 is none.
@@ -114,23 +113,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record without values of the PDU at the start of a segment; texts are put behind where the report's end, at
-    /// `texts`.
-    pub fn new(segment: &Segment<'_>, texts: Text) -> Self {
-        let ends = [
-            End::new(segment.src_address, segment.src_port),
-            End::new(segment.dst_address, segment.dst_port),
-        ];
-        Self {
-            packet: segment.packet,
-            stream: segment.shown_stream,
-            time: segment.time,
-            ends,
-            source: None,
-            texts,
-            present: 0,
-            values: [0; MOST_VALUES],
-        }
+    /// A record without values; texts are put behind where the report's end, at `texts`.
+    pub fn new(packet: u32, stream: u32, time: Time, ends: [End; 2], texts: Text) -> Self {
+        Self { packet, stream, time, ends, source: None, texts, present: 0, values: [0; MOST_VALUES] }
     }
 
     /// Sets a value.

@@ -2,6 +2,7 @@
 //! What comes in: bytes of a stream, and where they are from.
 
 use super::place::{LaneId, Place};
+use super::record::{End, Record, Text};
 use super::report::Wanted;
 use super::time::Time;
 
@@ -51,6 +52,12 @@ impl Segment<'_> {
     /// Where its first byte is.
     pub fn place(&self) -> Place {
         Place { packet: self.packet, lane: self.lane, position: self.position }
+    }
+
+    /// A record of the PDU at its start, without values: see [`Record::new`].
+    pub fn record(&self, texts: Text) -> Record {
+        let ends = [End::new(self.src_address, self.src_port), End::new(self.dst_address, self.dst_port)];
+        Record::new(self.packet, self.shown_stream, self.time, ends, texts)
     }
 }
 

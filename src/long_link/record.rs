@@ -172,7 +172,7 @@ pub fn make(report: &mut Report, segment: &Segment<'_>, known: &Known<'_>, setti
     let name = Name::of(known, settings);
     let row_name = name.without_call();
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
-    let mut record = Record::new(segment, texts);
+    let mut record = segment.record(texts);
     record.set_text(R::NOTES, report.put_notes(note));
     record.set_text(R::INFO, report.put(Sentence { known, name: &name }));
     record.set_text(R::NAME, report.put(&name));

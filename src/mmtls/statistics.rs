@@ -8,7 +8,7 @@ use super::record::kind;
 use super::session::Flow;
 use crate::kernel::line::{Cell, Column, Fold, Lines};
 use crate::kernel::protocol::{Dialogue, Sentence, Side};
-use crate::kernel::record::{End, Record, ValueRow, View, duration, mark, number, text};
+use crate::kernel::record::{End, ValueRow, View, duration, mark, number, text};
 use crate::kernel::report::Report;
 use crate::kernel::rows::{Note, name_of, row_of, rows, table_of};
 use crate::kernel::tick::{Node, Ticks, Tree, part, top};
@@ -62,7 +62,7 @@ pub fn make(report: &mut Report, known: &Known<'_>, source: Option<u16>, what: &
     }
     let (header, event, session) = (known.header, known.event, known.session());
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
-    let mut record = Record::new(known.segment, texts);
+    let mut record = known.segment.record(texts);
     record.set(R::SESSION, event.session.into());
     record.set(R::FLOW, known.flow() as u64);
     let (more, less) = match (event.flow, known.later) {

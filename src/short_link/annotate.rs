@@ -7,18 +7,25 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::calls::{Call, Event, Facts, Part, Texts};
-use super::fields::{C, CN, FAULTS};
+use super::fields::{C, CN, FAULTS, TABLE};
 use super::request::{self, Request};
 use crate::http::target;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Words};
+use crate::kernel::rows::number_of;
+use crate::kernel::segment::Segment;
 use crate::kernel::time::LastPacket;
 use crate::wechat::business::{self, Brief, ClientVersion, Of};
 use crate::wechat::fields::S;
 use crate::wechat::inflate::{self, Not};
+use crate::wechat::opening::body::Body;
+use crate::wechat::opening::show;
 use crate::wechat::operation;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
+
+/// Number of the table for XML.
+const XML_TABLE: u16 = number_of(TABLE, 1);
 
 /// A message, and everything that is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +40,14 @@ pub struct Known<'a> {
     pub facts: Facts,
     /// Paths and hosts.
     pub texts: &'a Texts,
-    /// Number of its stream, as the host shows it.
-    pub stream: u32,
+    /// The segment that begins with it.
+    pub segment: &'a Segment<'a>,
+    /// Whether what lies ahead of it is known, too.
+    pub later: bool,
     /// Whether HTTP's dissector shows it as XML.
     pub shown: bool,
+    /// The body of its business packet, where a key was tried.
+    pub opened: Option<&'a Body>,
     /// What is set for all protocols.
     pub shared: &'a Shared,
 }
@@ -97,7 +108,7 @@ impl<'a> Known<'a> {
     }
 
     /// What the business packet is the body of.
-    fn of(&self) -> Of<'a> {
+    pub fn of(&self) -> Of<'a> {
         Of::Call { name: self.name(), answers: !self.asks() }
     }
 
@@ -117,8 +128,8 @@ pub fn message(report: &mut Report, known: &Known<'_>) {
     let all = 0..known.extent();
     report.set_info(Sentence(known));
     report.subtree(C::SHORT, all.clone(), Line(known), |report| {
-        report.generated(C::STREAM, 0..0, known.stream.into());
-        report.text_value(C::CARRIER, 0..0, carrier(known.event));
+        report.generated(C::STREAM, 0..0, known.segment.shown_stream.into());
+        report.text_value(C::CARRIER, 0..0, carrier(known.event.plain));
         match known.event.part {
             Part::Request if !known.event.plain => framed(report, known),
             Part::Request => packet(report, known, all.clone()),
@@ -130,18 +141,14 @@ pub fn message(report: &mut Report, known: &Known<'_>) {
         }
         links(report, known);
         if known.event.cut {
-            report.note(CN::TRUNCATED, all.clone(), format_args!("the rest of the message was not seen"));
-        }
-        if known.data.len() < known.extent() {
-            let words = format_args!("{} of {} bytes were captured", known.data.len(), known.extent());
-            report.note(CN::NOT_CAPTURED, all, words);
+            report.note(CN::TRUNCATED, all, format_args!("the rest of the message was not seen"));
         }
     });
 }
 
 /// The words of `wechat_short.carrier`.
-pub fn carrier(event: Event) -> &'static str {
-    if event.plain { "http" } else { "mmtls" }
+pub fn carrier(plain: bool) -> &'static str {
+    if plain { "http" } else { "mmtls" }
 }
 
 /// What stands in HTTP's head or in the request, and not in these bytes.
@@ -239,10 +246,14 @@ fn packet(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
 }
 
 fn business_packet(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
+    if at.is_empty() || at.start >= known.data.len() {
+        return;
+    }
     let mut reader = Reader::new(known.data, at.clone(), FAULTS);
-    business::show(report, &mut reader, known.of(), known.shared.show_account);
+    let context = show::Context { of: known.of(), shared: known.shared, body: known.opened, growth: None };
+    show::packet(report, known.data, &mut reader, context);
     let (Some(brief), Some(call)) = (known.brief(), known.call) else {
-        if !at.is_empty() {
+        if !known.event.cut {
             let words = format_args!("no header of a business packet agrees with these bytes");
             report.note(CN::UNDECODED, at, words);
         }
@@ -263,13 +274,14 @@ fn business_packet(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
 fn addresses(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
     inherited(report, known, true);
     let hand_off = |source, length| HandOff {
-        table: super::XML_TABLE,
+        table: XML_TABLE,
         key: 0,
         source,
         start: 0,
         length,
         piece: Piece::Whole { part: 0 },
         inner: None,
+        words: 0,
     };
     match inflated(known.data) {
         Ok(None) => {
@@ -353,8 +365,7 @@ fn links(report: &mut Report, known: &Known<'_>) {
         let note = if missing.is_soon() { CN::NO_RESPONSE_YET } else { CN::NO_RESPONSE };
         report.note(note, all.clone(), format_args!("no response seen; {}", LastPacket(missing.until_end)));
     }
-    let answers = matches!(known.event.part, Part::Answer | Part::Head | Part::Addresses);
-    if answers && facts.back.is_none() {
+    if facts.unasked {
         report.note(CN::NO_REQUEST, all, format_args!("the request was not seen"));
     }
 }

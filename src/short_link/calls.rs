@@ -25,15 +25,16 @@ impl Texts {
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
+        self.texts.push(text.into());
         let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         self.numbers.insert(text.into(), number);
-        self.texts.push(text.into());
         number
     }
 
-    /// The text of a number.
+    /// The text of a number; 0 has none.
     pub fn text(&self, number: u32) -> &str {
-        self.texts.get(number as usize).map_or("", |text| text)
+        let place = number.checked_sub(1).map(|place| place as usize);
+        place.and_then(|place| self.texts.get(place)).map_or("", |text| text)
     }
 }
 
@@ -85,25 +86,12 @@ pub struct Asked<'a> {
     pub host: u32,
     /// The cgi type of its business packet.
     pub cgi: Option<u32>,
-    /// The client's version.
-    pub version: Option<u32>,
     /// The account's number.
     pub uin: u32,
-    /// Bytes of the body.
-    pub body_len: u32,
     /// The client's address.
     pub client: &'a [u8],
     /// The encrypted body, which is another one each time.
     pub sealed: &'a [u8],
-}
-
-/// What an answer says.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Answered {
-    /// The cgi type of its business packet.
-    pub cgi: Option<u32>,
-    /// Bytes of the body.
-    pub body_len: u32,
 }
 
 /// A call.
@@ -115,14 +103,13 @@ pub struct Call {
     pub host: u32,
     /// The cgi type.
     pub cgi: Option<u32>,
-    /// The client's version.
-    pub version: Option<u32>,
-    /// Bytes of the request's body.
-    pub request_len: u32,
-    /// Bytes of the answer's body.
-    pub answer_len: u32,
+    /// Row of its name in statistics.
+    pub row: u32,
     request: Option<At>,
     answer: Option<At>,
+    /// The end that asks, and whether something of an answer came from the other.
+    client: bool,
+    heard: bool,
     retry: Option<Retry>,
     retried_in: Option<u32>,
 }
@@ -143,8 +130,10 @@ pub struct Facts {
     pub back: Option<Partner>,
     /// Of a request, its answer.
     pub ahead: Option<u32>,
-    /// Whether no answer was seen.
+    /// Whether nothing of an answer was seen.
     pub missing: Option<Missing>,
+    /// Whether the request of an answer was not seen.
+    pub unasked: bool,
     /// The call before that this one is again.
     pub retry: Option<Retry>,
     /// The packet of the call that is this one again.
@@ -163,6 +152,11 @@ struct Alike {
 /// A client that has no answer yet does not make a call again sooner: calls of one name may be made at once.
 const IMPATIENCE: i64 = 5 * SECOND;
 
+/// Rows that statistics have for names, in the order in which the first pass saw them; the last is for all others.
+pub const ROW_COUNT: u32 = 257;
+/// That one.
+pub const OTHERS: u32 = ROW_COUNT - 1;
+
 /// The calls of a capture.
 #[derive(Debug, Default)]
 pub struct Calls {
@@ -176,6 +170,8 @@ pub struct Calls {
     /// Which call had a body first, by what stands for it.
     sealed: HashMap<u64, u32>,
     hasher: RandomState,
+    /// Rows of paths in statistics.
+    rows: HashMap<u32, u32>,
 }
 
 impl Calls {
@@ -218,14 +214,19 @@ impl Calls {
         let retry = before.and_then(|before| self.call(before)).and_then(|before| {
             Some(Retry { packet: before.request?.packet, answered: before.answer.is_some() })
         });
-        let Asked { uri, host, cgi, version, body_len: request_len, .. } = *asked;
+        let Asked { uri, host, cgi, .. } = *asked;
+        let next = u32::try_from(self.rows.len()).unwrap_or(OTHERS);
+        let row = match next < OTHERS {
+            true => *self.rows.entry(uri).or_insert(next),
+            false => self.rows.get(&uri).copied().unwrap_or(OTHERS),
+        };
         self.calls.push(Call {
             uri,
             host,
             cgi,
-            version,
-            request_len,
+            row,
             request: Some(at),
+            client: place.lane.side,
             retry,
             ..Call::default()
         });
@@ -253,19 +254,26 @@ impl Calls {
     }
 
     /// An answer comes in: the number of its call.
-    pub fn answers(&mut self, place: Place, time: Time, answered: &Answered) -> u32 {
+    pub fn answers(&mut self, place: Place, time: Time) -> u32 {
         let waits = |number: &u32| self.call(*number).is_some_and(|call| call.answer.is_none());
         let number = self.current(place.lane.stream).filter(waits).unwrap_or_else(|| {
-            self.calls.push(Call::default());
+            self.calls.push(Call { row: OTHERS, ..Call::default() });
             u32::try_from(self.calls.len()).unwrap_or(u32::MAX).saturating_sub(1)
         });
         self.current.insert(place.lane.stream, number);
         if let Some(call) = self.calls.get_mut(number as usize) {
             call.answer = Some(At { packet: place.packet, time });
-            call.answer_len = answered.body_len;
-            call.cgi = call.cgi.or(answered.cgi);
+            call.heard = true;
         }
         number
+    }
+
+    /// Something that is no whole message comes in: of an answer, if the other end asks.
+    pub fn hears(&mut self, lane: LaneId) {
+        let current = self.current(lane.stream);
+        if let Some(call) = current.and_then(|number| self.calls.get_mut(number as usize)) {
+            call.heard |= call.client != lane.side;
+        }
     }
 
     /// What is known of a message of a call; `later` on later visits, of a capture that ends at `end`.
@@ -274,7 +282,7 @@ impl Calls {
         match event.part {
             Part::Request | Part::Target => Facts {
                 ahead: call.answer.filter(|_| later).map(|answer| answer.packet),
-                missing: call.request.filter(|_| later && call.answer.is_none()).map(|request| Missing {
+                missing: call.request.filter(|_| later && !call.heard).map(|request| Missing {
                     until_end: end.since(request.time),
                     superseded: call.retried_in.is_some(),
                 }),
@@ -287,6 +295,7 @@ impl Calls {
                     packet: request.packet,
                     elapsed: answer.time.since(request.time),
                 }),
+                unasked: call.request.is_none(),
                 ..Facts::default()
             },
             Part::Continuation => Facts::default(),

@@ -47,14 +47,13 @@ rows! {
     CN, NOTES: Note, of (TABLE) {
         LENGTH_WRONG = note(Group::Malformed, Severity::Error, c"wechat_short.length_wrong", c"The lengths in a request do not fit each other");
         TRUNCATED = note(Group::Reassemble, Severity::Warning, c"wechat_short.truncated", c"The rest of the message was not seen");
-        NOT_CAPTURED = note(Group::Undecoded, Severity::Note, c"wechat_short.not_captured", c"Bytes cut off by the snap length");
         NO_BEGINNING = note(Group::Sequence, Severity::Warning, c"wechat_short.no_beginning", c"The beginning of the message was not seen or not opened");
         UNDECODED = note(Group::Undecoded, Severity::Chat, c"wechat_short.undecoded", c"The body is no business packet that agrees with itself");
         NO_RESPONSE = note(Group::Sequence, Severity::Warning, c"wechat_short.no_response", c"No response seen");
         NO_RESPONSE_YET = note(Group::Sequence, Severity::Chat, c"wechat_short.no_response_yet", c"No response seen, but the capture ends soon after");
         NO_REQUEST = note(Group::Sequence, Severity::Note, c"wechat_short.no_request", c"A response, but no request seen");
         RETRY = note(Group::Sequence, Severity::Note, c"wechat_short.retry", c"The same call again, before an answer");
-        DUPLICATE_REQUEST = note(Group::Sequence, Severity::Note, c"wechat_short.duplicate_request", c"The very same request again, after its answer");
+        DUPLICATE_REQUEST = note(Group::Sequence, Severity::Chat, c"wechat_short.duplicate_request", c"The very same request again, after its answer");
         NAME_DIFFERS = note(Group::Protocol, Severity::Note, c"wechat_short.name_differs", c"The cgi type is known as another call's");
         CGI_DIFFERS = note(Group::Protocol, Severity::Warning, c"wechat_short.cgi_differs", c"The answer's cgi type is not the request's");
         NO_ADDRESSES = note(Group::Undecoded, Severity::Warning, c"wechat_short.no_addresses", c"The list of addresses is neither XML nor deflated XML");

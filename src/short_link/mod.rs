@@ -14,6 +14,7 @@
 //! | [`http`] | which messages of HTTP are calls |
 //! | [`calls`] | which messages belong to one call, and which calls are made again |
 //! | [`annotate`] | how all that becomes a report |
+//! | [`statistics`] | what a tap is told of a message, and what is made of that |
 //! | [`fields`] | the words a user reads or filters on |
 
 pub mod annotate;
@@ -21,6 +22,7 @@ pub mod calls;
 pub mod fields;
 pub mod http;
 pub mod request;
+pub mod statistics;
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -31,13 +33,16 @@ use foldhash::HashMap;
 use crate::http::target;
 use crate::kernel::place::Place;
 use crate::kernel::protocol::{OfferTable, Packet, Protocol, State};
+use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::business::{self, Of};
+use crate::wechat::fields::FAULTS;
+use crate::wechat::opening::Bodies;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 use annotate::{Known, framed_size, last_part};
-use calls::{Answered, Asked, Calls, Event, Part};
+use calls::{Asked, Calls, Event, Part};
 use http::{InHttp, Post};
 use request::Request;
 
@@ -52,14 +57,16 @@ pub static SHORT_LINK: Protocol = Protocol {
             ..OfferTable::new(c"wechat_short.xml", c"WeChat addresses", c"wechat_short.xml")
         },
     ],
+    values: statistics::VALUES,
+    tree: Some(statistics::TREE),
+    response_times: Some(statistics::RESPONSE_TIMES),
+    lines: Some(statistics::LINES),
+    dialogue: Some(statistics::DIALOGUE),
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
 
 /// The table in which this protocol itself takes the bodies of HTTP.
 pub const BODIES: &CStr = c"wechat_short.body";
-/// Places of the tables.
-const BODY_TABLE: u16 = 0;
-const XML_TABLE: u16 = 1;
 
 /// The state of one capture.
 #[derive(Debug)]
@@ -69,15 +76,17 @@ pub struct ShortLink {
     known: Rc<RefCell<http::Known>>,
     /// Of each stream in HTTP, the number of its request.
     posts: HashMap<u32, u32>,
+    /// What keys open of the messages' bodies.
+    bodies: Bodies,
 }
 
 impl ShortLink {
     /// For one capture: the states on streams and in HTTP.
-    pub fn new(shared: Shared) -> (Self, InHttp) {
+    pub fn new(shared: Shared, bodies: Bodies) -> (Self, InHttp) {
         let known = Rc::default();
         let in_http = InHttp::new(Rc::clone(&known), shared.clone());
         let (calls, posts) = Default::default();
-        (Self { shared, calls, known, posts }, in_http)
+        (Self { shared, calls, known, posts, bodies }, in_http)
     }
 }
 
@@ -89,7 +98,7 @@ impl State for ShortLink {
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step {
         let place = segment.place();
         if let Some(event) = self.calls.find(place) {
-            return self.show(segment, event, report);
+            return self.show(segment, event, report, false);
         }
         if segment.first_visit {
             return self.first_visit(segment, place, report);
@@ -100,7 +109,7 @@ impl State for ShortLink {
         }
         let part = if request::begins(segment.data) { Part::Request } else { Part::Answer };
         let call = self.calls.current(segment.lane.stream).unwrap_or(u32::MAX);
-        self.show(segment, Event { call, cut: true, ..event(part, segment, segment.reported) }, report)
+        self.show(segment, Event { call, cut: true, ..event(part, segment, segment.reported) }, report, false)
     }
 
     fn failed(&self, report: &mut Report, length: usize) {
@@ -123,17 +132,22 @@ impl ShortLink {
                 _ => cut = true,
             },
             // Nothing tells how long it is but its end.
-            Part::Answer if segment.counted && segment.more => return Step::Need(More::Segment),
+            Part::Answer if segment.counted && segment.more => {
+                self.calls.hears(segment.lane);
+                return Step::Need(More::Segment);
+            }
+            Part::Continuation => self.calls.hears(segment.lane),
             _ => {}
         }
-        let mut event = Event { cut, ..event(part, segment, extent) };
+        let mut event = event(part, segment, extent);
+        event.cut |= cut;
         event.call = match part {
             Part::Request | Part::Target => self.asks(segment, place, event),
-            Part::Answer | Part::Head | Part::Addresses => self.answers(segment, place, event),
+            Part::Answer | Part::Head | Part::Addresses => self.calls.answers(place, segment.time),
             Part::Continuation => self.calls.current(segment.lane.stream).unwrap_or(u32::MAX),
         };
         self.calls.keep(place, event);
-        self.show(segment, event, report)
+        self.show(segment, event, report, true)
     }
 
     /// What a message is of its call.
@@ -190,44 +204,42 @@ impl ShortLink {
             uri,
             host,
             cgi: brief.map(|brief| brief.cgi),
-            version: brief.map(|brief| brief.version),
             uin: brief.map_or(0, |brief| brief.uin),
-            body_len: u32::try_from(body.len()).unwrap_or(u32::MAX),
             client: segment.src_address,
             sealed: data.get(body).unwrap_or_default(),
         };
         self.calls.asks(place, segment.time, &asked)
     }
 
-    /// The first visit comes to an answer: the number of its call.
-    fn answers(&mut self, segment: &Segment<'_>, place: Place, event: Event) -> u32 {
-        let body = 0..if event.part == Part::Head { 0 } else { event.extent as usize };
-        let brief = match event.part {
-            Part::Answer => {
-                let of = Of::Call { name: "", answers: true };
-                business::brief(message(segment, event), body.clone(), of)
-            }
-            _ => None,
-        };
-        let body_len = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        self.calls.answers(place, segment.time, &Answered { cgi: brief.map(|brief| brief.cgi), body_len })
-    }
-
-    fn show(&self, segment: &Segment<'_>, event: Event, report: &mut Report) -> Step {
+    /// Shows a message; `is_new` on its own first visit, when it is decided what opens it.
+    fn show(&mut self, segment: &Segment<'_>, event: Event, report: &mut Report, is_new: bool) -> Step {
+        let shown = self.post(segment).is_some_and(|post| post.shown);
         let known = self.known.borrow();
         let facts = self.calls.facts(event, !segment.first_visit, known.end);
-        let shown = self.post(segment).is_some_and(|post| post.shown);
-        let message = Known {
+        let mut message = Known {
             data: message(segment, event),
             event,
             call: self.calls.call(event.call),
             facts,
             texts: &known.texts,
-            stream: segment.shown_stream,
+            segment,
+            later: !segment.first_visit,
             shown,
+            opened: None,
             shared: &self.shared,
         };
+        let opened = self.bodies.may_open().then(|| {
+            let (place, data, at) = (segment.place(), message.data, message.body()?);
+            let header = business::read(&Reader::new(data, at, FAULTS), message.of())?;
+            Some(match is_new {
+                true => self.bodies.first(place, data, &header),
+                false => self.bodies.again(place, data, &header),
+            })
+        });
+        let opened = opened.flatten();
+        message.opened = opened.as_ref();
         annotate::message(report, &message);
+        statistics::make(report, &message);
         Step::Consumed(event.extent as usize)
     }
 }
@@ -240,5 +252,6 @@ fn message<'a>(segment: &Segment<'a>, event: Event) -> &'a [u8] {
 /// A message of so many bytes; its call is not known yet.
 fn event(part: Part, segment: &Segment<'_>, extent: usize) -> Event {
     let extent = u32::try_from(extent).unwrap_or(u32::MAX);
-    Event { call: u32::MAX, part, extent, cut: false, plain: !segment.counted }
+    let cut = segment.data.len() < extent as usize;
+    Event { call: u32::MAX, part, extent, cut, plain: !segment.counted }
 }

@@ -10,7 +10,7 @@ use super::fields::{NOTES, message_type};
 use super::members::Sort;
 use super::session::{Facts, Gist};
 use crate::kernel::line::{Cell, Column, Lines};
-use crate::kernel::record::{Record, ValueRow, View, duration, number, signed, text};
+use crate::kernel::record::{ValueRow, View, duration, number, signed, text};
 use crate::kernel::report::Report;
 use crate::kernel::rows::{row_of, rows};
 use crate::kernel::segment::Segment;
@@ -137,7 +137,7 @@ pub fn make(
     facts: Facts<'_>,
 ) {
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
-    let mut record = Record::new(segment, texts);
+    let mut record = segment.record(texts);
     let request = known.is_request();
     record.set(R::CALL, call.into());
     record.set(R::REQUEST, request.into());

@@ -37,6 +37,50 @@ pub struct Call {
     began: bool,
     /// The body, of a message of HTTP's, which needs not stand in its bytes as it is.
     message: Option<Vec<u8>>,
+    /// The protocol that takes it apart, and whether it is inside of another.
+    protocol: u16,
+    inside: bool,
+}
+
+#[allow(dead_code)] // one program makes its calls by hand
+impl Call {
+    /// A message of HTTP's from one end of the only stream, with its body as HTTP's dissector passes it on.
+    pub fn message(packet: u32, from_server: bool, data: Vec<u8>, body: &[u8]) -> Self {
+        Self {
+            packet,
+            lane: LaneId::new(0, from_server),
+            position: packet << 16,
+            time: Time::from_nanoseconds(BASE_TIME.as_nanos() as i64 + i64::from(packet) * 1_000_000_000),
+            reported: data.len(),
+            data,
+            more: false,
+            ends: match from_server {
+                false => ([10, 0, 0, 2], 40_000, [10, 0, 0, 3], 80),
+                true => ([10, 0, 0, 3], 80, [10, 0, 0, 2], 40_000),
+            },
+            server_port: 80,
+            began: true,
+            message: Some(body.to_vec()),
+            protocol: MMTLS,
+            inside: false,
+        }
+    }
+
+    /// Bytes of a stream that a protocol has inside of another.
+    pub fn inside(packet: u32, protocol: u16, from_server: bool, position: u32, data: &[u8]) -> Self {
+        let call = Self::message(packet, from_server, data.to_vec(), &[]);
+        Self { position, message: None, protocol, inside: true, ..call }
+    }
+
+    /// The same in another stream.
+    pub fn of_stream(self, stream: u32) -> Self {
+        Self { lane: LaneId::new(stream, self.lane.side), ..self }
+    }
+
+    /// The same with more that may follow.
+    pub fn goes_on(self) -> Self {
+        Self { more: true, ..self }
+    }
 }
 
 /// One direction of a connection.
@@ -67,6 +111,14 @@ impl Host {
         let mut host = Self { capture: Capture::new(config), calls: Vec::new(), first: Vec::new() };
         host.carry(made);
         host
+    }
+
+    /// The first pass over calls.
+    #[allow(dead_code)] // as above
+    pub fn of(calls: Vec<Call>, config: &Config) -> Self {
+        let mut capture = Capture::new(config);
+        let first = calls.iter().map(|call| visit(&mut capture, call, true).0).collect();
+        Self { capture, calls, first }
     }
 
     /// What one more visit of each packet shows, by calls, in the order that `reorder` makes of these.
@@ -120,6 +172,8 @@ impl Host {
                 server_port: if began.contains(&packet.flow) { ends.server.port() } else { 0 },
                 began: began.contains(&packet.flow),
                 message: None,
+                protocol: MMTLS,
+                inside: false,
             };
             let sequence = first_sequence(packet.sequence, packet.offset);
             if self.is_ours(&call, bytes, sequence.wrapping_add(new.start as u32)) {
@@ -259,7 +313,7 @@ fn segment(call: &Call, first_visit: bool) -> Segment<'_> {
         time: call.time,
         shown_stream: call.lane.stream,
         began: call.began,
-        inside: false,
+        inside: call.inside,
         src_address,
         dst_address,
         src_port: *src_port,
@@ -276,7 +330,7 @@ fn visit(capture: &mut Capture, call: &Call, first_visit: bool) -> (Vec<Shown>, 
     let segment = segment(call, first_visit);
     let mut shown = Vec::new();
     let Some(body) = &call.message else {
-        let (used, more) = pdus(capture, MMTLS, &segment, 0, &mut shown);
+        let (used, more) = pdus(capture, call.protocol, &segment, 0, &mut shown);
         return (shown, used, more);
     };
     let count = capture.http().begin(&segment);

@@ -30,11 +30,12 @@ const SUITES: [(&str, &[&str]); 4] =
 const DOCUMENT: &str = "docs/versions.md";
 
 /// Tests that cannot pass, by release, and what of that Wireshark is why.
-const CANNOT_PASS: [(&str, &[&str], &str); 6] = [
+const CANNOT_PASS: [(&str, &[&str], &str); 9] = [
     (
         "3.4",
         &[
             "preferences_may_change_between_captures",
+            "exported_packets_look_the_same_at_every_visit",
             "the_exchanges_look_the_same_at_every_visit",
             "the_web_clients_messages_look_the_same_at_every_visit",
             "many_frames_on_many_streams_look_the_same_at_every_visit",
@@ -48,9 +49,10 @@ const CANNOT_PASS: [(&str, &[&str], &str); 6] = [
         &[
             "an_empty_port_range_frees_every_port",
             "port_preferences_of_http_and_tls_keep_their_meaning",
+            "with_a_key_given_secrets_have_the_same_words_in_every_run",
             "without_its_ports_the_plugin_changes_nothing_at_all",
         ],
-        "tshark refuses an empty port range on its command line (`-o http.tcp.port:`)",
+        "tshark refuses an empty value on its command line (`-o http.tcp.port:`)",
     ),
     (
         "3.4",
@@ -62,6 +64,21 @@ const CANNOT_PASS: [(&str, &[&str], &str); 6] = [
         "`-z http,tree,tcp` is an error too: it takes the comma for a part of the filter",
     ),
     ("3.4", &["decode_as_keeps_its_meaning"], "tshark knows no `-d tcp.port==80,data`"),
+    (
+        "3.4",
+        &["lines_and_tables_know_any_year"],
+        "it leaves out by how much the times in a pcapng file are off (`if_tsoffset`)",
+    ),
+    (
+        "3.4",
+        &["pdml_is_well_formed_whatever_texts_hold"],
+        "`http.file_data`, HTTP's own, has control characters in PDML",
+    ),
+    (
+        "3.4",
+        &["pairs_are_those_of_http_whatever_heads_look_like"],
+        "HTTP takes a few of the oddest heads for none, which it takes for responses from 4.0 on",
+    ),
     (
         "4.4",
         &["preferences_may_change_between_captures"],
@@ -221,9 +238,12 @@ fn totals(text: &str) -> (usize, usize) {
         .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
 }
 
-/// The names of the tests that failed, as many as were counted.
+/// The names of the tests that failed, without their modules', as many as were counted.
 fn failures(text: &str, count: usize) -> Result<Vec<String>> {
-    let name = |line: &str| Some(line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?.to_owned());
+    let name = |line: &str| {
+        let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+        name.rsplit("::").next().map(str::to_owned)
+    };
     let names: Vec<String> = text.lines().filter_map(name).collect();
     ensure!(names.len() == count, "{count} tests failed, and these are named: {}", names.join(", "));
     Ok(names)
@@ -405,9 +425,20 @@ mod tests {
     #[test]
     fn tests_that_fail_are_named() {
         let text = "test a ... ok\ntest b ... FAILED\ntest x::c ... FAILED\n";
-        assert_eq!(failures(text, 2).expect("named"), ["b", "x::c"]);
+        assert_eq!(failures(text, 2).expect("named"), ["b", "c"]);
         assert!(failures(text, 3).is_err());
         assert!(known("3.4").contains(&"an_empty_port_range_frees_every_port") && known("4.0").is_empty());
+    }
+
+    #[test]
+    fn tests_that_cannot_pass_are_there() {
+        let folder = cargo::root().expect("a root").join("tests/wireshark");
+        let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+        let texts: Vec<String> = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
+        for name in CANNOT_PASS.iter().flat_map(|(_, names, _)| *names) {
+            let begin = format!("\nfn {name}(");
+            assert!(texts.iter().any(|text| text.contains(&begin)), "{name}");
+        }
     }
 
     #[test]
