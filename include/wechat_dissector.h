@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 7
+#define WECHAT_ABI_VERSION 8
 
 // Version of `wechat_record`.
 #define WECHAT_RECORD_VERSION 3
@@ -77,6 +77,9 @@
 
 // Bit of `wechat_segment.wanted`: the hand-offs.
 #define WECHAT_WANT_INSIDE (1 << 4)
+
+// Bit of `wechat_segment.wanted`: the objects.
+#define WECHAT_WANT_OBJECTS (1 << 5)
 
 // Words in which `wechat_segment.fields` has a bit for each field of a protocol.
 #define WECHAT_FIELD_WORDS 4
@@ -369,9 +372,9 @@ typedef struct wechat_source {
   uint32_t name;
 } wechat_source;
 
-// Bytes that are for somebody else: whoever registered for `key` in table `table` of the report's protocol, or else
-// that table's heuristics. When the host has drawn the items, it calls them. If that is a protocol of ours, its
-// segment has the stream, the position and the flags that stand here.
+// Bytes that are for somebody else: whoever registered for `key` in table `table`, or else that table's heuristics,
+// or else its fallback. When the host has drawn the items, it calls them. If that is a protocol of ours, its segment
+// has the stream, the position and the flags that stand here.
 typedef struct wechat_hand_off {
   // First byte, from the start of the source; in source 0, from the start of the PDU.
   uint32_t offset;
@@ -390,11 +393,27 @@ typedef struct wechat_hand_off {
   // Bits of `wechat_segment.flags`: `WECHAT_INSIDE` if the bytes are for a protocol of ours, and then perhaps
   // `WECHAT_SIDE` and `WECHAT_COUNTED`.
   uint32_t flags;
+  // What the table's fallback is told of them, a text; 0 for nothing.
+  uint32_t words;
   // The source.
   uint16_t source;
-  // Place of the table among those that the report's protocol offers.
+  // The table: by its place among those that a protocol offers, and that protocol's.
   uint16_t table;
 } wechat_hand_off;
+
+// Bytes that a user may export, all of them captured.
+typedef struct wechat_object {
+  // First byte, from the start of the source; in source 0, from the start of the PDU.
+  uint32_t offset;
+  // How many there are.
+  uint32_t length;
+  // What its file is called in its packet, a text.
+  uint32_t name;
+  // What sort of bytes they are, a text.
+  uint32_t kind;
+  // The source.
+  uint16_t source;
+} wechat_object;
 
 // A value of a protocol's records.
 typedef struct wechat_value_row {
@@ -486,6 +505,10 @@ typedef struct wechat_report {
   const struct wechat_hand_off *hand_offs;
   // Number of `hand_offs`.
   size_t hand_off_count;
+  // What may be exported.
+  const struct wechat_object *objects;
+  // Number of `objects`.
+  size_t object_count;
   // What taps are told; NULL when that is not wanted, or the PDU is nothing that they are told of. A tap
   // outlives the report: copy `size` bytes of the record, and its texts.
   const struct wechat_record *record;
@@ -613,9 +636,10 @@ typedef struct wechat_offer {
   const char *name;
   // Its title.
   const char *title;
-  // Name of the list of heuristics that are tried where nobody registered.
+  // Name of the list of heuristics that are tried where nobody registered; tables may share one.
   const char *heuristics;
-  // Name of the dissector that takes what nobody else does; NULL where there is none.
+  // Name of the host's own dissector that gets what nobody else takes, and the hand-off's words; NULL for none.
+  // Columns are closed to it.
   const char *fallback;
 } wechat_offer;
 
@@ -654,7 +678,7 @@ typedef struct wechat_protocol {
   const struct wechat_preference *preferences;
   // Number of `preferences`.
   size_t preference_count;
-  // Tables to make; a hand-off names one by its place.
+  // Tables to make; a hand-off names one as a field is named.
   const struct wechat_offer *offers;
   // Number of `offers`.
   size_t offer_count;
@@ -705,6 +729,8 @@ typedef struct wechat_protocol {
   // Whether it lies in the messages of HTTP. What is on streams too takes no message itself: it hands the bodies on
   // as streams.
   bool in_http;
+  // Whether the objects of all reports are exported under its name. Of one protocol at most.
+  bool exports;
 } wechat_protocol;
 
 // Everything to register. The rows live as long as the registry.

@@ -38,6 +38,7 @@
 #include <epan/conversation_filter.h>
 #include <epan/exceptions.h>
 #include <epan/expert.h>
+#include <epan/export_object.h>
 #include <epan/follow.h>
 #include <epan/packet.h>
 #include <epan/prefs.h>

@@ -40,8 +40,11 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree)
     segment->fields = NULL;
     if (have_tap_listener(protocol->tap))
         segment->wanted |= WECHAT_WANT_RECORD;
-    if (protocol->has_takers)
+    /* What the first protocol offers all share. */
+    if (protocol->has_takers || shim_protocols[0].has_takers)
         segment->wanted |= WECHAT_WANT_INSIDE;
+    if (objects_are_wanted())
+        segment->wanted |= WECHAT_WANT_OBJECTS;
     if (pinfo->cinfo != NULL && col_get_writable(pinfo->cinfo, COL_INFO))
         segment->wanted |= WECHAT_WANT_INFO;
     if (tree == NULL)
@@ -264,11 +267,21 @@ void draw_report(const drawing *drawing, const wechat_report *report, unsigned l
 
 /* ---- what outlives a report ---- */
 
-/* Whether somebody may take what is handed over. Mostly nobody wants any. */
-static bool is_wanted(const shim_protocol *protocol, const wechat_hand_off *hand_off)
+/* The table of a hand-off. */
+static const shim_offer *offer_of(const wechat_hand_off *hand_off)
 {
-    return protocol->has_heuristics[hand_off->table] || protocol->fallbacks[hand_off->table] != NULL ||
-           dissector_get_uint_handle(protocol->offers[hand_off->table], hand_off->key) != NULL;
+    return &protocol_of(hand_off->table)->offers[row_of(hand_off->table)];
+}
+
+/* Whether somebody may take what is handed over. Mostly nobody wants any. */
+static bool is_wanted(const wechat_hand_off *hand_off)
+{
+    const shim_offer *offer = offer_of(hand_off);
+
+    if (!protocol_of(hand_off->table)->has_takers)
+        return false;
+    return offer->has_heuristics || offer->fallback != NULL ||
+           dissector_get_uint_handle(offer->table, hand_off->key) != NULL;
 }
 
 /* Bytes that the Rust side made are the packet's from now on, with a tab of their own. */
@@ -304,12 +317,18 @@ void draw_take(drawing *drawing, const wechat_report *report, drawn_source pdu, 
             drawing->sources[i] = take_source(&report->sources[i], report->texts, pdu.tvb, pinfo);
     }
     for (size_t i = 0; i < report->hand_off_count; i++) {
-        if (!is_wanted(protocol, &report->hand_offs[i]))
+        const wechat_hand_off *one = &report->hand_offs[i];
+
+        if (!is_wanted(one))
             continue;
         if (drawing->hand_offs == NULL)
-            drawing->hand_offs = wmem_alloc_array(pinfo->pool, wechat_hand_off, report->hand_off_count);
-        drawing->hand_offs[drawing->hand_off_count++] = report->hand_offs[i];
+            drawing->hand_offs = wmem_alloc_array(pinfo->pool, drawn_hand_off, report->hand_off_count);
+        drawing->hand_offs[drawing->hand_off_count++] = (drawn_hand_off){
+            *one, one->words != 0 ? wmem_strdup(pinfo->pool, report->texts + one->words) : NULL,
+        };
     }
+    if (report->object_count > 0)
+        objects_queue(report, drawing->sources, pinfo);
 }
 
 /* Whose bytes are handed to a dissector of ours now, and by what. */
@@ -321,21 +340,43 @@ const wechat_hand_off *draw_handed(const tvbuff_t *tvb)
     return tvb == handed_bytes ? handed : NULL;
 }
 
-static void hand_off(const shim_protocol *protocol, const wechat_hand_off *hand_off, const drawn_source *source,
-                     packet_info *pinfo, proto_tree *tree)
+/* Calls a dissector of epan's own that is to write into no column: it would write what it finds. */
+static void call_quietly(dissector_handle_t handle, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
+                         const char *words)
 {
-    tvbuff_t *tvb = tvb_new_subset_length_caplen(source->tvb, (int)(source->start + hand_off->offset),
-                                                 (int)hand_off->captured, (int)hand_off->length);
+    static const int columns[] = { COL_PROTOCOL, COL_INFO };
+    volatile bool writable[G_N_ELEMENTS(columns)];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(columns); i++) {
+        writable[i] = col_get_writable(pinfo->cinfo, columns[i]);
+        col_set_writable(pinfo->cinfo, columns[i], false);
+    }
+    TRY {
+        call_dissector_only(handle, tvb, pinfo, tree, (void *)words);
+    }
+    CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
+        show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
+    }
+    ENDTRY;
+    for (size_t i = 0; i < G_N_ELEMENTS(columns); i++)
+        col_set_writable(pinfo->cinfo, columns[i], writable[i]);
+}
+
+static void hand_off(const drawn_hand_off *one, const drawn_source *source, packet_info *pinfo, proto_tree *tree)
+{
+    const wechat_hand_off *to = &one->to;
+    const shim_offer *offer = offer_of(to);
+    tvbuff_t *tvb = tvb_new_subset_length_caplen(source->tvb, (int)(source->start + to->offset), (int)to->captured,
+                                                 (int)to->length);
     heur_dtbl_entry_t *entry;
 
-    if (hand_off->flags & WECHAT_INSIDE) {
+    if (to->flags & WECHAT_INSIDE) {
         handed_bytes = tvb;
-        handed = hand_off;
+        handed = to;
     }
-    if (dissector_try_uint(protocol->offers[hand_off->table], hand_off->key, tvb, pinfo, tree) == 0 &&
-        !dissector_try_heuristic(protocol->heuristics[hand_off->table], tvb, pinfo, tree, &entry, NULL) &&
-        protocol->fallbacks[hand_off->table] != NULL)
-        call_dissector_only(protocol->fallbacks[hand_off->table], tvb, pinfo, tree, NULL);
+    if (dissector_try_uint(offer->table, to->key, tvb, pinfo, tree) == 0 &&
+        !dissector_try_heuristic(offer->heuristics, tvb, pinfo, tree, &entry, NULL) && offer->fallback != NULL)
+        call_quietly(offer->fallback, tvb, pinfo, tree, one->words);
 }
 
 void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree)
@@ -347,13 +388,13 @@ void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree
     volatile size_t i;
 
     for (i = 0; i < drawing->hand_off_count; i++) {
-        const wechat_hand_off *one = &drawing->hand_offs[i];
-        const drawn_source *source = &drawing->sources[one->source];
+        const drawn_hand_off *one = &drawing->hand_offs[i];
+        const drawn_source *source = &drawing->sources[one->to.source];
 
         /* What somebody waits for is not the carrier's to give. */
         pinfo->can_desegment = 0;
         TRY {
-            hand_off(drawing->protocol, one, source, pinfo, tree);
+            hand_off(one, source, pinfo, tree);
         }
         CATCH_BOUNDS_AND_DISSECTOR_ERRORS {
             show_exception(source->tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
@@ -405,11 +446,12 @@ void draw_begin(void)
         shim_protocol *protocol = &shim_protocols[i];
         protocol->has_takers = false;
         for (size_t j = 0; j < protocol->row->offer_count; j++) {
-            protocol->has_heuristics[j] = false;
-            heur_dissector_table_foreach(protocol->row->offers[j].heuristics, note_heuristic,
-                                         &protocol->has_heuristics[j]);
+            shim_offer *offer = &protocol->offers[j];
+
+            offer->has_heuristics = false;
+            heur_dissector_table_foreach(protocol->row->offers[j].heuristics, note_heuristic, &offer->has_heuristics);
             dissector_table_foreach(protocol->row->offers[j].name, note_entry, &protocol->has_takers);
-            protocol->has_takers |= protocol->has_heuristics[j] || protocol->fallbacks[j] != NULL;
+            protocol->has_takers |= offer->has_heuristics || offer->fallback != NULL;
         }
     }
 }
@@ -422,15 +464,15 @@ void draw_register(void)
 
         if (protocol->row->under == protocol->number)
             protocol->tap = register_tap(protocol->filter);
-        protocol->offers = wmem_alloc_array(wmem_epan_scope(), dissector_table_t, count);
-        protocol->heuristics = wmem_alloc_array(wmem_epan_scope(), heur_dissector_list_t, count);
-        protocol->has_heuristics = wmem_alloc0_array(wmem_epan_scope(), bool, count);
-        protocol->fallbacks = wmem_alloc0_array(wmem_epan_scope(), dissector_handle_t, count);
+        protocol->offers = wmem_alloc0_array(wmem_epan_scope(), shim_offer, count);
         for (size_t j = 0; j < count; j++) {
-            const wechat_offer *offer = &protocol->row->offers[j];
-            protocol->offers[j] =
-                register_dissector_table(offer->name, offer->title, protocol->proto, FT_UINT32, BASE_DEC);
-            protocol->heuristics[j] = register_heur_dissector_list(offer->heuristics, protocol->proto);
+            const wechat_offer *row = &protocol->row->offers[j];
+            shim_offer *offer = &protocol->offers[j];
+
+            offer->table = register_dissector_table(row->name, row->title, protocol->proto, FT_UINT32, BASE_DEC);
+            offer->heuristics = find_heur_dissector_list(row->heuristics);
+            if (offer->heuristics == NULL)
+                offer->heuristics = register_heur_dissector_list(row->heuristics, protocol->proto);
         }
     }
 }
@@ -462,7 +504,7 @@ void draw_handoff(void)
         find_infos(&shim_protocols[i]);
         for (size_t j = 0; j < row->offer_count; j++)
             if (row->offers[j].fallback != NULL)
-                shim_protocols[i].fallbacks[j] = find_dissector(row->offers[j].fallback);
+                shim_protocols[i].offers[j].fallback = find_dissector(row->offers[j].fallback);
         for (size_t j = 0; j < row->join_count; j++) {
             const wechat_join *join = &row->joins[j];
             dissector_add_uint(join->table, join->key, shim_protocols[i].handle);

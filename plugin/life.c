@@ -34,6 +34,7 @@ static void register_all(void)
 {
     register_rows();
     draw_register();
+    objects_register();
     loop_register();
     stats_register();
     ports_register();

@@ -4,6 +4,9 @@
  */
 #include "shim.h"
 
+/* A table that the user fills in. */
+typedef struct table table;
+
 /* A preference, with its storage; which member counts is its row's kind. */
 typedef struct {
     const wechat_preference *row;
@@ -14,6 +17,7 @@ typedef struct {
         int choice;
         range_t *ports;
         const char *text;
+        table *table;
     } value;
 } preference;
 
@@ -145,42 +149,54 @@ static void register_notes(shim_protocol *protocol)
     expert_register_field_array(expert_register_protocol(protocol->proto), infos, (int)count);
 }
 
-/* ---- the user's table ---- */
+/* ---- the user's tables ---- */
 
-/* Columns that a table may have; the Rust side has three. */
+/* Columns that a table may have; those of the Rust side have three. */
 #define MOST_COLUMNS 4
 
-/* A row of a UAT: a text for each column. */
+/* A row of a UAT: a text for each column. What a whole row goes through is told nothing but the row, so that this
+ * says whose it is. */
 typedef struct {
+    const table *table;
     char *cells[MOST_COLUMNS];
 } table_row;
 
-/* A UAT. Its callbacks get no pointer to it, so that there can be one only. */
-static struct {
+/* A column travels as the user data of its cells' callbacks. */
+typedef struct {
+    const table *table;
+    size_t number;
+} table_column;
+
+/* A UAT. */
+struct table {
     uint16_t preference;
     size_t columns;
     table_row *rows;
     unsigned row_count;
+    table_column columns_of_cells[MOST_COLUMNS];
     uat_field_t fields[MOST_COLUMNS + 1];
-} table;
+};
 
-/* The column's number travels as the callbacks' user data. */
-static void cell_set(void *record, const char *text, unsigned length, const void *column, const void *unused G_GNUC_UNUSED)
+static void cell_set(void *record, const char *text, unsigned length, const void *data, const void *unused G_GNUC_UNUSED)
 {
-    char **cell = &((table_row *)record)->cells[GPOINTER_TO_SIZE(column)];
-    g_free(*cell);
-    *cell = g_strndup(text, length);
+    const table_column *column = (const table_column *)data;
+    table_row *row = (table_row *)record;
+
+    row->table = column->table;
+    g_free(row->cells[column->number]);
+    row->cells[column->number] = g_strndup(text, length);
 }
 
-static void cell_get(void *record, char **text, unsigned *length, const void *column, const void *unused G_GNUC_UNUSED)
+static void cell_get(void *record, char **text, unsigned *length, const void *data, const void *unused G_GNUC_UNUSED)
 {
-    const char *cell = ((table_row *)record)->cells[GPOINTER_TO_SIZE(column)];
+    const char *cell = ((table_row *)record)->cells[((const table_column *)data)->number];
     *text = g_strdup(cell ? cell : "");
     *length = (unsigned)strlen(*text);
 }
 
 static void *row_copy(void *to, const void *from, size_t size G_GNUC_UNUSED)
 {
+    ((table_row *)to)->table = ((const table_row *)from)->table;
     for (size_t i = 0; i < MOST_COLUMNS; i++)
         ((table_row *)to)->cells[i] = g_strdup(((const table_row *)from)->cells[i]);
     return to;
@@ -195,31 +211,39 @@ static void row_free(void *record)
 static ws_bool row_check(void *record, char **error)
 {
     char message[256] = "";
-    const char *const *cells = (const char *const *)((table_row *)record)->cells;
+    const table_row *row = (const table_row *)record;
+    const char *const *cells = (const char *const *)row->cells;
 
     *error = NULL;
-    if (wechat_row_check(table.preference, cells, table.columns, message, sizeof message) == WECHAT_RESULT_OK)
+    /* Nobody has written into it yet. */
+    if (row->table == NULL)
+        return true;
+    if (wechat_row_check(row->table->preference, cells, row->table->columns, message, sizeof message) ==
+        WECHAT_RESULT_OK)
         return true;
     *error = g_strdup(message);
     return false;
 }
 
-static void register_table(const shim_protocol *protocol, module_t *module, const preference *preference)
+static void register_table(const shim_protocol *protocol, module_t *module, preference *preference)
 {
     const wechat_preference *row = preference->row;
+    table *table = wmem_new0(wmem_epan_scope(), struct table);
 
-    table.preference = preference->number;
-    table.columns = MIN(row->part_count, MOST_COLUMNS);
-    for (size_t i = 0; i < table.columns; i++) {
-        void *column = GSIZE_TO_POINTER(i);
-        table.fields[i] = (uat_field_t){
+    preference->value.table = table;
+    table->preference = preference->number;
+    table->columns = MIN(row->part_count, MOST_COLUMNS);
+    for (size_t i = 0; i < table->columns; i++) {
+        table_column *column = &table->columns_of_cells[i];
+        *column = (table_column){ table, i };
+        table->fields[i] = (uat_field_t){
             row->parts[i].name, row->parts[i].name, PT_TXTMOD_STRING, { NULL, cell_set, cell_get },
             { column, column, column }, NULL, row->parts[i].help, FLDFILL,
         };
     }
     uat_t *uat = uat_new(shim_words("%s %s", protocol->label, row->title), sizeof(table_row),
-                         shim_words("%s_%s", protocol->filter, row->name), true, &table.rows, &table.row_count,
-                         UAT_AFFECTS_DISSECTION, NULL, row_copy, row_check, row_free, NULL, NULL, table.fields);
+                         shim_words("%s_%s", protocol->filter, row->name), true, &table->rows, &table->row_count,
+                         UAT_AFFECTS_DISSECTION, NULL, row_copy, row_check, row_free, NULL, NULL, table->fields);
     prefs_register_uat_preference(module, row->name, row->title, row->help, uat);
 }
 
@@ -321,8 +345,9 @@ static void configure(wechat_config *config, const preference *preference)
         wechat_config_set_number(config, number, (uint32_t)preference->value.choice);
         break;
     case WECHAT_PREFERENCE_TYPE_TABLE:
-        for (unsigned i = 0; i < table.row_count; i++)
-            wechat_config_add_row(config, number, (const char *const *)table.rows[i].cells, table.columns);
+        for (unsigned i = 0; i < preference->value.table->row_count; i++)
+            wechat_config_add_row(config, number, (const char *const *)preference->value.table->rows[i].cells,
+                                  preference->value.table->columns);
         break;
     case WECHAT_PREFERENCE_TYPE_TEXT:
     case WECHAT_PREFERENCE_TYPE_FILE:

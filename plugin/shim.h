@@ -9,6 +9,7 @@
  *   shim.c      the tables, epan's ids for their rows, and the handle of the capture that is open
  *   register.c  rows to fields, expert infos, preferences and UAT
  *   draw.c      a report to columns and packet tree, and what it hands to others
+ *   objects.c   what a user may export
  *   loop.c      the loop over the PDUs of a segment
  *   ports.c     sharing TCP ports with the dissectors that own them
  *   wrap.c      standing in front of the owners of ports, and leaving the table as it was
@@ -39,6 +40,15 @@ typedef struct {
     bool is_bare;
 } shim_field;
 
+/* A table that a protocol offers, and who takes what nobody in it does. */
+typedef struct {
+    dissector_table_t table;
+    heur_dissector_list_t heuristics;
+    bool has_heuristics;
+    /* NULL where there is none. */
+    dissector_handle_t fallback;
+} shim_offer;
+
 /* A protocol, and what epan calls it and its rows. */
 typedef struct {
     const wechat_protocol *row;
@@ -59,12 +69,8 @@ typedef struct {
     /* Takes segments, and a message of HTTP's; NULL where it lies in none. */
     dissector_handle_t handle;
     dissector_handle_t message_handle;
-    /* What it offers to others. */
-    dissector_table_t *offers;
-    heur_dissector_list_t *heuristics;
-    bool *has_heuristics;
-    dissector_handle_t *fallbacks;
-    /* Whether anybody takes any of it. */
+    /* What it offers to others, and whether anybody takes any of it. */
+    shim_offer *offers;
     bool has_takers;
 } shim_protocol;
 
@@ -126,12 +132,18 @@ typedef struct {
     const uint8_t *bytes;
 } drawn_source;
 
+/* What a report hands to others, and what it says of that, or NULL. */
+typedef struct {
+    wechat_hand_off to;
+    const char *words;
+} drawn_hand_off;
+
 /* A report's sources, and what it hands to others: both outlive it. */
 typedef struct drawing {
     const shim_protocol *protocol;
     drawn_source few[2];
     drawn_source *sources;
-    wechat_hand_off *hand_offs;
+    drawn_hand_off *hand_offs;
     size_t hand_off_count;
 } drawing;
 
@@ -159,6 +171,16 @@ void draw_handoff(void);
 
 /* Call it at the beginning of a capture. */
 void draw_begin(void);
+
+/* ---- objects.c ---- */
+
+/* Whether somebody exports objects. */
+bool objects_are_wanted(void);
+
+/* Hands the objects of a report, which lie in these sources, to those who export them. */
+void objects_queue(const wechat_report *report, const drawn_source *sources, packet_info *pinfo);
+
+void objects_register(void);
 
 /* ---- loop.c ---- */
 

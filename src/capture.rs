@@ -20,7 +20,7 @@ use crate::kernel::report::{CAME_IN, HandOff, Inner, PASSED_ON, Piece, Report, W
 use crate::kernel::segment::{Segment, Step};
 use crate::kernel::stream::{Collector, Inside, Joined};
 use crate::kernel::streams::{Ends, Streams};
-use crate::protocols::{self, PROTOCOLS};
+use crate::protocols::{self, PROTOCOLS, offer};
 use crate::wechat::common::Common;
 use crate::wechat::fields::{SN, TABLE as SHARED};
 
@@ -121,6 +121,11 @@ impl Capture {
         Wanted { inside: segment.wanted.inside || self.holds(protocol), ..segment.wanted }
     }
 
+    /// Whether somebody is called for what a report hands off, for certain.
+    fn calls_others(&self, protocol: u16) -> bool {
+        self.holds(protocol) || self.report.hand_offs().iter().any(has_fallback)
+    }
+
     /// Whether a protocol of ours takes what is inside of another.
     fn holds(&self, protocol: u16) -> bool {
         self.holds.get(usize::from(protocol)).copied().unwrap_or_default()
@@ -186,7 +191,7 @@ impl Capture {
             return Step::Consumed(segment.reported);
         };
         let step = state.step(segment, &mut self.report);
-        if self.holds(protocol) {
+        if self.calls_others(protocol) {
             if !segment.inside {
                 self.calls.begin(segment.place());
             }
@@ -232,7 +237,7 @@ impl Capture {
         let protocol = self.begin_message(segment, index);
         self.report.passed_on(body.len());
         let head = self.http.message(segment, index, body, &self.common.shared, &mut self.report);
-        if self.holds(protocol) {
+        if self.calls_others(protocol) {
             self.calls.begin(segment.place());
             self.reach(segment, body);
         }
@@ -267,14 +272,16 @@ impl Capture {
     ) {
         let mut index = 0;
         while let Some(one) = report.hand_offs().get(index).copied() {
-            let to = joined(report.protocol(), &one).filter(|to| self.takes_segments(*to));
+            let to = joined(&one).filter(|to| self.takes_segments(*to));
             let changed = match to {
                 Some(to) => self.reach_one(report, &one, to, segment, body, levels),
                 None => Some(one),
             };
+            // Those of others are mostly for nobody.
             let is_ours = changed.is_some_and(|changed| changed.inner.is_some());
-            let changed = changed.filter(|_| !shown || !is_ours || self.calls.take());
-            if is_ours && changed.is_none() && !report.has_note(SN::TOO_MANY_INSIDE) {
+            let is_called = is_ours || has_fallback(&one);
+            let changed = changed.filter(|_| !shown || !is_called || self.calls.take());
+            if is_called && changed.is_none() && !report.has_note(SN::TOO_MANY_INSIDE) {
                 let words = format_args!("the packet holds more than {MOST_CALLS} PDUs inside of others");
                 report.note_below(SN::TOO_MANY_INSIDE, one.source, range(&one), words);
             }
@@ -402,10 +409,14 @@ impl Capture {
     }
 }
 
+/// Whether a dissector of the host's takes what nobody else does.
+fn has_fallback(one: &HandOff) -> bool {
+    offer(one.table).is_some_and(|table| table.fallback.is_some())
+}
+
 /// The protocol of ours that takes what a report hands off, if one does.
-fn joined(from: u16, one: &HandOff) -> Option<u16> {
-    let table = protocols::protocol(from.into())?.offers.get(usize::from(one.table))?;
-    protocols::joined(table.name, one.key)
+fn joined(one: &HandOff) -> Option<u16> {
+    protocols::joined(offer(one.table)?.name, one.key)
 }
 
 /// Bytes inside of a segment, for a protocol whose report nobody sees.
@@ -518,7 +529,7 @@ mod tests {
                 let inside = report.hand_offs().iter().filter_map(|one| {
                     let made = made(report, one);
                     let bytes = bytes_of(one, made.as_ref(), &here, &[]).to_vec();
-                    Some((joined(protocol, one)?, one.inner?, bytes))
+                    Some((joined(one)?, one.inner?, bytes))
                 });
                 for (to, inner, data) in inside.collect::<Vec<_>>().iter().filter(|_| looks_inside) {
                     let Inner { lane, position, counted, shown_stream } = *inner;

@@ -6,6 +6,16 @@ use std::fmt;
 
 use crate::kernel::rows::{Preference, row_of};
 
+/// A number that a user has typed, decimal or `0x` and hexadecimal, without a sign.
+pub fn number(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        // `from_str_radix` takes a sign, a number on the wire has none.
+        Some(hex) if !hex.starts_with('+') => u32::from_str_radix(hex, 16).ok(),
+        None if !text.starts_with('+') => text.parse().ok(),
+        _ => None,
+    }
+}
+
 /// What is set of one preference.
 #[derive(Clone, PartialEq, Eq)]
 enum Setting {

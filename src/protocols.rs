@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::config::Config;
 use crate::http::Carried;
-use crate::kernel::protocol::{Protocol, State};
+use crate::kernel::protocol::{OfferTable, Protocol, State};
 use crate::kernel::rows::{Field, FieldSet, MOST_TABLES, Note, Preference, row_of, table_of};
 use crate::long_link::settings::Settings;
 use crate::long_link::{LONG_LINK, LongLink};
@@ -19,6 +19,7 @@ use crate::web::{self, WEB, Web};
 use crate::wechat::SHARED;
 use crate::wechat::common::Common;
 use crate::wechat::key_log::ring::KeyRing;
+use crate::wechat::opening::Bodies;
 use crate::wechat::settings::Shared;
 
 /// Makes the states of a capture that begins.
@@ -62,7 +63,8 @@ pub static PROTOCOLS: &[Row] = &[
     Row {
         protocol: &LONG_LINK,
         begin: Some(|config, common| {
-            Begun::on_streams(LongLink::new(Rc::new(Settings::of(config, common.shared.clone()))))
+            let settings = Settings::of(config, common.shared.clone());
+            Begun::on_streams(LongLink::new(Rc::new(settings), Bodies::new(common.ring.clone())))
         }),
         is_request: None,
         joins: LONG_LINK_JOINS,
@@ -86,7 +88,8 @@ pub static PROTOCOLS: &[Row] = &[
     Row {
         protocol: &SHORT_LINK,
         begin: Some(|_, common| {
-            let (streams, messages) = ShortLink::new(common.shared.clone());
+            let bodies = Bodies::new(common.ring.clone());
+            let (streams, messages) = ShortLink::new(common.shared.clone(), bodies);
             Begun { on_streams: Some(Box::new(streams)), in_http: Some(Box::new(messages)) }
         }),
         is_request: Some(short_link::http::is_call),
@@ -166,6 +169,11 @@ pub fn field(number: u16) -> Option<&'static Field> {
 /// The row of a note.
 pub fn note(number: u16) -> Option<&'static Note> {
     protocol(table_of(number))?.notes.get(row_of(number))
+}
+
+/// A table that a protocol offers.
+pub fn offer(number: u16) -> Option<&'static OfferTable> {
+    protocol(table_of(number))?.offers.get(row_of(number))
 }
 
 /// The row of a preference.

@@ -65,6 +65,13 @@ static size_t row_of(uint16_t number)
     return number & ((1u << WECHAT_ROW_BITS) - 1);
 }
 
+/* The table that a hand-off names. */
+static const wechat_offer *offer_of(const wechat_hand_off *hand_off)
+{
+    CHECK(row_of(hand_off->table) < table_of(hand_off->table)->offer_count);
+    return &table_of(hand_off->table)->offers[row_of(hand_off->table)];
+}
+
 static uint16_t number_of(uint16_t protocol, size_t row)
 {
     return (uint16_t)(protocol << WECHAT_ROW_BITS | row);
@@ -165,7 +172,7 @@ static void check_items(const wechat_report *report, const wechat_segment *segme
         CHECK(hand_off->captured > 0 && hand_off->captured <= hand_off->length);
         CHECK(hand_off->source < report->source_count);
         CHECK(hand_off->offset + hand_off->captured <= report->sources[hand_off->source].captured);
-        CHECK(hand_off->table < tables_of()->protocols[report->protocol].offer_count);
+        CHECK(offer_of(hand_off) != NULL && strlen(report->texts + hand_off->words) < 4096);
         CHECK(hand_off->flags == 0 || (hand_off->flags & WECHAT_INSIDE) != 0);
     }
 }
@@ -321,7 +328,7 @@ static void check_hand_off(const wechat_report *report)
     if (report->hand_off_count == 0)
         return;
     CHECK(hand_off->flags == 0 && hand_off->key == value(record, "operation"));
-    CHECK(strcmp(protocol_of("wechat")->offers[hand_off->table].name, "wechat.op") == 0);
+    CHECK(strcmp(offer_of(hand_off)->name, "wechat.op") == 0);
     CHECK(hand_off->source == 0 && hand_off->offset == value(record, "head_len"));
     CHECK(hand_off->length == value(record, "body_len") && hand_off->captured == hand_off->length);
 }
@@ -364,6 +371,7 @@ static void print_layout(void)
     OFFSET(wechat_offer, name);
     OFFSET(wechat_offer, title);
     OFFSET(wechat_offer, heuristics);
+    OFFSET(wechat_offer, fallback);
     SIZE(wechat_join);
     OFFSET(wechat_join, table);
     OFFSET(wechat_join, key);
@@ -407,6 +415,7 @@ static void print_layout(void)
     OFFSET(wechat_protocol, under);
     OFFSET(wechat_protocol, on_streams);
     OFFSET(wechat_protocol, in_http);
+    OFFSET(wechat_protocol, exports);
     SIZE(wechat_tables);
     OFFSET(wechat_tables, protocols);
     OFFSET(wechat_tables, protocol_count);
@@ -455,8 +464,15 @@ static void print_layout(void)
     OFFSET(wechat_hand_off, shown_stream);
     OFFSET(wechat_hand_off, position);
     OFFSET(wechat_hand_off, flags);
+    OFFSET(wechat_hand_off, words);
     OFFSET(wechat_hand_off, source);
     OFFSET(wechat_hand_off, table);
+    SIZE(wechat_object);
+    OFFSET(wechat_object, offset);
+    OFFSET(wechat_object, length);
+    OFFSET(wechat_object, name);
+    OFFSET(wechat_object, kind);
+    OFFSET(wechat_object, source);
     SIZE(wechat_report);
     OFFSET(wechat_report, verdict);
     OFFSET(wechat_report, length);
@@ -469,6 +485,8 @@ static void print_layout(void)
     OFFSET(wechat_report, source_count);
     OFFSET(wechat_report, hand_offs);
     OFFSET(wechat_report, hand_off_count);
+    OFFSET(wechat_report, objects);
+    OFFSET(wechat_report, object_count);
     OFFSET(wechat_report, record);
     OFFSET(wechat_report, protocol);
     SIZE(wechat_record);

@@ -72,7 +72,7 @@ fn the_header_describes_the_rust_layout() {
         wechat_note { filter summary group severity }
         wechat_part { name help }
         wechat_preference { name title help ports parts part_count number kind }
-        wechat_offer { name title heuristics }
+        wechat_offer { name title heuristics fallback }
         wechat_join { table key }
         wechat_value_row { name kind }
         wechat_node { name parent ranges range_count }
@@ -80,7 +80,7 @@ fn the_header_describes_the_rust_layout() {
             fields field_count notes note_count preferences preference_count offers offer_count joins
             join_count values value_count nodes node_count tree_title responses_title responses_column
             response_rows delays_title delays_command delay_columns delay_rows delay_row_count lines_title
-            lines_command flow_title packet_filters packet_filter_count under on_streams in_http
+            lines_command flow_title packet_filters packet_filter_count under on_streams in_http exports
         }
         wechat_tables { protocols protocol_count media_types media_type_count }
         wechat_segment {
@@ -89,10 +89,11 @@ fn the_header_describes_the_rust_layout() {
         }
         wechat_item { value offset length text field source kind depth }
         wechat_source { data captured name }
-        wechat_hand_off { offset captured length key stream shown_stream position flags source table }
+        wechat_hand_off { offset captured length key stream shown_stream position flags words source table }
+        wechat_object { offset length name kind source }
         wechat_report {
             verdict length offset info items item_count texts sources source_count hand_offs hand_off_count
-            record protocol
+            objects object_count record protocol
         }
         wechat_record {
             version size next texts rows seconds present nanoseconds text_length packet stream protocol

@@ -39,9 +39,11 @@ use wechat_dissector::short_link::fields::TABLE as SHORT;
 use wechat_dissector::wechat::settings::P as Shared;
 use wechat_traffic::body::business::{Business, Form};
 use wechat_traffic::body::identify::{self, Trailer};
-use wechat_traffic::body::sealed;
+use wechat_traffic::body::protobuf;
+use wechat_traffic::body::sealed::{self, Algorithm, Keys, Packet, seal};
 use wechat_traffic::body::sync_key::SyncKey;
 use wechat_traffic::body::{self};
+use wechat_traffic::mmtls::key_log::{cipher_line, hex};
 use wechat_traffic::mmtls::short;
 use wechat_traffic::pdu::{Pdu, op, seq};
 use wechat_traffic::{mmtls, web};
@@ -1419,6 +1421,125 @@ fn calls_in_mmtls_by_hand() {
         inside(11, false, 0, b"\0\0\0\x04\xff\xff/x").of_stream(5),
     ];
     check_mmtls("short_cut", "Calls in MMTLS that are cut or wrong", &told_of(calls, |_| {}));
+}
+
+// ---- opened bodies ----
+
+/// A frame with a sealed body, and the packet in it.
+fn sealed(
+    algorithm: Algorithm,
+    from_client: bool,
+    op: u32,
+    seq: u32,
+    cgi: u32,
+    message: &[u8],
+) -> (Vec<u8>, Packet) {
+    let header = Business {
+        form: if from_client { Form::RecentRequest } else { Form::RecentResponse },
+        client_version: if from_client { 0x2800_1737 } else { 0 },
+        uin: 0x1234_5678,
+        cookie: (1..=15).collect(),
+        cgi_type: cgi,
+        plain_len: 0,
+        compressed_len: 0,
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(op + seq));
+    let packet = seal(header, algorithm, message.len() > 64, message, &Keys::new(&mut rng), &mut rng);
+    let body = if op == op::PUSH { body::push(1, &packet.bytes) } else { packet.bytes.clone() };
+    (
+        Pdu::new(if from_client || op == op::PUSH { op } else { op + 1_000_000_000 }, seq, body).encode(),
+        packet,
+    )
+}
+
+/// Lets a story's capture have a key log.
+fn with_key_log(story: Story, lines: &[String]) -> (Story, tempfile::NamedTempFile) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(&file, lines.join("\n")).expect("the key log is written");
+    let path = file.path().to_str().expect("a path of text").to_owned();
+    let story =
+        story.configured(|config| config.set_text(wechat_dissector::mmtls::settings::P::KEYLOG_FILE, &path));
+    (story, file)
+}
+
+fn lines(packet: &Packet) -> impl Iterator<Item = String> + '_ {
+    (0..packet.ciphers.len()).map(|number| cipher_line(packet, number))
+}
+
+#[test]
+fn bodies_are_opened() {
+    let mut key = SyncKey::of_2015(1000);
+    let text = protobuf::Text {
+        id: 77,
+        from: "wxid_ada".into(),
+        to: "wxid_bob".into(),
+        content: "words, words, words, words, words, words".into(),
+        time: 1_421_740_800,
+    };
+    let send = sealed(Algorithm::Cbc, true, op::NEW_SEND_MSG, 1, 522, &protobuf::send_message(&text));
+    let sent = sealed(
+        Algorithm::Cbc,
+        false,
+        op::NEW_SEND_MSG,
+        1,
+        522,
+        &protobuf::Message::new().number(1, 0).done(),
+    );
+    let sync = sealed(Algorithm::Gcm, true, op::NEW_SYNC, 2, 138, &protobuf::new_sync(&key, 1));
+    key.advance();
+    let news = protobuf::new_sync_answer(std::slice::from_ref(&text), &key, text.time);
+    let synced = sealed(Algorithm::Gcm, false, op::NEW_SYNC, 2, 138, &news);
+    key.advance();
+    let news = protobuf::new_sync_answer(&[text], &key, 1_421_740_801);
+    let push = sealed(Algorithm::Cbc, false, op::PUSH, 0, 138, &news);
+    let login = sealed(Algorithm::Hybrid, true, 434, 3, 763, &protobuf::Message::new().number(1, 5).done());
+    let mut answer = protobuf::Message::new().number(1, 0);
+    for part in 0..20 {
+        answer = answer.bytes(2, format!("part {part}"));
+    }
+    let logged_in = sealed(Algorithm::Hybrid, false, 434, 3, 763, &answer.done());
+    let empty = sealed(Algorithm::Cbc, false, op::NEW_SEND_MSG, 4, 522, b"");
+    let all = [&send, &sync, &synced, &push, &login, &logged_in, &empty];
+    let mut keys: Vec<String> =
+        all.into_iter().flat_map(|(_, packet)| lines(packet).collect::<Vec<_>>()).collect();
+    keys.push(format!("WECHAT_SESSION_KEY 305419896 {}", hex(&sent.1.ciphers[0].key)));
+    let story = Story::new().client(send.0).server(sent.0).client(sync.0).server(synced.0).server(push.0);
+    let story = story.client(login.0).server(logged_in.0).server(empty.0);
+    let (story, _file) = with_key_log(story, &keys);
+    let story = story.configured(|config| {
+        config.add_row(Shared::MESSAGES, &["138", "chat.NewSyncRequest", "chat.NewSyncResponse"]);
+        config.add_row(Shared::MESSAGES, &["0x20A", "chat.SendRequest", ""]);
+    });
+    check(
+        "opened",
+        "Bodies are opened with lines of the key log, and messages have the types that the user names",
+        story,
+    );
+}
+
+#[test]
+fn bodies_that_stay_closed() {
+    let message = protobuf::Message::new().number(1, 5).bytes(2, "some words").done();
+    let no_line = sealed(Algorithm::Cbc, true, op::NEW_SEND_MSG, 1, 522, &message);
+    let wrong = sealed(Algorithm::Gcm, true, op::NEW_SYNC, 2, 138, &message);
+    let rsa = Business {
+        form: Form::Response,
+        client_version: 0,
+        uin: 0x1234_5678,
+        cookie: Vec::new(),
+        cgi_type: 701,
+        plain_len: 100,
+        compressed_len: 100,
+    };
+    let rsa = Pdu::new(1_000_000_253, 3, rsa.encode_as(7, &filler(256)));
+    let bomb = sealed(Algorithm::Cbc, false, op::NEW_SEND_MSG, 1, 522, &vec![0; 1_000_000]);
+    let line = |packet: &Packet| cipher_line(packet, 0);
+    let wrong_line = line(&wrong.1).replace(&hex(&wrong.1.ciphers[0].key), &"5a".repeat(24));
+    let cut = sealed(Algorithm::Cbc, true, op::NEW_SEND_MSG, 4, 522, &message);
+    let story = Story::new().client(no_line.0).client(wrong.0).server(rsa.encode()).server(bomb.0);
+    let story = story.client(cut.0).cut_off(5);
+    let (story, _file) = with_key_log(story, &[wrong_line, line(&bomb.1)]);
+    check("closed", "Bodies that no line opens, one that inflates to too much, and one that was cut", story);
 }
 
 // ---- nothing is forgotten ----

@@ -298,7 +298,7 @@ fn a_body_is_for_whoever_registered_for_its_operation() {
             assert_eq!((hand_offs.len(), there), (0, 0));
             continue;
         };
-        assert_eq!((hand_off.table, hand_off.key), (0, 24));
+        assert_eq!((hand_off.table, hand_off.key, hand_off.words), (1 << ffi::WECHAT_ROW_BITS, 24, 0));
         assert_eq!((hand_off.source, hand_off.offset, hand_off.captured, hand_off.length), (0, 16, there, 4));
         assert_eq!((hand_off.stream, hand_off.shown_stream, hand_off.position, hand_off.flags), (0, 0, 0, 0));
     }

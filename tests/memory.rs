@@ -2,6 +2,8 @@
 //! What the state of a capture costs: bytes on the heap, counted by the allocator, indexes and spare room
 //! included.
 
+use std::io::Write as _;
+
 use allocation_counter::measure;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -43,6 +45,7 @@ const SEGMENT: Segment<'_> = Segment {
         labels: false,
         record: false,
         inside: false,
+        objects: false,
         fields: None,
     },
 };
@@ -219,35 +222,47 @@ impl Records {
     }
 }
 
-#[test]
-fn what_a_session_of_mmtls_costs() {
-    let mut peer = Peer::new(&mut ChaCha8Rng::seed_from_u64(1));
-    let flights: Vec<_> = (0..2000).map(|_| peer.open()).collect();
-    let data = peer.small_frames(1).remove(0).1.repeat(2000);
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    let path = file.path().to_str().expect("a path");
-    let first = |log: &str, count: usize| {
+/// What each more of these costs, a sort of record or of sessions, between two numbers of them.
+fn bytes_for_one_more(counts: [usize; 2], send: impl Fn(&mut Records, usize), log: &str) -> f64 {
+    let [few, many] = counts.map(|count| {
         let used = measure(|| {
             let mut records = Records::new(log);
-            for (stream, flights) in (0..).zip(&flights[..count]) {
-                for (direction, bytes) in flights {
-                    records.send(stream, 0, *direction == Direction::ServerToClient, bytes);
-                }
-            }
+            (0..count).for_each(|index| send(&mut records, index));
             std::mem::forget(records);
         });
         used.bytes_current as f64
-    };
-    let record = measure(|| {
-        let mut records = Records::new("");
-        records.send(0, 0, false, &data);
-        std::mem::forget(records);
     });
-    println!("record {:.1}", record.bytes_current as f64 / 2000.0);
-    let closed = (first("", 2000) - first("", 1000)) / 1000.0;
-    std::fs::write(path, &peer.key_log).expect("written");
-    let opened = (first(path, 2000) - first(path, 1000)) / 1000.0;
-    println!("session {closed:.1} {opened:.1}");
+    (many - few) / (counts[1] - counts[0]) as f64
+}
+
+#[test]
+fn what_a_session_of_mmtls_costs() {
+    let mut peer = Peer::new(&mut ChaCha8Rng::seed_from_u64(1));
+    let flights: Vec<_> = (0..2500).map(|_| peer.open()).collect();
+    let data = peer.small_frames(1).remove(0).1;
+    // A record on one link, without the room that lists have to spare.
+    let record = |records: &mut Records, index: usize| records.send(0, index as u32 * 37, false, &data);
+    let record = bytes_for_one_more([4000, 8000], record, "");
+    // Links that begin anew on their connection, which has its own cost.
+    let end = |index: usize| flights[..index].iter().map(|said| said[0].1.len() as u32).sum::<u32>();
+    let hello = |records: &mut Records, index: usize| {
+        records.send(0, end(index), false, &flights[index][0].1);
+    };
+    let closed = bytes_for_one_more([1000, 2500], hello, "") - record;
+    let whole = |records: &mut Records, index: usize| {
+        for (direction, bytes) in &flights[index] {
+            records.send(index as u32, 0, *direction == Direction::ServerToClient, bytes);
+        }
+    };
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(peer.key_log.as_bytes()).expect("written");
+    let log = file.path().to_str().expect("a path");
+    let [without, with] = ["", log].map(|log| bytes_for_one_more([1000, 2500], whole, log));
+    let opened = closed + with - without;
+    println!("a record {record:.1}, a session {closed:.1}, with keys {opened:.1}");
+    assert!(record <= 96.0, "a record costs {record:.1} bytes");
+    assert!(closed <= 200.0, "a session costs {closed:.1} bytes, with what finds it");
+    assert!(opened <= 1024.0, "a session with keys costs {opened:.1} bytes");
 }
 
 #[test]

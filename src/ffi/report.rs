@@ -10,7 +10,7 @@ use libc::size_t;
 use super::common::number;
 use super::record::wechat_record;
 use super::segment::{WECHAT_COUNTED, WECHAT_INSIDE, WECHAT_SIDE};
-use crate::kernel::report::{HandOff, Inner, Item, ItemKind, Report, Source};
+use crate::kernel::report::{HandOff, Inner, Item, ItemKind, Object, Report, Source};
 use crate::kernel::segment::{More, Step};
 
 /// What an item is. The set is closed.
@@ -101,9 +101,9 @@ impl From<&Source> for wechat_source {
     }
 }
 
-/// Bytes that are for somebody else: whoever registered for `key` in table `table` of the report's protocol, or else
-/// that table's heuristics. When the host has drawn the items, it calls them. If that is a protocol of ours, its
-/// segment has the stream, the position and the flags that stand here.
+/// Bytes that are for somebody else: whoever registered for `key` in table `table`, or else that table's heuristics,
+/// or else its fallback. When the host has drawn the items, it calls them. If that is a protocol of ours, its segment
+/// has the stream, the position and the flags that stand here.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct wechat_hand_off {
@@ -124,16 +124,18 @@ pub struct wechat_hand_off {
     /// Bits of `wechat_segment.flags`: `WECHAT_INSIDE` if the bytes are for a protocol of ours, and then perhaps
     /// `WECHAT_SIDE` and `WECHAT_COUNTED`.
     pub flags: u32,
+    /// What the table's fallback is told of them, a text; 0 for nothing.
+    pub words: u32,
     /// The source.
     pub source: u16,
-    /// Place of the table among those that the report's protocol offers.
+    /// The table: by its place among those that a protocol offers, and that protocol's.
     pub table: u16,
 }
 
 impl wechat_hand_off {
     /// A hand-off of a report whose sources are these; none where no byte was captured.
     fn of(hand_off: &HandOff, sources: &[Source]) -> Option<Self> {
-        let HandOff { table, key, source, start, length, inner, .. } = *hand_off;
+        let HandOff { table, key, source, start, length, inner, words, .. } = *hand_off;
         let there = sources.get(usize::from(source))?.captured as usize;
         let captured = there.checked_sub(start)?.min(length);
         let set = |is_set: Option<bool>, flag| if is_set == Some(true) { flag } else { 0 };
@@ -148,9 +150,36 @@ impl wechat_hand_off {
             shown_stream: inner.map_or(0, |inner| inner.shown_stream),
             position: inner.map_or(0, |inner| inner.position),
             flags: set(Some(inner.is_some()), WECHAT_INSIDE) | side | counted,
+            words,
             source,
             table,
         })
+    }
+}
+
+/// Bytes that a user may export, all of them captured.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct wechat_object {
+    /// First byte, from the start of the source; in source 0, from the start of the PDU.
+    pub offset: u32,
+    /// How many there are.
+    pub length: u32,
+    /// What its file is called in its packet, a text.
+    pub name: u32,
+    /// What sort of bytes they are, a text.
+    pub kind: u32,
+    /// The source.
+    pub source: u16,
+}
+
+impl wechat_object {
+    /// An object of a report whose sources are these; none where bytes of it were not captured.
+    fn of(object: &Object, sources: &[Source]) -> Option<Self> {
+        let Object { source, start, length, name, kind } = *object;
+        let there = sources.get(usize::from(source))?.captured as usize;
+        let fits = start.checked_add(length).is_some_and(|end| end <= there);
+        fits.then_some(Self { offset: number(start), length: number(length), name, kind, source })
     }
 }
 
@@ -194,6 +223,10 @@ pub struct wechat_report {
     pub hand_offs: *const wechat_hand_off,
     /// Number of `hand_offs`.
     pub hand_off_count: size_t,
+    /// What may be exported.
+    pub objects: *const wechat_object,
+    /// Number of `objects`.
+    pub object_count: size_t,
     /// What taps are told; NULL when that is not wanted, or the PDU is nothing that they are told of. A tap
     /// outlives the report: copy `size` bytes of the record, and its texts.
     pub record: *const wechat_record,
@@ -206,6 +239,7 @@ pub struct wechat_report {
 pub(super) struct Kept {
     sources: Vec<wechat_source>,
     hand_offs: Vec<wechat_hand_off>,
+    objects: Vec<wechat_object>,
     record: Option<Box<wechat_record>>,
 }
 
@@ -221,6 +255,8 @@ impl Kept {
         refill(&mut self.sources, made.sources().iter().map(wechat_source::from));
         let hand_offs = made.hand_offs().iter();
         refill(&mut self.hand_offs, hand_offs.filter_map(|one| wechat_hand_off::of(one, made.sources())));
+        let objects = made.objects().iter();
+        refill(&mut self.objects, objects.filter_map(|one| wechat_object::of(one, made.sources())));
         let record = made.record().map(|record| {
             let kept = self.record.get_or_insert_default();
             kept.fill(record, made);
@@ -238,6 +274,8 @@ impl Kept {
             source_count: self.sources.len(),
             hand_offs: self.hand_offs.as_ptr(),
             hand_off_count: self.hand_offs.len(),
+            objects: self.objects.as_ptr(),
+            object_count: self.objects.len(),
             record: record.unwrap_or(ptr::null()),
             protocol: made.protocol(),
         }

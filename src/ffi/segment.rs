@@ -42,6 +42,9 @@ pub const WECHAT_WANT_RECORD: u32 = 1 << 3;
 /// Bit of `wechat_segment.wanted`: the hand-offs.
 pub const WECHAT_WANT_INSIDE: u32 = 1 << 4;
 
+/// Bit of `wechat_segment.wanted`: the objects.
+pub const WECHAT_WANT_OBJECTS: u32 = 1 << 5;
+
 /// Words in which `wechat_segment.fields` has a bit for each field of a protocol.
 pub const WECHAT_FIELD_WORDS: usize = 4;
 
@@ -121,6 +124,7 @@ impl wechat_segment {
             labels: wanted(WECHAT_WANT_LABELS),
             record: wanted(WECHAT_WANT_RECORD),
             inside: wanted(WECHAT_WANT_INSIDE),
+            objects: wanted(WECHAT_WANT_OBJECTS),
             fields,
         }
     }

@@ -329,9 +329,10 @@ pub struct wechat_offer {
     pub name: *const c_char,
     /// Its title.
     pub title: *const c_char,
-    /// Name of the list of heuristics that are tried where nobody registered.
+    /// Name of the list of heuristics that are tried where nobody registered; tables may share one.
     pub heuristics: *const c_char,
-    /// Name of the dissector that takes what nobody else does; NULL where there is none.
+    /// Name of the host's own dissector that gets what nobody else takes, and the hand-off's words; NULL for none.
+    /// Columns are closed to it.
     pub fallback: *const c_char,
 }
 
@@ -374,7 +375,7 @@ pub struct wechat_protocol {
     pub preferences: *const wechat_preference,
     /// Number of `preferences`.
     pub preference_count: size_t,
-    /// Tables to make; a hand-off names one by its place.
+    /// Tables to make; a hand-off names one as a field is named.
     pub offers: *const wechat_offer,
     /// Number of `offers`.
     pub offer_count: size_t,
@@ -425,6 +426,8 @@ pub struct wechat_protocol {
     /// Whether it lies in the messages of HTTP. What is on streams too takes no message itself: it hands the bodies on
     /// as streams.
     pub in_http: bool,
+    /// Whether the objects of all reports are exported under its name. Of one protocol at most.
+    pub exports: bool,
 }
 
 /// Everything to register. The rows live as long as the registry.
@@ -581,6 +584,7 @@ impl Rows {
             under: of.under,
             on_streams: of.on_streams,
             in_http: of.in_http,
+            exports: of.exports,
         }
     }
 }

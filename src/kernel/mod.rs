@@ -11,6 +11,7 @@
 //! | [`proxy`] | what a proxy puts in front of a stream |
 //! | [`segment`] | what comes in |
 //! | [`place`] | where it was seen |
+//! | [`list`] | lists of what was seen, and how they grow |
 //! | [`reader`] | how bytes are read without reading beyond |
 //! | [`report`] | what comes out |
 //! | [`record`] | what a tap is told |
@@ -20,6 +21,7 @@
 
 pub mod framing;
 pub mod line;
+pub mod list;
 pub mod place;
 pub mod protocol;
 pub mod proxy;

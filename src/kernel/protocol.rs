@@ -53,14 +53,15 @@ pub struct OfferTable {
     pub name: &'static CStr,
     /// Its title.
     pub title: &'static CStr,
-    /// Name of the list of heuristics that are tried where nobody registered.
+    /// Name of the list of heuristics that are tried where nobody registered; tables may share one.
     pub heuristics: &'static CStr,
-    /// The dissector that takes what nobody else does.
+    /// Name of the host's own dissector that gets what nobody else takes, and a hand-off's words. What it would
+    /// write into columns stays out of them.
     pub fallback: Option<&'static CStr>,
 }
 
 impl OfferTable {
-    /// One whose bytes stay as they are where nobody takes them.
+    /// One that nobody of the host's takes anything from.
     pub const fn new(name: &'static CStr, title: &'static CStr, heuristics: &'static CStr) -> Self {
         Self { name, title, heuristics, fallback: None }
     }
@@ -83,8 +84,10 @@ pub struct Protocol {
     pub notes: &'static [Note],
     /// Its preferences.
     pub preferences: &'static [Preference],
-    /// Tables in which others register for what is inside; a hand-off names one by its place.
+    /// Tables in which others register for what is inside; a hand-off names one by its number, as fields are named.
     pub offers: &'static [OfferTable],
+    /// Whether objects that reports have are exported under its name. Of one protocol at most.
+    pub exports: bool,
     /// Values of its records.
     pub values: &'static [ValueRow],
     /// Its tree of counters.
@@ -113,6 +116,7 @@ impl Protocol {
             notes,
             preferences: &[],
             offers: &[],
+            exports: false,
             values: &[],
             tree: None,
             response_times: None,

@@ -76,14 +76,23 @@ pub struct Wanted<'a> {
     pub record: bool,
     /// What is for others. Mostly nobody takes any of it.
     pub inside: bool,
+    /// What may be exported.
+    pub objects: bool,
     /// The fields whose items are wanted, where not all are; a protocol's own always is.
     pub fields: Option<&'a FieldSet>,
 }
 
 impl Wanted<'_> {
     /// Everything.
-    pub const ALL: Self =
-        Self { columns: true, items: true, labels: true, record: true, inside: true, fields: None };
+    pub const ALL: Self = Self {
+        columns: true,
+        items: true,
+        labels: true,
+        record: true,
+        inside: true,
+        objects: true,
+        fields: None,
+    };
 }
 
 /// Bytes in which items lie.
@@ -102,11 +111,11 @@ pub const CAME_IN: u16 = 0;
 /// Of a message, its body as the carrier passed it on.
 pub const PASSED_ON: u16 = 1;
 
-/// Bytes of a source that are for somebody else: whoever registered for a key in a table that the report's protocol
-/// offers, or else that table's heuristics. The host calls them when it has drawn the items.
+/// Bytes of a source that are for somebody else: whoever registered for a key in a table, or else that table's
+/// heuristics, or else its dissector of the host's. The host calls them when it has drawn the items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandOff {
-    /// Place of the table among those that the protocol offers.
+    /// Number of the table: its place among those that a protocol offers, and that protocol's, as fields are numbered.
     pub table: u16,
     /// The key.
     pub key: u32,
@@ -120,6 +129,23 @@ pub struct HandOff {
     pub piece: Piece,
     /// Where they are from, if they are for a protocol of ours: the capture says.
     pub inner: Option<Inner>,
+    /// What the table's dissector of the host's is told of them, a text of the report; 0 for nothing.
+    pub words: Text,
+}
+
+/// Bytes of a source that a user may export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// The source.
+    pub source: u16,
+    /// First byte in the source.
+    pub start: usize,
+    /// Number of bytes, all of them captured.
+    pub length: usize,
+    /// What its file is called, a text of the report.
+    pub name: Text,
+    /// What sort of bytes they are, a text of the report.
+    pub kind: Text,
 }
 
 /// What bytes are of the stream that is inside.
@@ -212,6 +238,7 @@ pub struct Report {
     /// Sources; the first are the bytes that came in.
     sources: Vec<Source>,
     hand_offs: Vec<HandOff>,
+    objects: Vec<Object>,
     /// Where items lie now, and how many bytes are there: no item reaches beyond.
     source: u16,
     captured: u32,
@@ -232,6 +259,7 @@ impl Default for Report {
             own: 0,
             sources: vec![Source { captured: 0, name: 0, bytes: None }],
             hand_offs: Vec::new(),
+            objects: Vec::new(),
             source: CAME_IN,
             captured: 0,
             depth: 0,
@@ -256,6 +284,7 @@ impl Report {
             self.sources.truncate(1);
         }
         self.hand_offs.clear();
+        self.objects.clear();
         self.source = CAME_IN;
         self.captured = u32::try_from(captured).unwrap_or(u32::MAX);
         self.depth = 0;
@@ -300,6 +329,18 @@ impl Report {
         }
     }
 
+    /// What may be exported.
+    pub fn objects(&self) -> &[Object] {
+        &self.objects
+    }
+
+    /// Adds what may be exported.
+    pub fn object(&mut self, object: Object) {
+        if self.wanted.objects {
+            self.objects.push(object);
+        }
+    }
+
     /// Changes a hand-off, or takes it back.
     pub fn change_hand_off(&mut self, index: usize, to: Option<HandOff>) {
         match (self.hand_offs.get_mut(index), to) {
@@ -328,6 +369,11 @@ impl Report {
         self.enter(source);
         children(self);
         self.enter(before);
+    }
+
+    /// The source in which items lie now.
+    pub fn source(&self) -> u16 {
+        self.source
     }
 
     fn enter(&mut self, source: u16) {
@@ -789,6 +835,7 @@ mod tests {
                 length: 7,
                 piece: Piece::At { part: 0, position: 5, more: true },
                 inner: None,
+                words: 0,
             });
         });
         report.wire(4, 0..9);

@@ -226,6 +226,11 @@ pub const ROW_BITS: u32 = 12;
 /// Most tables of fields there may be: the protocols, and what they share.
 pub const MOST_TABLES: usize = 8;
 
+/// The number that names a row of a table.
+pub const fn number_of(table: u16, row: u16) -> u16 {
+    table << ROW_BITS | row
+}
+
 /// The table that a number names a row of.
 pub const fn table_of(number: u16) -> usize {
     (number >> ROW_BITS) as usize

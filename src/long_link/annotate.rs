@@ -5,16 +5,17 @@ use std::fmt;
 use std::ops::Range;
 
 use super::body;
-use super::fields::{F, N};
+use super::fields::{F, N, TABLE};
 use super::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VERSION, at};
 use super::session::{AckRule, Fact, Facts, Interval};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Skipped, Why};
 use crate::kernel::place::{Missing, Partner};
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Wanted, Words};
+use crate::kernel::rows::number_of;
 use crate::kernel::time::{LastPacket, Seconds};
-use crate::wechat::business;
 use crate::wechat::fields::{FIELDS, S};
+use crate::wechat::opening::body::Body;
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
 
 /// A frame and everything that is known of it.
@@ -34,6 +35,8 @@ pub struct Known<'a> {
     pub stream: u32,
     /// What the session knows.
     pub facts: Facts<'a>,
+    /// The body of the business packet in it, where a key was tried.
+    pub opened: Option<&'a Body>,
     /// What carries the stream.
     pub carrier: &'static str,
     /// The packet length is not to be believed: the frame ends at `extent`.
@@ -47,24 +50,27 @@ impl Known<'_> {
     }
 }
 
-/// Place of the table in which others register for the body of an operation.
-pub const BODY_TABLE: u16 = 0;
+/// The table in which others register for the body of an operation.
+pub const BODY_TABLE: u16 = number_of(TABLE, 0);
 
 /// The fields that only bodies have.
 fn in_bodies() -> impl Iterator<Item = u16> {
     (0..).map_while(|row| FIELDS.get(usize::from(row)).map(|_| row)).chain(F::PUSH_FLAGS..F::SKIPPED)
 }
 
-/// Whether there is to be anything of what is in bodies.
-fn wants_bodies(report: &Report) -> bool {
+/// Whether there is to be anything of what is in bodies, of which a key has opened one.
+fn wants_bodies(report: &Report, is_open: bool) -> bool {
     let wanted = report.wanted();
     // A note on a body is told in the record too.
-    wanted.record || wanted.items && (wanted.fields.is_none() || in_bodies().any(|field| report.wants(field)))
+    wanted.record
+        || wanted.objects
+        || wanted.inside && is_open
+        || wanted.items && (wanted.fields.is_none() || in_bodies().any(|field| report.wants(field)))
 }
 
 /// Shows a frame.
 pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
-    let Wanted { items, columns, record, inside, .. } = report.wanted();
+    let Wanted { items, columns, record, inside, objects, .. } = report.wanted();
     // Notes, which are there in any case, name no operation.
     let name = if items || columns { Name::of(known, settings) } else { Name::none(known.meaning) };
     let sentence = Sentence { known, name: &name };
@@ -82,7 +88,8 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
             sync(report, known);
         }
         // A note on a body is told in the record too.
-        if !body.is_empty() && (items || record) {
+        let is_open = known.opened.is_some_and(|body| body.opened.is_ok());
+        if !body.is_empty() && (items || record || objects || inside && is_open) {
             show_body(report, known, settings, body.clone());
         }
     });
@@ -95,6 +102,7 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
             length: body.len(),
             piece: Piece::Whole { part: 0 },
             inner: None,
+            words: 0,
         });
     }
 }
@@ -104,11 +112,13 @@ fn show_body(report: &mut Report, known: &Known<'_>, settings: &Settings, body: 
     let words = [" (", length.format(body.len()), " bytes)"];
     report.subtree(F::BODY, body.clone(), words, |report| {
         // A body whose end is not known has no layout to be held to.
-        if !known.wrong_length && wants_bodies(report) {
+        let is_open = known.opened.is_some_and(|body| body.opened.is_ok());
+        if !known.wrong_length && wants_bodies(report, is_open) {
             let context = body::Context {
                 meaning: known.meaning,
                 growth: known.facts.growth,
-                show_account: settings.shared.show_account,
+                shared: &settings.shared,
+                opened: known.opened,
             };
             body::show(report, known.data, body.clone(), known.layout, context);
         }
@@ -426,9 +436,9 @@ impl<'a> Name<'a> {
         if !name.several || known.layout != Layout::Business {
             return name;
         }
-        match business::brief(known.data, known.header.body(known.end()), meaning) {
+        match body::business(known.data, known.header.body(known.end()), known.layout, meaning) {
             None => name,
-            Some(brief) => Self::by_call(name.user, meaning, Some(brief.cgi)),
+            Some(header) => Self::by_call(name.user, meaning, Some(header.cgi())),
         }
     }
 

@@ -44,10 +44,14 @@ use foldhash::{HashMap, HashSet};
 use crate::kernel::framing::{Cut, Header as _, Lane, Verdict, View, Why};
 use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
+use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
+use crate::wechat::fields::FAULTS;
+use crate::wechat::opening::Bodies;
+use crate::wechat::opening::body::{self as opened, Body};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Sender};
-use crate::wechat::selector;
+use crate::wechat::{business, selector, synckey};
 use annotate::Known;
 use frame::Header;
 use record::Rows;
@@ -158,6 +162,8 @@ pub struct LongLink {
     rows: Rows,
     /// Keys and values of the SyncKey in hand.
     keys: Vec<(u64, u64)>,
+    /// What keys open of the frames' bodies.
+    bodies: Bodies,
 }
 
 /// What of a frame is on record: as decided on the first visit.
@@ -201,8 +207,8 @@ impl State for LongLink {
 
 impl LongLink {
     /// For one capture.
-    pub fn new(settings: Rc<Settings>) -> Self {
-        Self { settings, ..Self::default() }
+    pub fn new(settings: Rc<Settings>, bodies: Bodies) -> Self {
+        Self { settings, bodies, ..Self::default() }
     }
 
     fn first_visit(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
@@ -264,7 +270,16 @@ impl LongLink {
         let body = header.body(header.end(extent, wrong_length));
         let layout = operation::layout(meaning);
         self.keys.clear();
-        let gist = body::read(data, body, layout, &mut self.keys);
+        let mut gist = body::read(data, body.clone(), layout, &mut self.keys);
+        let opened = self.open(decided, data, layout, |bodies, header| bodies.first(place, data, header));
+        if let Some((header, opened)) = &opened
+            && let Some(message) = opened.message()
+            && let Some(key) = opened::sync_key(message, header)
+        {
+            synckey::read(Reader::new(message, key, FAULTS), &mut self.keys);
+            gist.account = Some(header.uin()).filter(|uin| *uin != 0);
+        }
+        let opened = opened.map(|(_, body)| body);
         let expects = match meaning.kind {
             Kind::Request | Kind::HeartbeatRequest => operation::is_answered(meaning),
             Kind::Push => gist.wants_ack,
@@ -297,9 +312,27 @@ impl LongLink {
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
         self.rows.learn(meaning.base);
         let known = known(segment, decided, layout, facts, self.carrier(segment));
+        let known = Known { opened: opened.as_ref(), ..known };
         annotate::frame(report, &known, &self.settings);
         record::make(report, segment, &known, &self.settings, &self.rows);
         Step::Consumed(extent)
+    }
+
+    /// The business packet of a frame that may be open, and its body as `open` says.
+    fn open(
+        &mut self,
+        decided: Decided,
+        data: &[u8],
+        layout: Layout,
+        open: impl FnOnce(&mut Bodies, &business::Header) -> Body,
+    ) -> Option<(business::Header, Body)> {
+        let Decided { header, extent, meaning, wrong_length } = decided;
+        if wrong_length || !self.bodies.may_open() {
+            return None;
+        }
+        let header = body::business(data, header.body(header.end(extent, wrong_length)), layout, meaning)?;
+        let body = open(&mut self.bodies, &header);
+        Some((header, body))
     }
 
     fn later_visit(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
@@ -312,10 +345,16 @@ impl LongLink {
                 let Some(header) = Header::read(segment.data) else {
                     return self.nothing_known(segment, place, report);
                 };
-                let facts = self.session.facts(event, segment.first_visit);
                 let extent = extent.unwrap_or(header.packet_len) as usize;
                 let decided = Decided { header, extent, meaning, wrong_length };
-                let known = known(segment, decided, operation::layout(meaning), facts, self.carrier(segment));
+                let layout = operation::layout(meaning);
+                let data = segment.data.get(..extent).unwrap_or(segment.data);
+                let opened =
+                    self.open(decided, data, layout, |bodies, header| bodies.again(place, data, header));
+                let opened = opened.map(|(_, body)| body);
+                let facts = self.session.facts(event, segment.first_visit);
+                let known = known(segment, decided, layout, facts, self.carrier(segment));
+                let known = Known { opened: opened.as_ref(), ..known };
                 annotate::frame(report, &known, &self.settings);
                 record::make(report, segment, &known, &self.settings, &self.rows);
                 Step::Consumed(extent)
@@ -394,6 +433,7 @@ fn known<'a>(
         layout,
         stream: segment.shown_stream,
         facts,
+        opened: None,
         carrier,
         wrong_length,
     }

@@ -3,7 +3,7 @@
 
 use super::fields::TABLE;
 use super::frame::HEADER_LEN;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::kernel::rows::{Part, PrefType, Preference, rows};
 use crate::wechat::operation::{self as operations, ANSWER, Kind, Meaning, Role, Sender};
 use crate::wechat::settings::Shared;
@@ -129,13 +129,7 @@ fn operation(cells: &[impl AsRef<str>]) -> Result<UserOperation, String> {
     };
     let (number, name, role) = (number.as_ref(), name.as_ref(), role.as_ref());
     let digits = number.trim();
-    let parsed = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        // `from_str_radix` takes a sign, a number on the wire has none.
-        Some(hex) if !hex.starts_with('+') => u32::from_str_radix(hex, 16).ok(),
-        None if !digits.starts_with('+') => digits.parse().ok(),
-        _ => None,
-    };
-    let Some(number) = parsed else {
+    let Some(number) = config::number(digits) else {
         return Err(format!(
             "\"{}\" is no operation number: decimal, or 0x and hexadecimal",
             digits.escape_debug()

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::fields::{M, MN, TYPES};
+use super::fields::{M, MN, TABLE, TYPES};
 use super::handshake::{self, AlertSentence, Body, Context, Sentence, Ticket, TicketFacts};
 use super::keys::{AboutKeys, Closed};
 use super::record::{HEADER_LEN, Header, LONGEST, VERSIONS, at, kind};
@@ -14,12 +14,12 @@ use super::session::{Content, Event, Flow, Session, Sessions, frame_len};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Header as _, Skipped, Why};
 use crate::kernel::report::{HandOff, Piece, Report};
-use crate::kernel::rows::name_of;
+use crate::kernel::rows::{name_of, number_of};
 use crate::kernel::segment::Segment;
 use crate::wechat::operation::Sender;
 
-/// Place of the table in which others register for data.
-const DATA_TABLE: u16 = 0;
+/// The table in which others register for data.
+const DATA_TABLE: u16 = number_of(TABLE, 0);
 /// Its key of data on streams: the long link.
 pub const ON_STREAMS: u32 = 0;
 /// Its key of data in HTTP: the short link.
@@ -272,6 +272,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> O
                 length,
                 piece: Piece::At { part: known.event.session, position: known.event.inner, more: known.more },
                 inner: None,
+                words: 0,
             });
         }
     });

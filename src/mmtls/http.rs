@@ -93,6 +93,7 @@ impl Carried for InHttp {
             length: body.len(),
             piece: Piece::Whole { part: message.event },
             inner: None,
+            words: 0,
         });
     }
 

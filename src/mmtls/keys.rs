@@ -91,6 +91,8 @@ impl Closed {
         [Self::NoKeyLog, Self::NoLine, Self::KeyLater, Self::Tag, Self::Cut, Self::Sequence];
 }
 
+/// Keys of a direction that are kept in mind: a session has two or three.
+const MOST_CANDIDATES: usize = 64;
 /// Numbers that are tried where only the end of a capture's hole is known, or its beginning is not there.
 const LATE_START: u32 = 4096;
 /// Numbers that are tried behind a hole.
@@ -232,17 +234,19 @@ pub struct AboutKeys {
     pub wrong_lengths: u64,
 }
 
+/// A key that stays where it is while a list grows, so that no copy of it is left behind.
+type Placed = Box<Half>;
+
 /// All that is known of keys in a capture.
 #[derive(Debug, Default)]
 pub struct Keys {
     /// What the user has given.
     ring: Rc<RefCell<KeyRing>>,
     /// By number.
-    halves: Vec<Half>,
-    numbers: HashMap<Half, u32>,
-    sessions: HashMap<u32, Session>,
+    halves: Vec<Placed>,
+    sessions: HashMap<u32, Box<Session>>,
     /// Secrets of tickets, by what stands for these.
-    tickets: HashMap<u64, Secret>,
+    tickets: HashMap<u64, Box<Secret>>,
     openers: Openers,
     room: BytesMut,
 }
@@ -267,7 +271,7 @@ impl Keys {
         let state = self.sessions.entry(session).or_default();
         match said {
             Said::ClientHello(Hello { random, ticket, time, early }) => {
-                *state = Session { random: Some(random), ticket, time, early, ..Session::default() };
+                **state = Session { random: Some(random), ticket, time, early, ..Session::default() };
             }
             // A capture that begins behind the first has no use for the others.
             _ if state.client_hello.is_none() => return,
@@ -290,7 +294,7 @@ impl Keys {
                 state.all = hash;
                 let shared = state.proven.and_then(|place| state.secrets.get(usize::from(place)));
                 if let (Some(access), Some(shared), Some(certified)) = (access, shared, state.certified) {
-                    self.tickets.insert(access, PSK_ACCESS.secret(shared, &certified));
+                    self.tickets.insert(access, Box::new(PSK_ACCESS.secret(shared, &certified)));
                 }
             }
         }
@@ -363,7 +367,9 @@ impl Keys {
         });
         drop(ring);
         let Some((line, source, for_others)) = found else { return (None, named) };
-        let key = number(&mut self.halves, &mut self.numbers, &line.half);
+        let session = self.sessions.entry(sealed.session).or_default();
+        let direction = session.direction(sealed.from_client.unwrap_or_default());
+        let key = number(&mut self.halves, &direction.candidates, &line.half);
         let opening = Opening { key, seq: u32::try_from(line.seq).unwrap_or(u32::MAX), source };
         self.opened(sealed, opening, for_others);
         (Some(opening), true)
@@ -383,6 +389,7 @@ impl Keys {
             }
             None => direction.candidates.insert(0, Candidate { key: opening.key, source, secret: None }),
         }
+        direction.candidates.truncate(MOST_CANDIDATES);
         let secret = direction.candidates.first().and_then(|candidate| candidate.secret);
         session.proven = session.proven.or(secret);
     }
@@ -435,13 +442,13 @@ impl Keys {
         let fits = |psk: &Secret| of_ticket(session, psk, from_client).any(|half| find(&half).is_some());
         if let (Some(psk), Some(ticket)) = (psks.into_iter().find(fits), ticket) {
             session.made_of = None;
-            self.tickets.insert(ticket, psk);
+            self.tickets.insert(ticket, Box::new(psk));
             return self.by_session(sealed);
         }
         let halves = logs.into_iter().flat_map(|log| log.halves(from_client)).take(MOST_OTHERS);
         let halves: Vec<Half> = halves.collect();
         let (seq, half) = halves.into_iter().find_map(|half| Some((find(&half)?, half)))?;
-        let key = number(&mut self.halves, &mut self.numbers, &half);
+        let key = number(&mut self.halves, &session.direction(from_client).candidates, &half);
         let opening = Opening { key, seq, source: Source::SameDirection };
         self.opened(sealed, opening, Source::SameDirection);
         Some(opening)
@@ -464,12 +471,12 @@ impl Keys {
             let by_hash = hashes.iter().flatten().flat_map(|hash| log.by_hash(hash));
             given.extend(by_random.chain(by_hash).map(|given| (given, source)));
         }
-        let known = session.ticket.and_then(|ticket| self.tickets.get(&ticket)).cloned();
-        given.extend(known.map(|secret| (Given::Psk(secret), Source::Secret)));
+        let known = session.ticket.and_then(|ticket| self.tickets.get(&ticket));
+        given.extend(known.map(|secret| (Given::Psk(Secret::clone(secret)), Source::Secret)));
         for (given, source) in given {
             for (from_client, half, secret) in made_of_given(session, given) {
-                let key = number(&mut self.halves, &mut self.numbers, &half);
                 let candidates = &mut session.direction(from_client).candidates;
+                let key = number(&mut self.halves, candidates, &half);
                 match candidates.iter_mut().find(|candidate| candidate.key == key) {
                     Some(known) => known.secret = known.secret.or(secret),
                     None => candidates.push(Candidate { key, source, secret }),
@@ -538,18 +545,21 @@ fn of_ticket(session: &Session, psk: &Secret, from_client: bool) -> impl Iterato
 fn place_of(secrets: &mut Vec<Secret>, secret: &Secret) -> Option<u8> {
     let place = secrets.iter().position(|known| known == secret).unwrap_or(secrets.len());
     if place == secrets.len() {
+        secrets.reserve_exact(1);
         secrets.push(secret.clone());
     }
     u8::try_from(place).ok()
 }
 
-/// The number of a key.
-fn number(halves: &mut Vec<Half>, numbers: &mut HashMap<Half, u32>, half: &Half) -> u32 {
-    let next = u32::try_from(halves.len()).unwrap_or(u32::MAX);
-    let number = *numbers.entry(half.clone()).or_insert(next);
-    if number == next {
-        halves.push(half.clone());
+/// The number of a key: that of an equal one among the candidates of its direction, or the next.
+fn number(halves: &mut Vec<Placed>, candidates: &[Candidate], half: &Half) -> u32 {
+    let is_it =
+        |candidate: &&Candidate| halves.get(candidate.key as usize).is_some_and(|known| **known == *half);
+    if let Some(known) = candidates.iter().find(is_it) {
+        return known.key;
     }
+    let number = u32::try_from(halves.len()).unwrap_or(u32::MAX);
+    halves.push(Box::new(half.clone()));
     number
 }
 

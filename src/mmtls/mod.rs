@@ -57,6 +57,7 @@ use crate::kernel::framing::{Cut, Header as _, Verdict, View, Why};
 use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
+use crate::kernel::rows::number_of;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::key_log::ring::KeyRing;
 use crate::wechat::operation::Sender;
@@ -92,8 +93,8 @@ pub static MMTLS: Protocol = Protocol {
 pub const DATA: &CStr = c"mmtls.data";
 /// The table in which this protocol itself takes the bodies of HTTP.
 pub const BODIES: &CStr = c"mmtls.body";
-/// Its place.
-const BODY_TABLE: u16 = 1;
+/// Its number.
+const BODY_TABLE: u16 = number_of(fields::TABLE, 1);
 
 /// No length of a record is beyond what is accepted.
 const LIMIT: u32 = u32::MAX;

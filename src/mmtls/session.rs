@@ -4,6 +4,8 @@
 //!
 //! A record of the first visit becomes an [`Event`]; later visits read it.
 
+use std::num::NonZeroU32;
+
 use foldhash::HashMap;
 
 use super::clock;
@@ -12,6 +14,7 @@ use super::count::Count;
 use super::handshake::{self, Body, ClientHello, TicketFacts};
 use super::keys::{Closed, Opening};
 use super::record::{HEADER_LEN, Header, TAG_LEN, kind};
+use crate::kernel::list::{Decided, grow};
 use crate::kernel::place::{Partner, Place};
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
@@ -144,14 +147,15 @@ pub struct Event {
 /// A packet, and when it was captured: nanoseconds since the first record of the capture.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
-    packet: u32,
+    /// From 1, so that no moment takes no room.
+    packet: NonZeroU32,
     time: i64,
 }
 
 impl Moment {
     /// The way back to it.
     fn before(self, other: Self) -> Partner {
-        Partner { packet: self.packet, elapsed: other.time.saturating_sub(self.time) }
+        Partner { packet: self.packet.get(), elapsed: other.time.saturating_sub(self.time) }
     }
 }
 
@@ -214,7 +218,7 @@ pub struct Session {
     beat: Option<Moment>,
 }
 
-const _: () = assert!(size_of::<Session>() <= 200, "what a session without keys may cost");
+const _: () = assert!(size_of::<Session>() <= 176, "what a session without keys may cost");
 
 impl Session {
     /// The second that the path tells, if it is near the client's time.
@@ -231,7 +235,7 @@ pub struct Sessions {
     sessions: Vec<Session>,
     /// That of each stream, the last one where there are several.
     current: HashMap<u32, u32>,
-    events: HashMap<Place, Event>,
+    events: Decided<Event>,
     tickets: HashMap<u64, Ticket>,
     /// By the first bytes of what names them.
     randoms: HashMap<u64, u32>,
@@ -247,18 +251,17 @@ impl Sessions {
 
     /// A record that the first visit has seen.
     pub fn find(&self, place: Place) -> Option<Event> {
-        self.events.get(&place).copied()
+        self.events.find(place).copied()
     }
 
     /// The sessions of a packet's records, each as often as it has records there.
     pub fn in_packet(&self, packet: u32) -> impl Iterator<Item = u32> {
-        let here = move |(place, event): (&Place, &Event)| (place.packet == packet).then_some(event.session);
-        self.events.iter().filter_map(here)
+        self.events.in_packet(packet).map(|event| event.session)
     }
 
     /// The first visit has dealt with a record.
     pub fn keep(&mut self, place: Place, event: Event) {
-        self.events.insert(place, event);
+        self.events.keep(place, event);
     }
 
     /// What is known of the tickets that a ClientHello offers, or a NewSessionTicket issues: in their order.
@@ -274,7 +277,7 @@ impl Sessions {
             let issued = ticket.issued.filter(|at| !issues && came_before(at));
             let age = issued.zip(hello.as_ref()).map(|(at, hello)| at.before(hello.at).elapsed);
             TicketFacts {
-                issued_in: issued.map(|at| at.packet),
+                issued_in: issued.map(|at| at.packet.get()),
                 used_in: if issues { ticket.first } else { offered.map(|offered| offered.next) }
                     .filter(|next| later && *next != 0),
                 use_number: offered.map(|offered| offered.nth),
@@ -376,7 +379,8 @@ impl Sessions {
 
     fn moment(&mut self, segment: &Segment<'_>) -> Moment {
         let first = *self.first.get_or_insert(segment.time);
-        Moment { packet: segment.packet, time: segment.time.since(first) }
+        let packet = NonZeroU32::new(segment.packet).unwrap_or(NonZeroU32::MIN);
+        Moment { packet, time: segment.time.since(first) }
     }
 
     /// The session that a record belongs to.
@@ -391,6 +395,7 @@ impl Sessions {
         }
         let number = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
         let Begun { client, path } = begun.unwrap_or_default();
+        grow(&mut self.sessions);
         self.sessions.push(Session { in_http: begun.is_some(), client, path, ..Session::default() });
         self.current.insert(stream, number);
         number
@@ -432,7 +437,7 @@ impl Sessions {
             random: hello.random,
             time: hello.time,
             ticket,
-            replay_of: before.map(|before| before.at.packet),
+            replay_of: before.map(|before| before.at.packet.get()),
         });
     }
 }

@@ -17,7 +17,7 @@ rows! {
         TRY_ANY_PORT = Preference::new(PrefType::Boolean, c"try_any_port", c"Look for MMTLS on any port",
             c"Claims a stream only when it begins with a hello, or with a chain of records");
         KEYLOG_FILE = Preference::new(PrefType::File, c"keylog_file", c"Key log",
-            c"Absolute path of a file whose lines give keys of records or secrets of sessions; docs/mmtls.md has the formats");
+            c"Absolute path of a file whose lines give keys of records or secrets of sessions; docs/keys.md has the formats");
     }
 }
 

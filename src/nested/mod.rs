@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use crate::kernel::protocol::{self, OfferTable, Packet, State};
 use crate::kernel::report::{HandOff, Piece, Report};
 use crate::kernel::rows::Type::{Bytes, Protocol, U8, U32};
-use crate::kernel::rows::{Field, Group, Note, Severity, field, note, rows};
+use crate::kernel::rows::{Field, Group, Note, Severity, field, note, number_of, rows};
 use crate::kernel::segment::{Segment, Step};
 
 /// Number of the table.
@@ -64,13 +64,14 @@ impl State for Nested {
             let length = open.len();
             report.derived(N::HIDDEN, 5..data.len(), bytes::Bytes::from(open), "Nested", |report, source| {
                 report.hand_off(HandOff {
-                    table: 0,
+                    table: number_of(TABLE, 0),
                     key: 0,
                     source,
                     start: 0,
                     length,
                     piece: Piece::At { part: 0, position: u32::from_be_bytes([*a, *b, *c, *d]), more: true },
                     inner: None,
+                    words: 0,
                 });
             });
         });

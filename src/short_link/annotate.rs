@@ -7,22 +7,25 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::calls::{Call, Event, Facts, Part, Texts};
-use super::fields::{C, CN, FAULTS};
+use super::fields::{C, CN, FAULTS, TABLE};
 use super::request::{self, Request};
 use crate::http::target;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Words};
+use crate::kernel::rows::number_of;
 use crate::kernel::segment::Segment;
 use crate::kernel::time::LastPacket;
 use crate::wechat::business::{self, Brief, ClientVersion, Of};
 use crate::wechat::fields::S;
 use crate::wechat::inflate::{self, Not};
+use crate::wechat::opening::body::Body;
+use crate::wechat::opening::show;
 use crate::wechat::operation;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 
-/// Place of the table for XML among those that the protocol offers.
-const XML_TABLE: u16 = 1;
+/// Number of the table for XML.
+const XML_TABLE: u16 = number_of(TABLE, 1);
 
 /// A message, and everything that is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ pub struct Known<'a> {
     pub later: bool,
     /// Whether HTTP's dissector shows it as XML.
     pub shown: bool,
+    /// The body of its business packet, where a key was tried.
+    pub opened: Option<&'a Body>,
     /// What is set for all protocols.
     pub shared: &'a Shared,
 }
@@ -103,7 +108,7 @@ impl<'a> Known<'a> {
     }
 
     /// What the business packet is the body of.
-    fn of(&self) -> Of<'a> {
+    pub fn of(&self) -> Of<'a> {
         Of::Call { name: self.name(), answers: !self.asks() }
     }
 
@@ -245,7 +250,8 @@ fn business_packet(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
         return;
     }
     let mut reader = Reader::new(known.data, at.clone(), FAULTS);
-    business::show(report, &mut reader, known.of(), known.shared.show_account);
+    let context = show::Context { of: known.of(), shared: known.shared, body: known.opened, growth: None };
+    show::packet(report, known.data, &mut reader, context);
     let (Some(brief), Some(call)) = (known.brief(), known.call) else {
         if !known.event.cut {
             let words = format_args!("no header of a business packet agrees with these bytes");
@@ -275,6 +281,7 @@ fn addresses(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
         length,
         piece: Piece::Whole { part: 0 },
         inner: None,
+        words: 0,
     };
     match inflated(known.data) {
         Ok(None) => {

@@ -7,16 +7,17 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::calls::Texts;
-use super::fields::CN;
+use super::fields::{CN, TABLE};
 use crate::http::{Carried, Head, Kind, Message, target};
 use crate::kernel::report::{CAME_IN, HandOff, PASSED_ON, Piece, Report};
+use crate::kernel::rows::number_of;
 use crate::kernel::segment::Segment;
 use crate::kernel::time::Time;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 
-/// Place of the table for bodies among those that the protocol offers.
-const BODY_TABLE: u16 = 0;
+/// Number of the table for bodies.
+const BODY_TABLE: u16 = number_of(TABLE, 0);
 /// Where all calls are, behind which is a name.
 const FOLDER: &[u8] = b"/cgi-bin/micromsg-bin/";
 /// The call that is a GET, without a body.
@@ -133,6 +134,7 @@ impl Carried for InHttp {
             length: at.len(),
             piece: Piece::Whole { part: event },
             inner: None,
+            words: 0,
         });
     }
 

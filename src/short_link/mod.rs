@@ -33,9 +33,12 @@ use foldhash::HashMap;
 use crate::http::target;
 use crate::kernel::place::Place;
 use crate::kernel::protocol::{OfferTable, Packet, Protocol, State};
+use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::kernel::segment::{More, Segment, Step};
 use crate::wechat::business::{self, Of};
+use crate::wechat::fields::FAULTS;
+use crate::wechat::opening::Bodies;
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 use annotate::{Known, framed_size, last_part};
@@ -73,15 +76,17 @@ pub struct ShortLink {
     known: Rc<RefCell<http::Known>>,
     /// Of each stream in HTTP, the number of its request.
     posts: HashMap<u32, u32>,
+    /// What keys open of the messages' bodies.
+    bodies: Bodies,
 }
 
 impl ShortLink {
     /// For one capture: the states on streams and in HTTP.
-    pub fn new(shared: Shared) -> (Self, InHttp) {
+    pub fn new(shared: Shared, bodies: Bodies) -> (Self, InHttp) {
         let known = Rc::default();
         let in_http = InHttp::new(Rc::clone(&known), shared.clone());
         let (calls, posts) = Default::default();
-        (Self { shared, calls, known, posts }, in_http)
+        (Self { shared, calls, known, posts, bodies }, in_http)
     }
 }
 
@@ -93,7 +98,7 @@ impl State for ShortLink {
     fn step(&mut self, segment: &Segment<'_>, report: &mut Report) -> Step {
         let place = segment.place();
         if let Some(event) = self.calls.find(place) {
-            return self.show(segment, event, report);
+            return self.show(segment, event, report, false);
         }
         if segment.first_visit {
             return self.first_visit(segment, place, report);
@@ -104,7 +109,7 @@ impl State for ShortLink {
         }
         let part = if request::begins(segment.data) { Part::Request } else { Part::Answer };
         let call = self.calls.current(segment.lane.stream).unwrap_or(u32::MAX);
-        self.show(segment, Event { call, cut: true, ..event(part, segment, segment.reported) }, report)
+        self.show(segment, Event { call, cut: true, ..event(part, segment, segment.reported) }, report, false)
     }
 
     fn failed(&self, report: &mut Report, length: usize) {
@@ -142,7 +147,7 @@ impl ShortLink {
             Part::Continuation => self.calls.current(segment.lane.stream).unwrap_or(u32::MAX),
         };
         self.calls.keep(place, event);
-        self.show(segment, event, report)
+        self.show(segment, event, report, true)
     }
 
     /// What a message is of its call.
@@ -209,11 +214,12 @@ impl ShortLink {
         self.calls.asks(place, segment.time, &asked)
     }
 
-    fn show(&self, segment: &Segment<'_>, event: Event, report: &mut Report) -> Step {
+    /// Shows a message; `is_new` on its own first visit, when it is decided what opens it.
+    fn show(&mut self, segment: &Segment<'_>, event: Event, report: &mut Report, is_new: bool) -> Step {
+        let shown = self.post(segment).is_some_and(|post| post.shown);
         let known = self.known.borrow();
         let facts = self.calls.facts(event, !segment.first_visit, known.end);
-        let shown = self.post(segment).is_some_and(|post| post.shown);
-        let message = Known {
+        let mut message = Known {
             data: message(segment, event),
             event,
             call: self.calls.call(event.call),
@@ -222,8 +228,19 @@ impl ShortLink {
             segment,
             later: !segment.first_visit,
             shown,
+            opened: None,
             shared: &self.shared,
         };
+        let opened = self.bodies.may_open().then(|| {
+            let (place, data, at) = (segment.place(), message.data, message.body()?);
+            let header = business::read(&Reader::new(data, at, FAULTS), message.of())?;
+            Some(match is_new {
+                true => self.bodies.first(place, data, &header),
+                false => self.bodies.again(place, data, &header),
+            })
+        });
+        let opened = opened.flatten();
+        message.opened = opened.as_ref();
         annotate::message(report, &message);
         statistics::make(report, &message);
         Step::Consumed(event.extent as usize)

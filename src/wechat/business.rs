@@ -32,6 +32,9 @@ const LONGEST_REST: usize = 48;
 const ZLIB_OVERHEAD: u64 = 64;
 const ZLIB_RATIO: u64 = 1032;
 
+/// Key share, signature, IV and tag of a hybrid answer, and what zlib adds.
+const HYBRID_OVERHEAD: usize = 256;
+
 /// What the algorithms are called, in their order.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
 static ALGORITHM_NAMES: [&str; ALGORITHMS.len()] = {
@@ -62,7 +65,10 @@ impl Words for ClientVersion {
 }
 
 /// The header, with the place of each part.
-struct Header {
+#[derive(Clone, Debug)]
+pub struct Header {
+    from_server: bool,
+    compression: u8,
     all: Range<usize>,
     magic: Option<Range<usize>>,
     lengths: Range<usize>,
@@ -75,6 +81,61 @@ struct Header {
     packed: (u32, Range<usize>),
     rest: Range<usize>,
     payload: Range<usize>,
+}
+
+impl Header {
+    /// Whose side the packet is from.
+    pub fn from_server(&self) -> bool {
+        self.from_server
+    }
+
+    /// Number of the call.
+    pub fn cgi(&self) -> u32 {
+        self.cgi.0
+    }
+
+    /// The account's number; 0 before login.
+    pub fn uin(&self) -> u32 {
+        self.uin.0
+    }
+
+    /// Where the body lies.
+    pub fn payload(&self) -> Range<usize> {
+        self.payload.clone()
+    }
+
+    /// What its algorithm is called.
+    pub(super) fn algorithm(&self) -> &'static str {
+        let place = ALGORITHMS.iter().position(|(value, _)| *value == self.algorithm.0);
+        place.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default()
+    }
+
+    /// Bytes of the message.
+    pub(super) fn plain_len(&self) -> usize {
+        self.plain.0 as usize
+    }
+
+    /// The same when they are compressed.
+    pub(super) fn packed_len(&self) -> usize {
+        self.packed.0 as usize
+    }
+
+    /// Whether the header says that the message is compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compression == ZLIB
+    }
+
+    pub(super) fn is_cbc(&self) -> bool {
+        self.algorithm.0 == AES_CBC
+    }
+
+    pub(super) fn is_gcm(&self) -> bool {
+        self.algorithm.0 == AES_GCM
+    }
+
+    pub(super) fn is_hybrid(&self) -> bool {
+        self.algorithm.0 == HYBRID_ECDH
+    }
 }
 
 /// What a packet is the body of.
@@ -126,59 +187,48 @@ pub struct Brief {
 
 /// What the business header of a body says, where one is claimed.
 pub fn brief<'a>(data: &[u8], range: Range<usize>, of: impl Into<Of<'a>>) -> Option<Brief> {
-    let header = read(&Reader::new(data, range, FAULTS), of.into())?;
+    let header = read(&Reader::new(data, range, FAULTS), of)?;
     Some(Brief { cgi: header.cgi.0, uin: header.uin.0 })
 }
 
-/// Shows what is left in `reader`: a business packet, or bytes that nobody can read.
-pub fn show<'a>(report: &mut Report, reader: &mut Reader<'_>, of: impl Into<Of<'a>>, show_account: bool) {
-    if reader.left() == 0 {
-        return;
-    }
-    let of = of.into();
-    let Some(header) = read(reader, of) else {
-        return report.wire(S::UNDECODED, reader.rest());
-    };
-    let algorithm = ALGORITHMS.iter().position(|(value, _)| *value == header.algorithm.0);
-    let algorithm = algorithm.and_then(|place| ALGORITHM_NAMES.get(place)).copied().unwrap_or_default();
-    let call = of.call_name(header.cgi.0);
+/// Shows a header, which is of what it was read as.
+pub fn show<'a>(report: &mut Report, header: &Header, of: impl Into<Of<'a>>, show_account: bool) {
+    let call = of.into().call_name(header.cgi.0);
     report.tell(S::CLIENT_VERSION, header.version.0.into());
     report.tell(S::BUSINESS_CGI, header.cgi.0.into());
-    let words = [": ", call.unwrap_or("cgi type unknown"), ", ", algorithm];
+    let words = [": ", call.unwrap_or("cgi type unknown"), ", ", header.algorithm()];
     report.subtree(S::BUSINESS, header.all.clone(), words, |report| {
-        if let Some(magic) = header.magic {
+        if let Some(magic) = header.magic.clone() {
             report.wire(S::BUSINESS_MAGIC, magic);
         }
         report.wire(S::BUSINESS_HEAD_LEN, header.lengths.clone());
-        report.wire(S::BUSINESS_COMPRESSION, header.lengths);
+        report.wire(S::BUSINESS_COMPRESSION, header.lengths.clone());
         report.wire(S::BUSINESS_ALGORITHM, header.algorithm.1.clone());
-        report.wire(S::BUSINESS_COOKIE_LEN, header.algorithm.1);
-        report.wire_labelled(S::CLIENT_VERSION, header.version.1, ClientVersion(header.version.0));
+        report.wire(S::BUSINESS_COOKIE_LEN, header.algorithm.1.clone());
+        report.wire_labelled(S::CLIENT_VERSION, header.version.1.clone(), ClientVersion(header.version.0));
         match show_account {
             true => {
-                report.wire(S::UIN, header.uin.1);
+                report.wire(S::UIN, header.uin.1.clone());
                 if !header.cookie.is_empty() {
-                    report.wire(S::BUSINESS_COOKIE, header.cookie);
+                    report.wire(S::BUSINESS_COOKIE, header.cookie.clone());
                 }
             }
             false => report.wire(S::ACCOUNT_HIDDEN, header.uin.1.start..header.cookie.end),
         }
         let (open, name, close) = call.map_or(("", "", ""), |name| (" (", name, ")"));
-        report.decoded(S::BUSINESS_CGI, header.cgi.1, header.cgi.0.into(), [open, name, close]);
-        report.decoded(S::BUSINESS_PLAIN_LEN, header.plain.1, header.plain.0.into(), "");
-        report.decoded(S::BUSINESS_PACKED_LEN, header.packed.1, header.packed.0.into(), "");
+        report.decoded(S::BUSINESS_CGI, header.cgi.1.clone(), header.cgi.0.into(), [open, name, close]);
+        report.decoded(S::BUSINESS_PLAIN_LEN, header.plain.1.clone(), header.plain.0.into(), "");
+        report.decoded(S::BUSINESS_PACKED_LEN, header.packed.1.clone(), header.packed.0.into(), "");
         if !header.rest.is_empty() {
-            report.wire(S::BUSINESS_REST, header.rest);
+            report.wire(S::BUSINESS_REST, header.rest.clone());
         }
     });
-    if !header.payload.is_empty() {
-        report.wire_labelled(S::ENCRYPTED, header.payload, [" (", algorithm, ")"]);
-    }
 }
 
 /// Reads the header and claims it only when everything in it agrees. With the magic byte first;
 /// a first byte of 0xBF is no length of a packet without, since both its low bits are set.
-fn read(reader: &Reader<'_>, of: Of<'_>) -> Option<Header> {
+pub fn read<'a>(reader: &Reader<'_>, of: impl Into<Of<'a>>) -> Option<Header> {
+    let of = of.into();
     let mut reader = reader.clone();
     let start = reader.rest().start;
     let magic = (reader.bytes().first() == Some(&MAGIC)).then(|| reader.take(1)).flatten();
@@ -209,6 +259,8 @@ fn read(reader: &Reader<'_>, of: Of<'_>) -> Option<Header> {
         && (compression == NOT_COMPRESSED || algorithm != HYBRID_ECDH && algorithm != AES_GCM)
         && payload_fits(algorithm, plain.0, packed.0, payload.len(), of);
     agrees.then_some(Header {
+        from_server: of.is_from_server(),
+        compression,
         all: start..head_end,
         magic,
         lengths: lengths_at,
@@ -261,9 +313,8 @@ fn payload_fits(algorithm: u32, plain: u32, packed: u32, payload: usize, of: Of<
     match algorithm {
         AES_CBC => payload == (packed / AES_BLOCK).saturating_add(1).saturating_mul(AES_BLOCK),
         HYBRID_ECDH | AES_GCM if of.is_from_server() => {
-            plain as usize == packed
-                && payload > 0
-                && payload <= packed.saturating_add(ZLIB_OVERHEAD as usize)
+            let overhead = if algorithm == HYBRID_ECDH { HYBRID_OVERHEAD } else { ZLIB_OVERHEAD as usize };
+            plain as usize == packed && payload > 0 && payload <= packed.saturating_add(overhead)
         }
         HYBRID_ECDH | AES_GCM => plain as usize == packed && payload == packed,
         // RSA works on blocks of 1024 bits and more.

@@ -3,7 +3,7 @@
 
 use crate::kernel::reader::Faults;
 use crate::kernel::rows::Type::*;
-use crate::kernel::rows::{Field, Group, Note, Severity, Value, bit, field, note, rows};
+use crate::kernel::rows::{Field, Group, Note, Severity, Value, bit, field, mark, note, rows};
 use std::ffi::CStr;
 
 /// Number of the table: the rows stand under the long link's name, wherever they lie.
@@ -58,7 +58,21 @@ rows! {
         BUSINESS_PLAIN_LEN = field(U32, c"wechat.business.plain_len", c"Plain length", c"Length of the plain body");
         BUSINESS_PACKED_LEN = field(U32, c"wechat.business.packed_len", c"Compressed length", c"Length after compression, before encryption");
         BUSINESS_REST = field(Bytes, c"wechat.business.rest", c"Rest of the header", c"Key version and check values; layout differs by client");
-        ENCRYPTED = field(Bytes, c"wechat.encrypted", c"Encrypted data", c"Stays encrypted: its keys are not on the wire");
+        BUSINESS_OPENED = mark(c"wechat.business.opened", c"Opened", c"Whether a key has opened the body");
+        BUSINESS_WHY_CLOSED = field(Text, c"wechat.business.why_closed", c"Closed because", c"no key log, no line, key came later, tag, cut or algorithm");
+        BUSINESS_KEY_SOURCE = field(Text, c"wechat.business.key_source", c"Key from", c"line, secret or comment");
+        BUSINESS_INFLATED_LEN = field(U32, c"wechat.business.inflated_len", c"Inflated length", c"Bytes to which an opened text inflates");
+        BUSINESS_COMPRESSED = field(Bytes, c"wechat.business.compressed", c"Compressed text", c"What a key has opened, when it inflates");
+        BUSINESS_MESSAGE = field(Bytes, c"wechat.business.message", c"Message", c"What is said: opened and inflated, a protobuf");
+        ECDH_VERSION = field(U64, c"wechat.business.ecdh.version", c"Version", c"In a login's body");
+        ECDH_SHARE = field(None, c"wechat.business.ecdh.share", c"Key share", c"Curve and point of a login's body");
+        ECDH_CURVE = field(U64, c"wechat.business.ecdh.curve", c"Curve", c"415 is P-256");
+        ECDH_POINT = field(Bytes, c"wechat.business.ecdh.point", c"Point", c"Uncompressed point on the curve");
+        ECDH_NUMBER = field(U64, c"wechat.business.ecdh.number", c"Number", c"In the answer to a login, of unknown meaning");
+        ECDH_RANDOM = field(Bytes, c"wechat.business.ecdh.random", c"Encrypted random", c"Ciphertext of random bytes, IV and tag");
+        ECDH_CIPHER = field(Bytes, c"wechat.business.ecdh.cipher", c"Encrypted message", c"Ciphertext of the message, IV and tag");
+        ECDH_SIGNATURE = field(Bytes, c"wechat.business.ecdh.signature", c"Signature", c"In the answer to a login");
+        ENCRYPTED = field(Bytes, c"wechat.encrypted", c"Encrypted data", c"Only a key opens it, which is not on the wire");
         UNDECODED = field(Bytes, c"wechat.undecoded", c"Undecoded data", c"Encrypted, or of a layout that no source describes");
     }
 }
@@ -73,6 +87,8 @@ rows! {
         SYNCKEY_MALFORMED = note(Group::Malformed, Severity::Error, c"wechat.synckey_malformed", c"The SyncKey is no protobuf of keys");
         TOO_MANY_INSIDE = note(Group::Undecoded, Severity::Warning, c"wechat.too_many_inside", c"More is inside the packet than is shown");
         TOO_MUCH_KEPT = note(Group::Reassemble, Severity::Warning, c"wechat.too_much_kept", c"A PDU that goes on elsewhere is not put together: too many bytes wait");
+        BUSINESS_WRONG_KEY = note(Group::Protocol, Severity::Warning, c"wechat.business.wrong_key", c"A line of the key log names the body, and its key does not fit");
+        BUSINESS_INFLATED_TOO_MUCH = note(Group::Undecoded, Severity::Warning, c"wechat.business.inflated_too_much", c"An opened text inflates to more than is accepted");
         SYNCKEY_COUNT_WRONG = note(Group::Protocol, Severity::Warning, c"wechat.synckey_count_wrong", c"The SyncKey holds another number of keys");
     }
 }

@@ -5,8 +5,11 @@
 //! | --- | --- |
 //! | [`operation`] | what operation numbers and cgi types mean |
 //! | [`business`] | the header of the business packet |
+//! | [`opening`] | which key opens the body of which business packet |
+//! | [`messages`] | which message types a user gave to calls |
 //! | [`inflate`] | how far deflated bytes are inflated |
 //! | [`selector`] | what has news |
+//! | [`protobuf`] | how fields of a protobuf follow each other |
 //! | [`synckey`] | the SyncKey of the phone |
 //! | [`keys`] | how SyncKeys grow |
 //! | [`secret`] | what stands for a secret |
@@ -23,17 +26,36 @@ pub mod hidden;
 pub mod inflate;
 pub mod key_log;
 pub mod keys;
+pub mod messages;
+pub mod opening;
 pub mod operation;
+mod protobuf;
 pub mod secret;
 pub mod selector;
 pub mod settings;
 pub mod synckey;
 
-use crate::kernel::protocol::Protocol;
+use std::ffi::CStr;
 
-/// What there is to register: words under the long link's name.
+use crate::kernel::protocol::{OfferTable, Protocol};
+
+/// What there is to register: words, tables and exported bodies under the long link's name.
 pub static SHARED: Protocol = Protocol {
     under: 1,
     preferences: settings::PREFERENCES,
+    offers: &[
+        OfferTable {
+            fallback: Some(c"protobuf"),
+            ..OfferTable::new(c"wechat.cgi", c"WeChat request", HEURISTICS)
+        },
+        OfferTable {
+            fallback: Some(c"protobuf"),
+            ..OfferTable::new(c"wechat.cgi_answer", c"WeChat answer", HEURISTICS)
+        },
+    ],
+    exports: true,
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
+
+/// Those that are tried for opened messages for whose call nobody registered.
+const HEURISTICS: &CStr = c"wechat_cgi";

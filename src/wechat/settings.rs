@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use super::fields::TABLE;
+use super::messages::Messages;
 use super::operation::Sender;
 use super::secret::{Key, Rule};
 use crate::config::Config;
@@ -32,6 +33,16 @@ rows! {
             c"They name a person; off, the tree says where they lie and nothing more");
         HASH_KEY = Preference::new(PrefType::Text, c"hash_key", c"Key of the hashes that stand for secrets",
             c"With the same key the hashes of several runs compare; empty, each run has a key of its own. Whoever knows it can find out account numbers by trying");
+        MESSAGES = Preference {
+            check: |cells| Messages::of(cells).map(|_| ()),
+            parts: &[
+                Part { name: c"Cgi type", help: c"Number of the call in the business header, decimal or 0x..." },
+                Part { name: c"Request", help: c"Full name of its message type in a .proto file, such as pkg.NewSyncRequest" },
+                Part { name: c"Answer", help: c"The same of the answer" },
+            ],
+            ..Preference::new(PrefType::Table, c"messages", c"Messages",
+                c"Tells the protobuf dissector what opened messages are; the upper of two rows that fit counts")
+        };
     }
 }
 
@@ -53,6 +64,7 @@ pub struct Shared {
     pub show_account: bool,
     /// What secrets are hashed with.
     pub key: Key,
+    messages: Vec<Messages>,
 }
 
 impl Default for Shared {
@@ -74,7 +86,13 @@ impl Shared {
             },
             show_account: config.number(PREFERENCES, P::SHOW_ACCOUNT) != 0,
             key: Key::of(config.text(P::HASH_KEY)),
+            messages: config.rows(P::MESSAGES).filter_map(|cells| Messages::of(cells).ok()).collect(),
         }
+    }
+
+    /// The message type that the user gives to a call's request or answer.
+    pub fn message_type(&self, cgi: u32, from_server: bool) -> Option<&str> {
+        self.messages.iter().find_map(|row| row.message_type(cgi, from_server))
     }
 
     /// The words that are shown of a value: see [`Key::shown`].

@@ -4,10 +4,11 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::kernel::reader::{Reader, VarintError};
+use crate::kernel::reader::Reader;
 use crate::kernel::report::{Report, Words};
 use crate::wechat::fields::{S, SN};
 use crate::wechat::keys::{Change, Growth};
+use crate::wechat::protobuf::{Fault, Wire, next};
 
 /// More entries than any client has; those behind it are counted, not shown.
 const MOST_SHOWN: usize = 1000;
@@ -16,39 +17,6 @@ const MOST_SHOWN: usize = 1000;
 pub(crate) const KEY_TIME: u64 = 201;
 /// Key of messages.
 pub(crate) const KEY_MESSAGES: u64 = 2;
-
-enum Wire {
-    Varint(u64),
-    Bytes(usize),
-    Fixed(usize),
-}
-
-/// Why a protobuf cannot be read on.
-enum Fault {
-    Varint(&'static str, VarintError),
-    WireType(u64),
-    Short(usize),
-}
-
-/// A field's number and what it holds; bytes themselves are not taken yet.
-fn next(reader: &mut Reader<'_>) -> Result<(u64, Wire, Range<usize>), Fault> {
-    let (tag, tag_at) = reader.varint().map_err(|error| Fault::Varint("a field number", error))?;
-    let (wire, end) = match tag & 7 {
-        0 => {
-            let (value, at) = reader.varint().map_err(|error| Fault::Varint("a value", error))?;
-            (Wire::Varint(value), at.end)
-        }
-        1 => (Wire::Fixed(8), tag_at.end),
-        2 => {
-            let (length, at) = reader.varint().map_err(|error| Fault::Varint("a length", error))?;
-            let length = usize::try_from(length).unwrap_or(usize::MAX);
-            (Wire::Bytes(length), at.end)
-        }
-        5 => (Wire::Fixed(4), tag_at.end),
-        other => return Err(Fault::WireType(other)),
-    };
-    Ok((tag >> 3, wire, tag_at.start..end))
-}
 
 fn complain(report: &mut Report, reader: &Reader<'_>, fault: Fault) {
     match fault {

@@ -14,13 +14,19 @@ pub fn name(item: &Item) -> &'static str {
     filter.to_str().unwrap()
 }
 
-/// An item of a report on these sources; places in the second are counted on from the first.
+/// An item of a report on these sources; places in the second are counted on from the first. Those in bytes that the
+/// dissector made end with the number of that source.
 pub fn line(sources: &[&[u8]], report: &Report, item: &Item) -> String {
     let indent = 4 + 2 * usize::from(item.depth);
     let source = usize::from(item.source);
-    let before: usize = sources[..source].iter().map(|source| source.len()).sum();
+    let made = report.sources()[source].bytes.as_deref();
+    let before: usize = match made {
+        Some(_) => 0,
+        None => sources[..source].iter().map(|source| source.len()).sum(),
+    };
     let range = item.offset as usize..(item.offset + item.length) as usize;
-    let bytes = &sources[source][range.clone()];
+    let bytes = &made.unwrap_or_else(|| sources[source])[range.clone()];
+    let lies_in = if made.is_some() { format!(" [{source}]") } else { String::new() };
     let range = range.start + before..range.end + before;
     let (name, text) = (name(item), report.text(item.text));
     let words = match item.kind == ItemKind::Note {
@@ -30,7 +36,14 @@ pub fn line(sources: &[&[u8]], report: &Report, item: &Item) -> String {
             format!("{name}{}", value(field, item, bytes, text))
         }
     };
-    format!("{:indent$}{}..{} {words}\n", "", range.start, range.end)
+    let becomes = match item.kind == ItemKind::Derived {
+        true => {
+            let made = &report.sources()[item.value as usize];
+            format!(" -> [{}] {:?}, {} bytes", item.value, report.text(made.name), made.captured)
+        }
+        false => String::new(),
+    };
+    format!("{:indent$}{}..{} {words}{lies_in}{becomes}\n", "", range.start, range.end)
 }
 
 /// The value as the host would read it, and the item's text behind it.
@@ -79,4 +92,17 @@ fn value(field: &Field, item: &Item, bytes: &[u8], text: &str) -> String {
             }
         }
     }
+}
+
+/// What of a report goes to a dissector of the host's if nobody registered for it.
+#[allow(dead_code)] // not everybody tells it
+pub fn handed_on(report: &Report) -> String {
+    let told = report.hand_offs().iter().filter_map(|one| {
+        let table = protocols::offer(one.table).expect("a table");
+        let fallback = table.fallback?.to_str().unwrap();
+        let (name, words) = (table.name.to_str().unwrap(), report.text(one.words));
+        let range = one.start..one.start + one.length;
+        Some(format!("    {range:?} [{}] goes to {name} {}, or {fallback} {words:?}\n", one.source, one.key))
+    });
+    told.collect()
 }

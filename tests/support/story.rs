@@ -17,7 +17,7 @@ use wechat_traffic::capture::{self, BASE_TIME};
 use wechat_traffic::packet::{Control, Direction};
 
 use crate::facts::FACTS;
-use crate::render::{line, name};
+use crate::render::{handed_on, line, name};
 
 /// Everything a report can hold.
 const ALL: Wanted = Wanted::ALL;
@@ -381,6 +381,7 @@ fn render(segment: &Segment<'_>, step: Step, report: &Report) -> String {
     }
     .unwrap();
     report.items().iter().for_each(|item| out.push_str(&line(&[segment.data], report, item)));
+    out.push_str(&handed_on(report));
     out
 }
 

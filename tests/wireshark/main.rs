@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! All tests that drive Wireshark's programs with the plugin: one program, so that it is linked once.
 
+mod business;
 mod live;
 mod mmtls;
 #[path = "../support/mmtls_truth.rs"]

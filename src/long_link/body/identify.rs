@@ -43,7 +43,7 @@ pub fn show_request(report: &mut Report, reader: &mut Reader<'_>, context: Conte
     };
     let masked = a_at.start..b_at.end;
     let (uin, length) = unmask(a, b);
-    match context.show_account {
+    match context.shared.show_account {
         true => {
             report.wire(F::IDENTIFY_MASKED, masked.clone());
             report.generated(S::UIN, masked.clone(), u64::from(uin));

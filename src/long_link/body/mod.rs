@@ -11,9 +11,9 @@ use std::ops::Range;
 
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
-use crate::wechat::business;
 use crate::wechat::fields::FAULTS;
-use crate::wechat::operation::Layout;
+use crate::wechat::operation::{Layout, Meaning};
+use crate::wechat::{business, opening};
 
 pub use context::Context;
 
@@ -47,12 +47,27 @@ pub fn read(data: &[u8], range: Range<usize>, layout: Layout, keys: &mut Vec<(u6
     }
 }
 
+/// The header of the business packet in a body, if there is one.
+pub fn business(
+    data: &[u8],
+    range: Range<usize>,
+    layout: Layout,
+    meaning: Meaning,
+) -> Option<business::Header> {
+    let reader = Reader::new(data, range, FAULTS);
+    match layout {
+        Layout::Business => business::read(&reader, meaning),
+        Layout::Push => business::read(&push::packet(reader)?, meaning),
+        _ => None,
+    }
+}
+
 /// Shows the body of a frame, which lies at `range` of it. `data` is what was captured of the frame.
 pub fn show(report: &mut Report, data: &[u8], range: Range<usize>, layout: Layout, context: Context<'_>) {
     let mut reader = Reader::new(data, range, FAULTS);
     match layout {
-        Layout::Business => business::show(report, &mut reader, context.meaning, context.show_account),
-        Layout::Push => push::show(report, &mut reader, context),
+        Layout::Business => opening::show::packet(report, data, &mut reader, context.business()),
+        Layout::Push => push::show(report, data, &mut reader, context),
         Layout::PushAck => push::show_ack(report, &mut reader, context),
         Layout::Selector => notices::show_selector_push(report, &mut reader),
         Layout::Redirect => notices::show_redirect(report, &mut reader),

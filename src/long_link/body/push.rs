@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::Report;
 use crate::long_link::fields::{F, N};
-use crate::wechat::{business, synckey};
+use crate::wechat::{opening, synckey};
 
 /// Flag bit 0: the client must acknowledge.
 const ACK_WANTED: u32 = 1;
@@ -23,7 +23,14 @@ pub fn wants_ack(mut reader: Reader<'_>) -> bool {
     fits && flags.is_some_and(|(flags, _)| flags & ACK_WANTED != 0)
 }
 
-pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) {
+/// A reader of the business packet in a push.
+pub fn packet(mut reader: Reader<'_>) -> Option<Reader<'_>> {
+    reader.u32()?;
+    let (length, _) = reader.u32()?;
+    (length as usize == reader.left()).then_some(reader)
+}
+
+pub fn show(report: &mut Report, data: &[u8], reader: &mut Reader<'_>, context: Context<'_>) {
     let whole = reader.clone();
     let (Some((flags, flags_at)), Some((length, length_at))) = (reader.u32(), reader.u32()) else {
         return show_unknown(report, whole, None);
@@ -36,7 +43,7 @@ pub fn show(report: &mut Report, reader: &mut Reader<'_>, context: Context<'_>) 
         report.wire(F::PUSH_ACK_WANTED, flags_at);
     });
     report.wire(F::PUSH_LEN, length_at);
-    business::show(report, reader, context.meaning, context.show_account);
+    opening::show::packet(report, data, reader, context.business());
 }
 
 /// A push whose length does not fit: the first bytes are unknown, the rest is data.

@@ -130,13 +130,6 @@ impl Tags {
     }
 }
 
-/// Makes room for one more with little to spare: doubling would cost an exchange twice its bytes.
-pub fn grow<T>(list: &mut Vec<T>) {
-    if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 32).max(4));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

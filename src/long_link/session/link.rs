@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, VecDeque};
 
 use foldhash::HashMap;
 
-use super::event::{Event, Tags, grow};
+use super::event::{Event, Tags};
 use super::fact::{Fact, Remarks};
 use super::newest::Newest;
 use super::observed::{Decision, NOBODY, Observed, is_ordinary};
 use crate::kernel::framing::Why;
+use crate::kernel::list::grow;
 use crate::kernel::place::Place;
 use crate::kernel::time::{MILLISECOND, SECOND, Time};
 use crate::wechat::keys::Growth;

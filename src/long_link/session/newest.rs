@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use foldhash::HashMap;
 
-use super::event::{Event, grow};
+use super::event::Event;
 use super::observed::{NOBODY, is_ordinary};
+use crate::kernel::list::grow;
 
 /// Clients count upwards, so a table that begins at their first seqid holds nearly all of them, in four
 /// bytes each. The rest goes into a map: reserved seqids, and those far from the others.

@@ -66,15 +66,21 @@ impl Business {
         self.accounts.extend(self.keys.keep(CipherKey::Cbc(key).packed()).map(|key| (account, key)));
     }
 
-    /// Keys of the ciphertext with these last 8 bytes: its own, or of what a client sealed with GCM its IV's.
-    pub fn by_tail(&self, tail: u64) -> impl Iterator<Item = CipherKey> {
+    /// Keys of the ciphertext with these last 8 bytes: its own, or of what a client sealed with GCM its IV's. Each
+    /// with its number.
+    pub fn by_tail(&self, tail: u64) -> impl Iterator<Item = (u32, CipherKey)> {
         let found = self.ciphers.range((tail, 0)..=(tail, u32::MAX));
-        found.filter_map(|(_, key)| self.keys.get(*key)).map(CipherKey::unpacked)
+        found.filter_map(|(_, key)| Some((*key, self.key(*key)?)))
     }
 
-    /// Session keys of an account, and those for whatever account.
-    pub fn by_account(&self, account: u32) -> impl Iterator<Item = CipherKey> {
+    /// Session keys of an account, and those for whatever account. Each with its number.
+    pub fn by_account(&self, account: u32) -> impl Iterator<Item = (u32, CipherKey)> {
         let of = |account| self.accounts.range((account, 0)..=(account, u32::MAX));
-        of(Some(account)).chain(of(None)).filter_map(|(_, key)| self.keys.get(*key)).map(CipherKey::unpacked)
+        of(Some(account)).chain(of(None)).filter_map(|(_, key)| Some((*key, self.key(*key)?)))
+    }
+
+    /// The key of this number, which stays its own.
+    pub fn key(&self, number: u32) -> Option<CipherKey> {
+        self.keys.get(number).map(CipherKey::unpacked)
     }
 }

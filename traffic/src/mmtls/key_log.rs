@@ -13,7 +13,7 @@ use serde_json::json;
 use super::record::{Epoch, What};
 use super::session::Handshake;
 use super::story::{Part, Story};
-use crate::body::sealed::Algorithm;
+use crate::body::sealed::{Algorithm, Packet};
 use crate::packet::Direction;
 
 /// Lowercase hex digits.
@@ -276,32 +276,40 @@ fn outer(encrypt: bool, nonce: &[u8], key: &[u8], metadata: &[u8], tail: &[u8]) 
 
 /// A line for each ciphertext of each business packet.
 fn cipher_lines(story: &Story) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for (packet, sealed) in story.packets.iter().enumerate() {
-        for (number, cipher) in sealed.ciphers.iter().enumerate() {
-            let end = &cipher.text[cipher.text.len().saturating_sub(8)..];
-            let (encrypt, key) = (sealed.from_client, hex(&cipher.key));
-            let text = if sealed.algorithm == Algorithm::Cbc {
-                format!(
-                    "{{\"layer\":\"INNER\",\"encrypt\":{encrypt},\"key\":\"{key}\",\"nonce\":\"{key}\",\"tail\":\"{}\"}}",
-                    hex(end)
-                )
-            } else {
-                // What the client seals is named by its nonce.
-                let tail = if encrypt { &cipher.nonce[..] } else { end };
-                format!(
-                    "{{\"layer\":\"INNER\",\"encrypt\":{encrypt},\"key\":\"{key}\",\"iv\":\"{}\",\"metadata\":\"{}\",\
-                     \"tail\":\"{}\",\"tag\":\"{}\"}}",
-                    hex(&cipher.nonce),
-                    hex(&cipher.additional),
-                    hex(tail),
-                    hex(&cipher.tag)
-                )
-            };
-            lines.push(Line::of(Fact::Cipher { packet, cipher: number }, text));
-        }
+    let packets = story.packets.iter().enumerate();
+    packets
+        .flat_map(|(packet, sealed)| {
+            let ciphers = 0..sealed.ciphers.len();
+            ciphers.map(move |cipher| Line::of(Fact::Cipher { packet, cipher }, cipher_line(sealed, cipher)))
+        })
+        .collect()
+}
+
+/// The line of a ciphertext of a business packet.
+///
+/// # Panics
+///
+/// If the packet has no such ciphertext.
+pub fn cipher_line(sealed: &Packet, number: usize) -> String {
+    let cipher = &sealed.ciphers[number];
+    let end = &cipher.text[cipher.text.len().saturating_sub(8)..];
+    let (encrypt, key) = (sealed.from_client, hex(&cipher.key));
+    if sealed.algorithm == Algorithm::Cbc {
+        return format!(
+            "{{\"layer\":\"INNER\",\"encrypt\":{encrypt},\"key\":\"{key}\",\"nonce\":\"{key}\",\"tail\":\"{}\"}}",
+            hex(end)
+        );
     }
-    lines
+    // What the client seals is named by its nonce.
+    let tail = if encrypt { &cipher.nonce[..] } else { end };
+    format!(
+        "{{\"layer\":\"INNER\",\"encrypt\":{encrypt},\"key\":\"{key}\",\"iv\":\"{}\",\"metadata\":\"{}\",\
+         \"tail\":\"{}\",\"tag\":\"{}\"}}",
+        hex(&cipher.nonce),
+        hex(&cipher.additional),
+        hex(tail),
+        hex(&cipher.tag)
+    )
 }
 
 /// A line for each account.
