@@ -4,9 +4,12 @@
 
 use wechat_dissector::web::call::CALLS;
 use wechat_traffic::capture::Capture;
+use wechat_traffic::mmtls::case::Made;
+use wechat_traffic::mmtls::key_log::KeyLog;
+use wechat_traffic::mmtls::record::{Record, Version, What};
 use wechat_traffic::packet::{Direction, Packet};
 use wechat_traffic::web::dialogue::Call;
-use wechat_traffic::{case, fault, sample, web};
+use wechat_traffic::{case, fault, mmtls, sample, web};
 
 use crate::targets::OPERATIONS;
 
@@ -47,12 +50,84 @@ pub fn seeds() -> Vec<Seed> {
             put("web", &format!("{}-{index}", case.name), web_calls(calls));
         }
     }
+    for case in mmtls::case::all() {
+        let made = case.make(1).expect("a capture");
+        // The messages in clear, and sealed ones as they were said.
+        let messages = made.story.sessions.iter().flat_map(|session| &session.records);
+        for (index, record) in messages.filter(|record| record.what != What::Data).take(12).enumerate() {
+            put("handshake", &format!("{}-{index}", case.name), said(record));
+        }
+        let log = made.log("mixed").expect("a log");
+        put("mmtls", &case.name, records(&made, &log));
+        put("mmtls", &format!("{}-closed", case.name), records(&made, &made.log("empty").expect("a log")));
+        put("framing", &format!("mmtls-{}", case.name), {
+            let mut seed = framing(&made.capture);
+            seed[0] = 0x83;
+            seed
+        });
+        for (index, run) in runs(&made).into_iter().enumerate() {
+            put("collector", &format!("{}-{index}", case.name), run);
+        }
+    }
+    let made = mmtls::case::find("tickets").and_then(|case| case.make(1).ok()).expect("a capture");
+    for log in made.logs() {
+        for (index, piece) in [1, 60, 255].into_iter().enumerate() {
+            put("keylog", &format!("{}-{index}", log.name), [&[piece], &log.bytes[..]].concat());
+        }
+    }
     for choice in 0..=u8::MAX {
         for kinds in [0x50, 0x54, 0x70, 0xc0, 0xd3] {
             put("business", &format!("{choice}-{kinds}"), business(choice, kinds));
         }
     }
     seeds
+}
+
+/// What a record says, as the target for messages takes it.
+fn said(record: &Record) -> Vec<u8> {
+    let kind = [0x16, 0x19, 0x15].iter().position(|kind| *kind == record.kind).unwrap_or(3) as u8;
+    let version = u8::from(record.version == Version::F104) << 3;
+    [&[kind | version | 16], &record.plain[..]].concat()
+}
+
+/// The segments of a capture, and the lines of its key log in the comments of the first.
+fn records(made: &Made, log: &KeyLog) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&log.bytes);
+    let mut comments = text.lines().filter(|line| line.starts_with("MMTLS_") || line.contains("OUTER"));
+    let mut seed = vec![0];
+    for packet in made.capture.packets().iter().filter(|packet| !packet.payload.is_empty()).take(64) {
+        let comment = comments.by_ref().take(4).collect::<Vec<_>>().join("\n");
+        let comment = &comment[..comment.len().min(2047)];
+        let lane = (packet.flow as u8 & 3) << 1 | u8::from(is_server(packet));
+        let head = packet.payload.windows(4).position(|end| end == b"\r\n\r\n").map(|end| end + 4);
+        let body = &packet.payload[head.unwrap_or(0)..];
+        let with_comment = u8::from(!comment.is_empty()) << 4;
+        seed.push(lane | with_comment | u8::from(head.is_some()) << 5 | 64);
+        seed.extend([0, 20]);
+        if !comment.is_empty() {
+            seed.extend((comment.len() as u16).to_be_bytes());
+            seed.extend(comment.bytes());
+        }
+        seed.extend((body.len() as u16).to_be_bytes());
+        seed.extend(body);
+    }
+    seed
+}
+
+/// The plaintext of data records, a run each, of which the frames that end in it are whole.
+fn runs(made: &Made) -> Option<Vec<u8>> {
+    let session = made.story.sessions.first()?;
+    let mut seed = Vec::new();
+    let data = session.records.iter().filter(|record| record.what == What::Data);
+    for (index, record) in data.enumerate() {
+        let run = &record.plain[..record.plain.len().min(200)];
+        let side = u8::from(record.direction == Direction::ServerToClient) << 2;
+        let whole = if index % 3 == 0 { run.len() / 2 } else { 255 };
+        seed.extend([side | 16, run.len() as u8]);
+        seed.extend(run);
+        seed.push(whole as u8);
+    }
+    (!seed.is_empty()).then_some(seed)
 }
 
 /// The segments of the first flow.

@@ -4,6 +4,8 @@
 //!
 //! An input is taken apart from its front; bytes that are not there are 0.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
 use std::mem::offset_of;
 use std::{ptr, slice};
@@ -12,32 +14,39 @@ use wechat_dissector::capture::Capture;
 use wechat_dissector::config::Config;
 use wechat_dissector::ffi;
 use wechat_dissector::kernel::framing::{self, Lane, Verdict, View};
-use wechat_dissector::kernel::place::LaneId;
+use wechat_dissector::kernel::place::{LaneId, Place};
 use wechat_dissector::kernel::record::ValueKind;
-use wechat_dissector::kernel::report::{Item, ItemKind, PASSED_ON, Report, Wanted};
+use wechat_dissector::kernel::report::{Inner, Item, ItemKind, PASSED_ON, Report, Wanted};
 use wechat_dissector::kernel::rows::{ROW_BITS, row_of, table_of};
 use wechat_dissector::kernel::segment::{Segment, Step};
+use wechat_dissector::kernel::stream::Collector;
 use wechat_dissector::kernel::tick::Ticks;
 use wechat_dissector::kernel::time::Time;
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_dissector::long_link::frame;
+use wechat_dissector::mmtls::fields::TABLE as MMTLS;
 use wechat_dissector::mmtls::record;
 use wechat_dissector::protocols::{self, PROTOCOLS};
 use wechat_dissector::web::call::CALLS;
 use wechat_dissector::web::fields::TABLE as WEB;
+use wechat_dissector::wechat::key_log::keys::{KeyLog, Progress};
 use wechat_dissector::wechat::settings::P;
 
 /// A target's name and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 11] = [
     ("framing", framing),
     ("session", session),
     ("body", body),
     ("synckey", synckey),
     ("business", business),
     ("web", web),
+    ("mmtls", mmtls),
+    ("handshake", handshake),
+    ("keylog", keylog),
+    ("collector", collector),
     ("abi", abi),
 ];
 
@@ -543,6 +552,255 @@ fn message(web: &mut Capture, packets: &[Given], index: usize, first_visit: bool
         shown.push((head.end, report.items().to_vec(), report.texts().to_vec()));
     }
     shown
+}
+
+/// What MMTLS is given at once.
+struct Carried {
+    bytes: Vec<u8>,
+    stream: u32,
+    side: bool,
+    position: u32,
+    time: i64,
+    more: bool,
+    /// Of a message of HTTP's, where its body begins.
+    body: Option<usize>,
+    /// Lines of a key log, which come with the packet.
+    comment: String,
+}
+
+/// Records on a few streams and in messages of HTTP, and the keys of some of them. Later visits show the same in any
+/// order.
+pub fn mmtls(data: &[u8]) {
+    let mut input = Input(data);
+    let mut config = Config::default();
+    config.set_number(P::SHOW_ACCOUNT, u32::from(input.u8() & 1));
+    let mut dissector = Capture::new(&config);
+    let mut positions = [0u32; 8];
+    let mut packets: Vec<Carried> = Vec::new();
+    let mut time = 0i64;
+    while !input.is_over() && packets.len() < 64 {
+        let flags = input.u8();
+        let lane = flags & 7;
+        let position = &mut positions[usize::from(lane)];
+        if flags & 8 != 0 {
+            *position = position.wrapping_add_signed(i32::from(input.u8() as i8) * 16);
+        }
+        time += i64::from(input.u16()) * 1_000_000;
+        let length = if flags & 16 != 0 { usize::from(input.u16() % 2048) } else { 0 };
+        let comment = String::from_utf8_lossy(input.take(length)).into_owned();
+        let length = usize::from(input.u16() % 2048);
+        let records = input.take(length);
+        let head = match (flags & 32 != 0, lane & 1 != 0) {
+            (false, _) => String::new(),
+            (true, false) => {
+                format!("POST /mmtls/{time:08x} HTTP/1.1\r\nContent-Length: {}\r\n\r\n", records.len())
+            }
+            (true, true) => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", records.len()),
+        };
+        let bytes = [head.as_bytes(), records].concat();
+        let start = *position;
+        *position = position.wrapping_add(bytes.len() as u32);
+        packets.push(Carried {
+            bytes,
+            stream: u32::from(lane >> 1),
+            side: lane & 1 != 0,
+            position: start,
+            time,
+            more: flags & 64 != 0,
+            body: (flags & 32 != 0).then_some(head.len()),
+            comment,
+        });
+    }
+    let first: Vec<_> =
+        (0..packets.len()).map(|index| carried(&mut dissector, &packets, index, true)).collect();
+    let forward: Vec<_> =
+        (0..packets.len()).map(|index| carried(&mut dissector, &packets, index, false)).collect();
+    for index in (0..packets.len()).rev() {
+        let backward = carried(&mut dissector, &packets, index, false);
+        assert_eq!(backward, forward[index], "a later visit depends on the order");
+        let (first, later) = (lengths(&first[index]), lengths(&backward));
+        assert!(first.len() <= later.len(), "a later visit shows less: {first:?}, {later:?}");
+    }
+}
+
+/// What is shown of a packet, with what is inside of it.
+fn carried(dissector: &mut Capture, packets: &[Carried], index: usize, first_visit: bool) -> Vec<Shown> {
+    let Carried { bytes, stream, side, position, time, more, body, comment } = &packets[index];
+    if first_visit && !comment.is_empty() {
+        dissector.add_comment(comment);
+    }
+    let segment = Segment {
+        data: bytes,
+        reported: bytes.len(),
+        lane: LaneId::new(*stream, *side),
+        position: *position,
+        packet: index as u32 + 1,
+        time: Time::from_nanoseconds(*time),
+        src_port: if *side { 8080 } else { 50_000 },
+        dst_port: if *side { 50_000 } else { 8080 },
+        first_visit,
+        more: *more && body.is_none(),
+        ..SEGMENT
+    };
+    let mut shown = Vec::new();
+    let Some(start) = *body else {
+        pdus(dissector, MMTLS, &segment, &mut shown);
+        return shown;
+    };
+    let count = dissector.http().begin(&segment);
+    let body = &bytes[start..];
+    let place = dissector.http().place(&segment, Some(start), body.len(), None).filter(|_| !body.is_empty());
+    assert!(place.is_none_or(|place| place < count));
+    for message in 0..dissector.http().end(&segment, bytes.len()) {
+        let body = if place == Some(message) { body } else { &[] };
+        if dissector.message(&segment, message, body).is_some() {
+            check(dissector.report(), bytes.len());
+            inside(dissector, &segment, body, &mut shown);
+        }
+    }
+    shown
+}
+
+/// The PDUs of a segment, each followed by what is inside of it.
+fn pdus(dissector: &mut Capture, protocol: u16, segment: &Segment<'_>, shown: &mut Vec<Shown>) {
+    let mut used = 0;
+    while used < segment.data.len() {
+        let data = &segment.data[used..];
+        let position = segment.position.wrapping_add(used as u32);
+        let here = Segment { data, reported: data.len(), position, ..*segment };
+        let Step::Consumed(length) = dissector.step(protocol, &here) else { return };
+        assert!(length > 0 && length <= data.len(), "{length} of {}", data.len());
+        let report = dissector.report();
+        check(report, length);
+        shown.push((length, report.items().to_vec(), report.texts().to_vec()));
+        inside(dissector, &here, &[], shown);
+        used += length;
+    }
+}
+
+/// What the last report hands to protocols of ours.
+fn inside(dissector: &mut Capture, segment: &Segment<'_>, body: &[u8], shown: &mut Vec<Shown>) {
+    let report = dissector.report();
+    let offers = PROTOCOLS[usize::from(report.protocol())].protocol.offers;
+    let mut runs = Vec::new();
+    for one in report.hand_offs() {
+        let to = protocols::joined(offers[usize::from(one.table)].name, one.key);
+        let source = match (&report.sources()[usize::from(one.source)].bytes, one.source) {
+            (Some(made), _) => &made[..],
+            (None, PASSED_ON) => body,
+            (None, _) => segment.data,
+        };
+        let end = (one.start + one.length).min(source.len());
+        if let (Some(to), Some(inner)) = (to, one.inner) {
+            runs.push((to, inner, source[one.start.min(end)..end].to_vec()));
+        }
+    }
+    for (to, inner, data) in runs {
+        let Inner { lane, position, counted, shown_stream } = inner;
+        let reported = data.len();
+        let inner = Segment {
+            data: &data,
+            reported,
+            lane,
+            position,
+            counted,
+            shown_stream,
+            inside: true,
+            more: false,
+            ..*segment
+        };
+        pdus(dissector, to, &inner, shown);
+    }
+}
+
+/// One record in clear with any content, captured in full or in part.
+pub fn handshake(data: &[u8]) {
+    let mut input = Input(data);
+    let flags = input.u8();
+    let kind = [0x16, 0x19, 0x15, 0x16][usize::from(flags & 3)];
+    let cut_off = if flags & 4 != 0 { usize::from(input.u8()) } else { 0 };
+    let content = input.take(usize::from(u16::MAX));
+    let mut record = vec![kind, 0xf1, 3 + (flags >> 3 & 1)];
+    record.extend((content.len() as u16).to_be_bytes());
+    record.extend(content);
+    let mut config = Config::default();
+    config.set_number(P::SHOW_ACCOUNT, u32::from(flags >> 4 & 1));
+    let mut dissector = Capture::new(&config);
+    let captured = record.len().saturating_sub(cut_off);
+    for first_visit in [true, false] {
+        let whole = segment_of(&record);
+        let segment = Segment { data: &record[..captured], first_visit, ..whole };
+        let step = dissector.step(MMTLS, &segment);
+        assert!(matches!(step, Step::Consumed(length) if length > 0), "{step:?}");
+        check(dissector.report(), captured);
+    }
+}
+
+/// A key log, at once and in pieces: it holds the same.
+pub fn keylog(data: &[u8]) {
+    let mut input = Input(data);
+    let piece = usize::from(input.u8()).max(1);
+    let text = input.0;
+    let (mut whole, mut pieces) = (KeyLog::default(), KeyLog::default());
+    let mut progress = [Progress::default(); 2];
+    whole.read(&mut &text[..], &mut progress[0]).expect("a slice can be read");
+    // A file that grows is read from where all was read.
+    let mut end = 0;
+    while end < text.len() {
+        end = (end + piece).min(text.len());
+        let from = (progress[1].read as usize).min(end);
+        pieces.read(&mut &text[from..end], &mut progress[1]).expect("a slice can be read");
+    }
+    // A line that is cut may give a key of its own, and is another then.
+    assert!(progress[1].read <= text.len() as u64 && progress[0].read <= text.len() as u64);
+    for tail in text.windows(8).step_by(piece) {
+        let tail = tail.try_into().map_or(0, u64::from_be_bytes);
+        assert!(whole.by_tail(tail).count() <= text.len());
+    }
+    assert!(whole.psks().count() + whole.halves(true).count() + whole.halves(false).count() <= text.len());
+    let mut text_only = KeyLog::default();
+    text_only.add_text(text);
+    std::hint::black_box((whole.counts(), pieces.counts(), text_only.counts()));
+}
+
+/// Runs of a few inner streams: what is put together is what stands there.
+pub fn collector(data: &[u8]) {
+    let mut input = Input(data);
+    let mut collector = Collector::default();
+    // Of each lane, where it ends, and what began a PDU there.
+    let mut open: HashMap<LaneId, (u32, Vec<u8>)> = HashMap::new();
+    let mut runs = Vec::new();
+    let mut packet = 1;
+    while !input.is_over() && runs.len() < 256 {
+        let flags = input.u8();
+        packet += u32::from(flags >> 4 & 1);
+        let lane = LaneId::new(u32::from(flags & 3), flags & 4 != 0);
+        let (end, kept) = open.get(&lane).cloned().unwrap_or_default();
+        let hole = if flags & 8 != 0 { u32::from(input.u8()) } else { 0 };
+        let length = usize::from(input.u8());
+        let run = input.take(length);
+        if run.is_empty() {
+            continue;
+        }
+        let place = Place { packet, lane, position: end.wrapping_add(hole) };
+        let Some(before) = collector.begin(place) else { panic!("a run ahead of all others is known") };
+        assert_eq!(before, if hole == 0 { kept } else { Vec::new() }, "what stands in front of it");
+        let (front, all) = (before.len(), [&before[..], run].concat());
+        let whole = usize::from(input.u8()).min(all.len());
+        // A PDU that began before ends in this run, or goes on.
+        let whole = if whole < front { 0 } else { whole };
+        collector.end(place, front, Cow::Borrowed(&all), whole);
+        let behind = place.position.wrapping_add(run.len() as u32);
+        open.insert(lane, (behind, all[whole..].to_vec()));
+        runs.push((place, run.len()));
+        assert_eq!(collector.begin(place), None, "the first visit comes once");
+    }
+    for (place, length) in runs {
+        let joined = collector.joined(place, false);
+        assert!(joined.whole.is_none_or(|whole| whole <= joined.before.len() + length), "{joined:?}");
+        assert!(!joined.lost);
+        assert_eq!(collector.joined(place, false), joined);
+    }
 }
 
 /// How many ticks there are of a report's record.

@@ -14,7 +14,19 @@ use xtask::{cargo, process};
 /// For each target, when nobody says how long.
 const SECONDS: u64 = 1800;
 
-const TARGETS: [&str; 7] = ["framing", "session", "body", "synckey", "business", "web", "abi"];
+const TARGETS: [&str; 11] = [
+    "framing",
+    "session",
+    "body",
+    "synckey",
+    "business",
+    "web",
+    "mmtls",
+    "handshake",
+    "keylog",
+    "collector",
+    "abi",
+];
 
 /// The test that writes what to start from.
 const SEEDS: &str = "the_seeds_pass";
