@@ -739,7 +739,8 @@ pub fn handshake(data: &[u8]) {
 /// A key log, at once and in pieces: it holds the same.
 pub fn keylog(data: &[u8]) {
     let mut input = Input(data);
-    let piece = usize::from(input.u8()).max(1);
+    // Each read has a buffer of its own.
+    let piece = 64 + usize::from(input.u8());
     let text = input.0;
     let (mut whole, mut pieces) = (KeyLog::default(), KeyLog::default());
     let mut progress = [Progress::default(); 2];
