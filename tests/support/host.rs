@@ -368,8 +368,7 @@ type Handed = (u16, Inner, Vec<u8>);
 
 fn handed(report: &Report, data: &[u8], body: &[u8]) -> Vec<Handed> {
     let run = |one: &HandOff| {
-        let table = &protocols::protocol(report.protocol().into())?.offers[usize::from(one.table)];
-        let to = protocols::joined(table.name, one.key)?;
+        let to = protocols::joined(protocols::offer(one.table)?.name, one.key)?;
         let source = match (&report.sources()[usize::from(one.source)].bytes, one.source) {
             (Some(bytes), _) => &bytes[..],
             (None, CAME_IN) => data,
