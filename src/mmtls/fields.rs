@@ -21,7 +21,7 @@ rows! {
         LENGTH = field(U16, c"mmtls.length", c"Length", c"Bytes of the record behind its header");
         SEQ = field(U64, c"mmtls.seq", c"Sequence number", c"Counts the records of a direction from 0, the hello included");
         ENCRYPTED = field(Bytes, c"mmtls.encrypted", c"Encrypted", c"What only a key opens, and its tag");
-        PLAIN = field(Bytes, c"mmtls.plain", c"Plaintext", c"What a key has opened of a record of data");
+        PLAIN = field(None, c"mmtls.plain", c"Plaintext", c"Where the bytes lie that a key has opened of a record of data");
         PLAIN_LEN = field(U32, c"mmtls.plain_len", c"Plaintext length", c"Bytes that a key has opened");
         SKIPPED = field(Bytes, c"mmtls.skipped", c"Skipped bytes", c"Bytes in which no record begins");
         CONTINUATION = field(Bytes, c"mmtls.continuation", c"Continuation", c"More of a record whose header is in an earlier packet");

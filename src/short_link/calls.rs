@@ -190,6 +190,12 @@ impl Calls {
         self.current.get(&stream).copied()
     }
 
+    /// Whether the last call of a stream was asked from this end; nothing if there is none, or nobody saw that.
+    pub fn asks_from(&self, lane: LaneId) -> Option<bool> {
+        let call = self.call(self.current(lane.stream)?)?;
+        call.request.map(|_| call.client == lane.side)
+    }
+
     /// Whether a message begins at a place in the stream inside, as far as what came before tells.
     pub fn begins(&self, place: Place) -> bool {
         let (end, continues) = self.ends.get(&place.lane).copied().unwrap_or_default();

@@ -162,10 +162,13 @@ impl ShortLink {
                 false => Part::Answer,
             };
         }
-        match request::begins(segment.data) {
-            _ if segment.inside && !self.calls.begins(place) => Part::Continuation,
-            true => Part::Request,
-            false => Part::Answer,
+        if segment.inside && !self.calls.begins(place) {
+            return Part::Continuation;
+        }
+        match (self.calls.asks_from(place.lane), request::begins(segment.data)) {
+            (Some(true) | None, true) => Part::Request,
+            (Some(true), false) => Part::Continuation,
+            (Some(false), _) | (None, false) => Part::Answer,
         }
     }
 

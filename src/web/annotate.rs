@@ -236,7 +236,8 @@ const MOST_ENTRIES: usize = 256;
 pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>, config: &Shared) {
     let sentence = Sentence { known, gist, facts, config };
     report.set_info(format_args!("{sentence}"));
-    if !report.wanted().items {
+    // Notes are told in the record too.
+    if !(report.wanted().items || report.wanted().record) {
         return;
     }
     let (name, kind) = (known.name(config), kind(known));

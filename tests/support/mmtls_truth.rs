@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What is shown of MMTLS, compared with the generator's truth.
+//! What is shown of MMTLS and of the short link, compared with the generator's truth.
 
 use std::collections::{BTreeSet, HashMap};
 
 use wechat_dissector::long_link::fields::TABLE as LONG_LINK;
 use wechat_dissector::mmtls::fields::TABLE as MMTLS;
+use wechat_dissector::short_link::fields::TABLE as SHORT;
 use wechat_traffic::mmtls::case::Made;
 use wechat_traffic::mmtls::key_log::{KeyLog, Opening};
 use wechat_traffic::mmtls::record::What;
 use wechat_traffic::mmtls::session::Handshake;
-use wechat_traffic::mmtls::truth::{FrameRow, RecordRow, Row, SessionRow, State};
+use wechat_traffic::mmtls::truth::{CallRow, FrameRow, RecordRow, Row, SessionRow, State};
+use wechat_traffic::packet::Direction;
 
 use crate::shown::{Shown, Value};
 
@@ -42,6 +44,7 @@ struct Truth {
     sessions: Vec<SessionRow>,
     records: Vec<RecordRow>,
     frames: Vec<FrameRow>,
+    calls: Vec<CallRow>,
 }
 
 impl Truth {
@@ -52,7 +55,8 @@ impl Truth {
                 Row::Session(row) => truth.sessions.push(row),
                 Row::Record(row) => truth.records.push(row),
                 Row::Frame(row) => truth.frames.push(row),
-                Row::Business(_) | Row::Call(_) => {}
+                Row::Call(row) => truth.calls.push(row),
+                Row::Business(_) => {}
             }
         }
         truth
@@ -288,6 +292,90 @@ fn frames(faults: &mut Faults, truth: &Truth, shown: &[Shown], log: Option<&KeyL
     (all, found)
 }
 
+/// Whether all data of one side of a session are there and open, or it is in no session.
+fn opens(truth: &Truth, session: Option<usize>, from: Direction, log: Option<&KeyLog>) -> bool {
+    let Some(session) = session else { return true };
+    let is_data = |row: &&RecordRow| row.session == session && row.dir == from && row.what == What::Data;
+    let opens = |row: &RecordRow| {
+        let opening = log.and_then(|log| row.opened.get(log.name));
+        row.state == State::Intact && !matches!(opening, None | Some(Opening::Tag))
+    };
+    let mut data = truth.records.iter().filter(is_data).peekable();
+    data.peek().is_some() && data.all(opens)
+}
+
+/// Compares all calls of the short link.
+fn calls(faults: &mut Faults, truth: &Truth, shown: &[Shown], log: Option<&KeyLog>) {
+    let mut left: Vec<&Shown> = shown.iter().filter(|one| one.protocol == SHORT).collect();
+    let mut all_open = true;
+    for row in &truth.calls {
+        let mut side = |from, packet: Option<usize>| {
+            let opens = opens(truth, row.session, from, log);
+            all_open &= opens;
+            packet.filter(|_| opens)
+        };
+        let request = side(Direction::ClientToServer, row.request);
+        let answer = side(Direction::ServerToClient, row.answer);
+        for (packet, is_request) in [(request, true), (answer, false)] {
+            let Some(packet) = packet else { continue };
+            let at = || {
+                format!(
+                    "{} of {} in packet {packet}",
+                    if is_request { "request" } else { "answer" },
+                    row.name
+                )
+            };
+            let is_it = |one: &&Shown| {
+                let name = one.text("wechat_short.name");
+                one.packet as usize == packet
+                    && one.has("wechat_short.uri") == is_request
+                    // Nobody knows the name of an answer whose request was not seen.
+                    && if is_request || request.is_some() { name == Some(&row.name) } else { name.is_none() }
+            };
+            let Some(place) = left.iter().position(is_it) else {
+                faults.all.push(format!("missing: {}", at()));
+                continue;
+            };
+            let one = left.remove(place);
+            let mut same = |name: &str, expected: Option<u64>| {
+                let seen = one.number(name);
+                faults.expect(seen == expected, || {
+                    format!("{name} is {seen:?}, not {expected:?}, of {}", at())
+                });
+            };
+            same("wechat_short.stream", Some(row.stream as u64));
+            same("wechat.business.cgi", row.cgi_type.map(u64::from));
+            let length = if is_request { row.request_len.or(Some(0)) } else { row.answer_len };
+            // The length of a list of addresses is no business packet's.
+            if length.is_some() {
+                same("wechat_short.body_len", length.map(|length| length as u64));
+            }
+            if is_request && answer == row.answer {
+                same("wechat_short.response_in", answer.map(|packet| packet as u64));
+                same("wechat_short.unanswered", answer.is_none().then_some(1));
+            }
+            if !is_request {
+                same("wechat_short.response_to", request.map(|packet| packet as u64));
+                let time = row.time_us.filter(|_| request.is_some());
+                same("wechat_short.response_time", time.map(|time| time * 1000));
+            }
+            let texts = [("uri", &row.uri), ("host", &row.host), ("carrier", &row.carrier)];
+            for (name, expected) in texts.into_iter().filter(|(name, _)| is_request || *name == "carrier") {
+                let seen = one.text(&format!("wechat_short.{name}"));
+                faults.expect(seen == Some(expected), || format!("{name} is {seen:?} of {}", at()));
+            }
+        }
+    }
+    // What is not intact may show as far as it is there.
+    for one in left.into_iter().filter(|_| all_open) {
+        faults.all.push(format!(
+            "invented: packet {} {}",
+            one.packet,
+            one.text.lines().next().unwrap_or_default()
+        ));
+    }
+}
+
 /// Compares all that is shown of a case in a later visit: what is wrong, and how many records and frames there are, each
 /// with how many of them were found.
 pub fn compare(name: &str, made: &Made, log: Option<&KeyLog>, shown: &[Shown]) -> (Faults, [usize; 4]) {
@@ -297,6 +385,7 @@ pub fn compare(name: &str, made: &Made, log: Option<&KeyLog>, shown: &[Shown]) -
     let (records, found) = records(&mut faults, &truth, shown, log);
     sessions(&mut faults, &truth, shown, log);
     let (frames, inside) = frames(&mut faults, &truth, shown, log);
+    calls(&mut faults, &truth, shown, log);
     (faults, [records, found, frames, inside])
 }
 

@@ -14,7 +14,7 @@ use crate::shown::{Shown, Value};
 use crate::support::opened::{Opened, open};
 
 /// A capture, with its key log if there is one.
-fn opened(made: &Made, log: Option<&KeyLog>) -> Opened {
+pub fn opened(made: &Made, log: Option<&KeyLog>) -> Opened {
     let opened = open(&made.capture).with(&["-o", "tcp.desegment_tcp_streams:TRUE"]);
     // What is not on WeChat's ports.
     let opened = opened.with(&["-d", "tcp.port==14000,mmtls"]);
@@ -28,7 +28,7 @@ fn opened(made: &Made, log: Option<&KeyLog>) -> Opened {
 }
 
 /// The PDUs of ours that tshark shows.
-fn shown(pdml: &str) -> Vec<Shown> {
+pub fn shown(pdml: &str) -> Vec<Shown> {
     let document = Document::parse(pdml).expect("tshark writes XML");
     let mut shown = Vec::new();
     let is = |node: &Node<'_, '_>, name: &str| node.attribute("name") == Some(name);
@@ -74,7 +74,7 @@ fn value(node: Node<'_, '_>) -> Option<(&'static str, Value)> {
     Some((name, value))
 }
 
-fn made(name: &str) -> Made {
+pub fn made(name: &str) -> Made {
     case::find(name).unwrap_or_else(|| panic!("no case {name}")).make(1).expect("a capture")
 }
 

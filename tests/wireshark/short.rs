@@ -1,122 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The short link: calls in MMTLS and in plain HTTP, against what the generator made of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::Value;
+use wechat_dissector::short_link::fields::{NOTES, TABLE as SHORT};
+use wechat_traffic::mmtls::truth::Row;
 
-use serde_json::{Map, Value};
-use wechat_traffic::mmtls::key_log::Opening;
-use wechat_traffic::mmtls::record::What;
-use wechat_traffic::mmtls::truth::{CallRow, Row, State};
-use wechat_traffic::packet::Direction;
-
-use crate::support::mmtls::{make, open, open_made};
+use crate::mmtls::{made, opened, shown};
+use crate::mmtls_truth::{all_is_as_meant, compare};
 use crate::support::opened::Opened;
 
 const LOG: &str = "records";
-
-/// A call as the truth has it, and whether both sides of its session open.
-struct Call {
-    row: CallRow,
-    opened: [bool; 2],
-}
-
-impl Call {
-    /// The packets of request and answer, where they are to be seen.
-    fn packets(&self) -> [Option<usize>; 2] {
-        let [request, answer] = self.opened;
-        [self.row.request.filter(|_| request), self.row.answer.filter(|_| answer)]
-    }
-}
-
-/// The calls of a case, and the case opened with a key log.
-fn calls(case: &str, log: &str) -> (Vec<Call>, Opened) {
-    let made = make(case);
-    let logs = [made.log(log).expect("a key log")];
-    let rows = made.truth(&logs).expect("the truth");
-    let records: Vec<_> = rows
-        .iter()
-        .filter_map(|row| match row {
-            Row::Record(record) if record.what == What::Data => Some(record),
-            _ => None,
-        })
-        .collect();
-    let opens = |session: Option<usize>, from: Direction| {
-        let mut of_call =
-            records.iter().filter(|record| Some(record.session) == session && record.dir == from).peekable();
-        let opens = |opening: Option<&Opening>| !matches!(opening, None | Some(Opening::Tag));
-        session.is_none()
-            || of_call.peek().is_some()
-                && of_call.all(|record| record.state == State::Intact && opens(record.opened.get(log)))
-    };
-    let calls = rows.iter().filter_map(|row| match row {
-        Row::Call(row) => {
-            let opened = [Direction::ClientToServer, Direction::ServerToClient];
-            Some(Call { opened: opened.map(|from| opens(row.session, from)), row: row.clone() })
-        }
-        _ => None,
-    });
-    (calls.collect(), open_made(&made, Some(log)))
-}
-
-/// A message as tshark shows it: the values of its fields, the first of each name.
-struct Shown {
-    packet: usize,
-    values: BTreeMap<String, String>,
-}
-
-impl Shown {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
-    }
-
-    fn number(&self, name: &str) -> Option<usize> {
-        self.get(name).map(|value| value.parse().expect("a number"))
-    }
-
-    /// The expert infos of the short link.
-    fn notes(&self) -> BTreeSet<&str> {
-        let notes = self.values.iter().filter(|(name, value)| value.is_empty() && name.contains('.'));
-        notes.filter_map(|(name, _)| name.strip_prefix("wechat_short.")).collect()
-    }
-}
-
-fn flatten(fields: &Map<String, Value>, values: &mut BTreeMap<String, String>) {
-    for (name, value) in fields {
-        let all = match value {
-            Value::Array(all) => &all[..],
-            one => std::slice::from_ref(one),
-        };
-        for value in all {
-            match value {
-                Value::Object(fields) => flatten(fields, values),
-                Value::String(text) => drop(values.entry(name.clone()).or_insert_with(|| text.clone())),
-                other => panic!("{name} is {other}"),
-            }
-        }
-    }
-}
-
-fn messages(opened: &Opened) -> Vec<Shown> {
-    let layers = opened.layers_of("wechat_short");
-    let message = |(packet, fields): (usize, Map<String, Value>)| {
-        let mut values = BTreeMap::new();
-        flatten(&fields, &mut values);
-        Shown { packet, values }
-    };
-    layers.into_iter().map(message).collect()
-}
-
-/// Takes the message of a call out of those that are shown.
-#[track_caller]
-fn take(case: &str, shown: &mut Vec<Shown>, packet: usize, is_request: bool, name: &str) -> Shown {
-    let is_it = |one: &Shown| {
-        one.packet == packet && one.get("wechat_short.uri").is_some() == is_request
-            // Of an answer whose request nobody saw there is no name.
-            && one.get("wechat_short.name").is_none_or(|shown| shown == name)
-    };
-    let at = shown.iter().position(is_it).unwrap_or_else(|| panic!("{case}, packet {packet}: no {name}"));
-    shown.remove(at)
-}
 
 #[test]
 fn calls_are_those_that_were_made() {
@@ -139,59 +32,33 @@ fn calls_are_those_that_were_made() {
         ("chunked-posts", LOG),
         ("calls", "every-second"),
     ];
-    for (case, log) in cases {
-        let (calls, opened) = calls(case, log);
-        let mut shown = messages(&opened.with(&["-2"]));
-        assert!(!calls.is_empty() && !shown.is_empty(), "{case}");
-        for call in &calls {
-            let row = &call.row;
-            let [request, answer] = call.packets();
-            let cgi = row.cgi_type.map(|cgi| cgi as usize);
-            if let Some(packet) = request {
-                let asked = take(case, &mut shown, packet, true, &row.name);
-                let text = |name| asked.get(name);
-                assert_eq!(text("wechat_short.uri"), Some(&*row.uri), "{case}");
-                assert_eq!(text("wechat_short.host"), Some(&*row.host), "{case}");
-                assert_eq!(text("wechat_short.carrier"), Some(&*row.carrier), "{case}");
-                assert_eq!(asked.number("wechat_short.stream"), Some(row.stream), "{case}");
-                assert_eq!(asked.number("wechat_short.body_len"), row.request_len.or(Some(0)), "{case}");
-                assert_eq!(asked.number("wechat.business.cgi"), cgi, "{case}");
-                if row.answer == answer {
-                    assert_eq!(asked.number("wechat_short.response_in"), answer, "{case}");
-                    assert_eq!(asked.get("wechat_short.unanswered").is_some(), answer.is_none(), "{case}");
-                }
-            }
-            let Some(packet) = answer else { continue };
-            let answered = take(case, &mut shown, packet, false, &row.name);
-            assert_eq!(answered.number("wechat_short.stream"), Some(row.stream), "{case}");
-            if row.answer_len.is_some() {
-                assert_eq!(answered.number("wechat_short.body_len"), row.answer_len, "{case}");
-            }
-            assert_eq!(answered.number("wechat.business.cgi"), cgi, "{case}");
-            assert_eq!(answered.number("wechat_short.response_to"), request, "{case}");
-            let time = answered.get("wechat_short.response_time").map(|time| time.replace('.', ""));
-            let time = time.map(|digits| digits.parse::<u64>().expect("digits") / 1000);
-            assert_eq!(time, row.time_us.filter(|_| request.is_some()), "{case}");
-            assert_eq!(answered.notes().contains("no_request"), request.is_none(), "{case}");
-        }
-        let all_open = calls.iter().all(|call| call.opened == [true, true] || call.row.request.is_none());
-        assert!(!all_open || shown.is_empty(), "{case}: {} messages more", shown.len());
-    }
+    let faults = cases.map(|(case, log)| {
+        let made = made(case);
+        let log = made.log(log).expect("a key log");
+        compare(case, &made, Some(&log), &shown(&opened(&made, Some(&log)).text(&["-2", "-T", "pdml"]))).0
+    });
+    all_is_as_meant(faults.into());
+}
+
+/// A case opened with a key log, if there is one.
+fn open(case: &str, log: Option<&str>) -> Opened {
+    let made = made(case);
+    let log = log.map(|log| made.log(log).expect("a key log"));
+    opened(&made, log.as_ref())
 }
 
 #[test]
 fn calls_that_are_odd_are_noted() {
-    let noted = |case: &str| -> Vec<(usize, String)> {
-        let shown = messages(&open(case, Some(LOG)).with(&["-2"]));
-        let notes = shown.iter().flat_map(|one| {
-            one.notes().into_iter().map(|note| (one.packet, note.to_owned())).collect::<Vec<_>>()
-        });
-        notes.collect()
+    let noted = |case: &str| -> Vec<(u32, &str)> {
+        let shown = shown(&open(case, Some(LOG)).text(&["-2", "-T", "pdml"]));
+        let ours = shown.iter().filter(|one| one.protocol == SHORT);
+        let notes = ours.flat_map(|one| one.values.iter().map(|(name, _)| (one.packet, *name)));
+        let is_note = |name: &str| NOTES.iter().any(|note| note.filter.to_str() == Ok(name));
+        notes.filter(|(_, name)| is_note(name)).collect()
     };
-    let note = |packet, note: &str| (packet, note.to_owned());
-    assert_eq!(noted("given-up"), [note(4, "no_response"), note(12, "retry")]);
-    assert_eq!(noted("misnamed"), [note(4, "name_differs"), note(13, "name_differs")]);
-    assert_eq!(noted("replay"), [note(22, "duplicate_request")]);
+    assert_eq!(noted("given-up"), [(4, "wechat_short.no_response"), (12, "wechat_short.retry")]);
+    assert_eq!(noted("misnamed"), [(4, "wechat_short.name_differs"), (13, "wechat_short.name_differs")]);
+    assert_eq!(noted("replay"), [(22, "wechat_short.duplicate_request")]);
     assert_eq!(noted("calls"), []);
     let opened = open("given-up", Some(LOG)).with(&["-2"]);
     let fields = ["frame.number", "wechat_short.retry_of", "wechat_short.retried_in", "_ws.col.Info"];
@@ -233,18 +100,18 @@ fn statistic(opened: &Opened, command: &str) -> String {
 #[test]
 fn a_line_for_each_call() {
     for (case, log) in [("phone", "secrets"), ("plain-2015", LOG), ("given-up", LOG)] {
-        let (calls, opened) = calls(case, log);
+        let opened = open(case, Some(log));
+        let rows = made(case).truth(&[]).expect("the truth").into_iter();
+        let calls = rows.filter_map(|row| if let Row::Call(row) = row { Some(row) } else { None });
         let [once, twice] = [&[][..], &["-2"]].map(|passes| {
             let text = statistic(&opened.with(passes), "wechat_short,calls,json");
             let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
             lines.collect::<Vec<_>>()
         });
-        let seen: Vec<&Call> = calls.iter().filter(|call| call.packets() != [None, None]).collect();
-        assert_eq!((once.len(), twice.len()), (seen.len(), seen.len()), "{case}");
+        assert_eq!(once.len(), twice.len(), "{case}");
         let mut once = once.iter();
-        for (line, call) in twice.iter().zip(seen) {
-            let row = &call.row;
-            let [request, answer] = call.packets();
+        for (line, row) in twice.iter().zip(calls) {
+            let (request, answer) = (row.request, row.answer);
             let number = |value: Option<usize>| value.map_or(Value::Null, Value::from);
             assert_eq!(
                 (&line["frame"], &line["response_frame"]),

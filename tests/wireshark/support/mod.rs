@@ -4,7 +4,6 @@
 pub mod compare;
 pub mod foreign;
 pub mod longlink;
-pub mod mmtls;
 pub mod opened;
 pub mod plugin;
 pub mod servers;
