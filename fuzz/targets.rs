@@ -681,10 +681,9 @@ fn pdus(dissector: &mut Capture, protocol: u16, segment: &Segment<'_>, shown: &m
 /// What the last report hands to protocols of ours.
 fn inside(dissector: &mut Capture, segment: &Segment<'_>, body: &[u8], shown: &mut Vec<Shown>) {
     let report = dissector.report();
-    let offers = PROTOCOLS[usize::from(report.protocol())].protocol.offers;
     let mut runs = Vec::new();
     for one in report.hand_offs() {
-        let to = protocols::joined(offers[usize::from(one.table)].name, one.key);
+        let to = protocols::offer(one.table).and_then(|table| protocols::joined(table.name, one.key));
         let source = match (&report.sources()[usize::from(one.source)].bytes, one.source) {
             (Some(made), _) => &made[..],
             (None, PASSED_ON) => body,

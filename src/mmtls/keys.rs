@@ -306,14 +306,14 @@ impl Keys {
             return Err(Closed::NoKeyLog);
         }
         match self.try_all(sealed) {
-            Err(why) if why != Closed::Tag && self.has_grown(sealed.packet) => self.try_all(sealed),
+            Err(why) if why != Closed::Tag && self.has_grown(sealed.packet, true) => self.try_all(sealed),
             tried => tried,
         }
     }
 
-    /// Looks at the key log again, once for a packet.
-    fn has_grown(&self, packet: u32) -> bool {
-        self.ring.borrow_mut().read_for(packet)
+    /// Looks at the key log again, once for a visit of a packet.
+    fn has_grown(&self, packet: u32, first_visit: bool) -> bool {
+        self.ring.borrow_mut().read_for(packet, first_visit)
     }
 
     fn try_all(&mut self, sealed: &Sealed<'_>) -> Result<(Opening, Bytes), Closed> {
@@ -335,7 +335,7 @@ impl Keys {
 
     /// Whether a record that was closed on its first visit has a key by now.
     pub fn came_later(&self, sealed: &Sealed<'_>) -> bool {
-        self.has_grown(sealed.packet);
+        self.has_grown(sealed.packet, false);
         let ring = self.ring.borrow();
         let named = |log: &KeyLog| sealed.tail().is_some_and(|tail| log.by_tail(tail).next().is_some());
         let random = self.sessions.get(&sealed.session).and_then(|session| session.random);
