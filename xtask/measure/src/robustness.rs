@@ -279,8 +279,16 @@ fn shown_in(
     let capture = sandbox.add_file(capture)?;
     let mut tshark = sandbox.tshark(["-n", "-r"]);
     tshark.arg(capture).args(arguments).args(["-Y", filter, "-T", "fields"]);
-    tshark.args(["-e", "tcp.stream", "-e", "tcp.srcport", "-e", fields[0], "-e", fields[1]]);
-    frames(&process::stdout(&mut tshark)?)
+    tshark.args(["-e", "tcp.stream", "-e", "tcp.srcport", "-e", fields[0]]);
+    let [first, second] = fields;
+    if first != second {
+        tshark.args(["-e", second]);
+        return frames(&process::stdout(&mut tshark)?);
+    }
+    // tshark shows a field in one column only.
+    let text = process::stdout(&mut tshark)?;
+    let again = |line: &str| format!("{line}\t{}\n", line.rsplit('\t').next().unwrap_or_default());
+    frames(&text.lines().map(again).collect::<String>())
 }
 
 /// The links from responses to requests. A packet may hold several frames, whose columns do not line up,
