@@ -86,7 +86,7 @@ rows! {
         TICKET_BLOCK = field(Bytes, c"mmtls.ticket.block", c"Block", c"What only the issued form of a refresh ticket holds; shown only when the preference show_account asks for it");
         TICKET_CONSTANT = field(U32, c"mmtls.ticket.constant", c"Constant", c"One of a few small numbers, of unknown meaning").hex();
         TICKET_NONCE_LEN = field(U16, c"mmtls.ticket.nonce_len", c"Nonce length", c"12 in every sample");
-        TICKET_NONCE = field(Bytes, c"mmtls.ticket.nonce", c"Nonce", c"Of the server's own cipher");
+        TICKET_NONCE = field(Bytes, c"mmtls.ticket.nonce", c"Nonce", c"Of the server's own cipher; as unique as the ticket, and shown only when the preference show_account asks for it");
         TICKET_OPAQUE_LEN = field(U16, c"mmtls.ticket.len", c"Ticket length", c"72 in an access ticket, 105 in a refresh ticket");
         TICKET_ID = field(Text, c"mmtls.ticket.id", c"Ticket id", c"Equal for equal tickets: a keyed hash, or the ticket's hex digits when the preference show_account asks for them");
         TICKET_ISSUED_IN = field(Packet, c"mmtls.ticket.issued_in", c"Issued in", c"The packet of the NewSessionTicket that gave the client this ticket");
