@@ -491,4 +491,26 @@ mod tests {
         assert_eq!((&first["mark"], &first["names"]), (&false.into(), &1.into()));
         assert_eq!(objects.lines().count(), 3);
     }
+    #[test]
+    fn lines_that_are_shared_cost_by_lines_not_by_records() {
+        let key: Option<fn(View<'_>) -> u64> = Some(|record| (record.packet % 3).into());
+        let mut writer = Writer::new(Format::Text, Lines { title: c"", command: c"", columns: COLUMNS, key });
+        let mut out = String::new();
+        for packet in 0..10_000 {
+            writer.record(
+                View {
+                    packet,
+                    stream: 0,
+                    time: Time::default(),
+                    ends: [End::default(); 2],
+                    bytes: &[],
+                    present: 2,
+                    values: &[0, 1],
+                    texts: b"\0name\0",
+                },
+                &mut out,
+            );
+        }
+        assert_eq!((writer.gathered.len(), writer.places.len(), out.as_str()), (3, 3, ""));
+    }
 }

@@ -224,7 +224,11 @@ const COLUMNS: &[Column] = &[
         Cell::Address(|record| record.ends[0].address()),
         "address of the packet's sender; `direction` says who is the client",
     ),
-    Column::new("src_port", Cell::Number(|record| Some(record.ends[0].port.into())), "its port"),
+    Column::new(
+        "src_port",
+        Cell::Number(|record| Some(record.ends[0].port.into())),
+        "its port; in a proxy's tunnel that of the tunnel's end",
+    ),
     Column::new("dst", Cell::Address(|record| record.ends[1].address()), "address of the receiver"),
     Column::new("dst_port", Cell::Number(|record| Some(record.ends[1].port.into())), "its port"),
     Column::new(
