@@ -27,7 +27,7 @@ rows! {
         CGI = number(c"cgi");
         CLIENT_VERSION = number(c"client_version");
         BODY_LEN = number(c"body_len");
-        // 1 if a key has opened the body, 0 if none has; nothing where there is no encrypted one.
+        // 0 or 1; only of an encrypted body.
         OPENED = number(c"opened");
         // Of an answer.
         RESPONSE_TIME = duration(c"response_time");
@@ -242,7 +242,7 @@ const COLUMNS: &[Column] = &[
     Column::new(
         "opened",
         Cell::Number(|record| record.value(R::OPENED)),
-        "number of the bodies that a key has opened, `wechat.business.opened`",
+        "how many of the two bodies a key has opened, `wechat.business.opened`; nothing where none is encrypted",
     )
     .fold(Fold::Sum),
 ];

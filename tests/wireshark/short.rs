@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 use wechat_dissector::short_link::fields::{NOTES, TABLE as SHORT};
-use wechat_traffic::mmtls::truth::{BusinessRow, CallRow, Row};
+use wechat_traffic::mmtls::key_log::Opening;
+use wechat_traffic::mmtls::truth::Row;
 
 use crate::mmtls::{made, opened, shown};
 use crate::mmtls_truth::{all_is_as_meant, compare};
@@ -102,14 +103,13 @@ fn a_line_for_each_call() {
     for (case, log) in [("phone", "secrets"), ("plain-2015", LOG), ("given-up", LOG)] {
         let opened = open(case, Some(log));
         let made = made(case);
-        let rows = made.truth(&made.logs()).expect("the truth");
-        let bodies = |row: &CallRow| {
-            let ends = [row.request, row.answer];
-            let of_call = |body: &&BusinessRow| body.packet.is_some() && ends.contains(&body.packet);
-            let all =
-                rows.iter().filter_map(|row| if let Row::Business(row) = row { Some(row) } else { None });
-            let opened: Vec<bool> = all.filter(of_call).map(|body| body.opened.contains_key(log)).collect();
-            (!opened.is_empty()).then(|| opened.into_iter().filter(|opened| *opened).count())
+        let rows = made.truth(&[made.log(log).expect("a key log")]).expect("the truth");
+        let opens = |packet: Option<usize>| {
+            let is_open = |row: &Row| {
+                matches!(row, Row::Business(row) if packet.is_some() && row.packet == packet
+                    && row.opened.get(log).is_some_and(|opening| *opening != Opening::Tag))
+            };
+            usize::from(rows.iter().any(is_open))
         };
         let calls = rows.iter().filter_map(|row| if let Row::Call(row) = row { Some(row) } else { None });
         let [once, twice] = [&[][..], &["-2"]].map(|passes| {
@@ -133,9 +133,10 @@ fn a_line_for_each_call() {
             assert_eq!(line["cgi"], number(row.cgi_type.map(|cgi| cgi as usize)), "{case}");
             assert_eq!(line["stream"], row.stream, "{case}");
             assert_eq!(line["request_len"], number(row.request_len.or(Some(0))), "{case}");
+            let opened = row.cgi_type.map(|_| opens(request) + opens(answer));
+            assert_eq!(line["opened"], number(opened), "{case}");
             let time = line["response_time"].as_f64().map(|time| (time * 1e6).round() as u64);
             assert_eq!(time, row.time_us, "{case}");
-            assert_eq!(line["opened"], number(bodies(row)), "{case}");
             assert!(is_client(&line["client"]), "{case}");
             // What lies ahead is known in the second pass only.
             let mut before = once.next().expect("as many").clone();
@@ -145,8 +146,8 @@ fn a_line_for_each_call() {
     }
     let text = statistic(&open("given-up", Some(LOG)).with(&["-2"]), "wechat_short,calls");
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
-    let notes = lines[0].iter().position(|name| *name == "notes").expect("a column of notes");
-    assert_eq!((lines[0][0], lines[1][notes]), ("call", "wechat_short.no_response"));
+    assert_eq!((lines[0][0], lines[0].last()), ("call", Some(&"opened")));
+    assert!(lines[1].contains(&"wechat_short.no_response"));
     assert!(lines.len() == 3 && lines.iter().all(|line| line.len() == lines[0].len()));
     // Other words are an error, and frames of the long link are other lines.
     assert!(!open("calls", None).with(&["-q", "-z", "wechat_short,calls,csv"]).run().status.success());
