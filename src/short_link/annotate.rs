@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::calls::{Call, Event, Facts, Part, Texts};
 use super::fields::{C, CN, FAULTS, TABLE};
 use super::request::{self, Request};
+use super::sync::Since;
 use crate::http::target;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Words};
@@ -48,6 +49,8 @@ pub struct Known<'a> {
     pub shown: bool,
     /// The body of its business packet, where a key was tried.
     pub opened: Option<&'a Body>,
+    /// What its SyncKey says that the one before did not.
+    pub since: Option<Since<'a>>,
     /// What is set for all protocols.
     pub shared: &'a Shared,
 }
@@ -250,7 +253,11 @@ fn business_packet(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
         return;
     }
     let mut reader = Reader::new(known.data, at.clone(), FAULTS);
-    let context = show::Context { of: known.of(), shared: known.shared, body: known.opened, growth: None };
+    if let Some(since) = known.since {
+        report.generated(S::SYNCKEY_PREVIOUS, 0..0, since.previous.into());
+    }
+    let growth = known.since.map(|since| since.growth);
+    let context = show::Context { of: known.of(), shared: known.shared, body: known.opened, growth };
     show::packet(report, known.data, &mut reader, context);
     let (Some(brief), Some(call)) = (known.brief(), known.call) else {
         if !known.event.cut {

@@ -13,6 +13,7 @@
 //! | [`request`] | how a request inside of MMTLS is framed |
 //! | [`http`] | which messages of HTTP are calls |
 //! | [`calls`] | which messages belong to one call, and which calls are made again |
+//! | [`sync`] | how SyncKeys grow from call to call |
 //! | [`annotate`] | how all that becomes a report |
 //! | [`statistics`] | what a tap is told of a message, and what is made of that |
 //! | [`fields`] | the words a user reads or filters on |
@@ -23,6 +24,7 @@ pub mod fields;
 pub mod http;
 pub mod request;
 pub mod statistics;
+pub mod sync;
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -45,6 +47,7 @@ use annotate::{Known, framed_size, last_part};
 use calls::{Asked, Calls, Event, Part};
 use http::{InHttp, Post};
 use request::Request;
+use sync::SyncKeys;
 
 /// What there is to register.
 pub static SHORT_LINK: Protocol = Protocol {
@@ -78,6 +81,8 @@ pub struct ShortLink {
     posts: HashMap<u32, u32>,
     /// What keys open of the messages' bodies.
     bodies: Bodies,
+    /// The SyncKeys in those that are open.
+    sync: SyncKeys,
 }
 
 impl ShortLink {
@@ -86,7 +91,7 @@ impl ShortLink {
         let known = Rc::default();
         let in_http = InHttp::new(Rc::clone(&known), shared.clone());
         let (calls, posts) = Default::default();
-        (Self { shared, calls, known, posts, bodies }, in_http)
+        (Self { shared, calls, known, posts, bodies, sync: SyncKeys::default() }, in_http)
     }
 }
 
@@ -229,18 +234,22 @@ impl ShortLink {
             later: !segment.first_visit,
             shown,
             opened: None,
+            since: None,
             shared: &self.shared,
         };
         let opened = self.bodies.may_open().then(|| {
             let (place, data, at) = (segment.place(), message.data, message.body()?);
             let header = business::read(&Reader::new(data, at, FAULTS), message.of())?;
-            Some(match is_new {
-                true => self.bodies.first(place, data, &header),
-                false => self.bodies.again(place, data, &header),
-            })
+            if !is_new {
+                return Some(self.bodies.again(place, data, &header));
+            }
+            let body = self.bodies.first(place, data, &header);
+            self.sync.learn(place, &header, &body);
+            Some(body)
         });
         let opened = opened.flatten();
         message.opened = opened.as_ref();
+        message.since = self.sync.since(segment.place());
         annotate::message(report, &message);
         statistics::make(report, &message);
         Step::Consumed(event.extent as usize)

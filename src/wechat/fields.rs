@@ -62,8 +62,8 @@ rows! {
         BUSINESS_WHY_CLOSED = field(Text, c"wechat.business.why_closed", c"Closed because", c"no key log, no line, key came later, tag, cut or algorithm");
         BUSINESS_KEY_SOURCE = field(Text, c"wechat.business.key_source", c"Key from", c"line, secret or comment");
         BUSINESS_INFLATED_LEN = field(U32, c"wechat.business.inflated_len", c"Inflated length", c"Bytes to which an opened text inflates");
-        BUSINESS_COMPRESSED = field(Bytes, c"wechat.business.compressed", c"Compressed text", c"What a key has opened, when it inflates");
-        BUSINESS_MESSAGE = field(Bytes, c"wechat.business.message", c"Message", c"What is said: opened and inflated, a protobuf");
+        BUSINESS_COMPRESSED = field(None, c"wechat.business.compressed", c"Compressed text", c"Where the bytes lie that a key has opened, when they inflate");
+        BUSINESS_MESSAGE = field(None, c"wechat.business.message", c"Message", c"Where the bytes lie of what is said: opened and inflated, a protobuf");
         ECDH_VERSION = field(U64, c"wechat.business.ecdh.version", c"Version", c"In a login's body");
         ECDH_SHARE = field(None, c"wechat.business.ecdh.share", c"Key share", c"Curve and point of a login's body");
         ECDH_CURVE = field(U64, c"wechat.business.ecdh.curve", c"Curve", c"415 is P-256");

@@ -26,6 +26,8 @@ use crate::support::opened::{Opened, open, open_packets};
 fn find<'a>(layer: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     layer.iter().find_map(|(field, value)| match value {
         Value::String(text) if field == name => Some(text.as_str()),
+        // Bytes, and where they lie.
+        Value::Array(raw) if field == name => raw.first().and_then(Value::as_str),
         Value::Object(inner) => find(inner, name),
         _ => None,
     })
@@ -36,6 +38,7 @@ type Shown = (u32, Result<(String, String), String>);
 
 fn shown(opened: &Opened) -> BTreeMap<usize, Vec<Shown>> {
     let mut bodies: BTreeMap<usize, Vec<Shown>> = BTreeMap::new();
+    let opened = opened.with(&["-x"]);
     let calls = opened.layers_of("wechat_short");
     for (packet, layer) in opened.layers().into_iter().chain(calls) {
         let Some(cgi) = find(&layer, "wechat.business.cgi") else { continue };
@@ -44,9 +47,7 @@ fn shown(opened: &Opened) -> BTreeMap<usize, Vec<Shown>> {
         let is_open = text("wechat.business.opened");
         let body = match is_open.as_str() {
             // 3.4 and 4.0 write 1 and 0.
-            "1" | "True" => {
-                Ok((text("wechat.business.message").replace(':', ""), text("wechat.business.key_source")))
-            }
+            "1" | "True" => Ok((text("wechat.business.message_raw"), text("wechat.business.key_source"))),
             _ => Err(text("wechat.business.why_closed")),
         };
         bodies.entry(packet).or_default().push((cgi.parse().expect("a number"), body));
