@@ -308,3 +308,127 @@ impl Calls {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(packet: u32, stream: u32, side: bool) -> Place {
+        Place { packet, lane: LaneId::new(stream, side), position: 0 }
+    }
+
+    fn at(seconds: i64) -> Time {
+        Time::new(seconds, 0)
+    }
+
+    /// A request of one of two clients, in a packet and a stream of its own.
+    fn ask(calls: &mut Calls, packet: u32, seconds: i64, asked: &Asked<'_>) -> Event {
+        let place = place(packet, packet, false);
+        let call = calls.asks(place, at(seconds), asked);
+        let event = Event { call, part: Part::Request, extent: 1, cut: false, plain: false };
+        calls.keep(place, event);
+        event
+    }
+
+    fn answer(calls: &mut Calls, packet: u32, stream: u32, seconds: i64) -> Event {
+        let place = place(packet, stream, true);
+        let call = calls.answers(place, at(seconds));
+        Event { call, part: Part::Answer, extent: 1, cut: false, plain: false }
+    }
+
+    const ASKED: Asked<'_> =
+        Asked { uri: 1, host: 2, cgi: Some(138), uin: 7, client: &[10, 0, 0, 1], sealed: b"a" };
+
+    #[test]
+    fn an_answer_belongs_to_the_request_of_its_stream() {
+        let mut calls = Calls::default();
+        let first = ask(&mut calls, 1, 0, &ASKED);
+        let second = ask(&mut calls, 2, 1, &Asked { uri: 3, ..ASKED });
+        let answered = answer(&mut calls, 3, 1, 4);
+        assert_eq!(answered.call, first.call);
+        let facts = |event, later| calls.facts(event, later, at(9));
+        assert_eq!(facts(answered, false).back, Some(Partner { packet: 1, elapsed: 4 * SECOND }));
+        assert_eq!((facts(first, false).ahead, facts(first, true).ahead), (None, Some(3)));
+        assert_eq!(facts(first, true).missing, None);
+        assert_eq!(facts(second, false).missing, None);
+        let missing = facts(second, true).missing.unwrap();
+        assert_eq!((missing.until_end, missing.superseded), (8 * SECOND, false));
+        // Another answer in the stream is to something that nobody saw.
+        let alone = answer(&mut calls, 4, 1, 5);
+        let facts = calls.facts(alone, true, at(9));
+        assert!(alone.call != first.call && facts.unasked && facts.back.is_none());
+    }
+
+    #[test]
+    fn a_call_is_made_again_when_its_answer_does_not_come() {
+        let again = |seconds, asked: &Asked<'_>, is_answered: bool| {
+            let mut calls = Calls::default();
+            let first = ask(&mut calls, 1, 0, &ASKED);
+            if is_answered {
+                answer(&mut calls, 2, 1, 1);
+            }
+            let second = ask(&mut calls, 3, seconds, asked);
+            let ahead = calls.facts(first, true, at(99)).retried_in;
+            let retry = calls.facts(second, false, at(99)).retry;
+            assert_eq!(ahead, retry.map(|_| 3));
+            retry.map(|retry| (retry.packet, retry.answered))
+        };
+        let other = Asked { sealed: b"b", ..ASKED };
+        assert_eq!(again(5, &other, false), Some((1, false)));
+        // Sooner it is another call, and so it is behind an answer, of another client, name or account.
+        assert_eq!(again(4, &other, false), None);
+        assert_eq!(again(60, &other, true), None);
+        for other in [
+            Asked { client: &[10, 0, 0, 2], ..other },
+            Asked { uri: 9, ..other },
+            Asked { host: 9, ..other },
+            Asked { uin: 9, ..other },
+        ] {
+            assert_eq!(again(60, &other, false), None, "{other:?}");
+        }
+        // The very same request is the same call at any time.
+        assert_eq!(again(1, &ASKED, false), Some((1, false)));
+        assert_eq!(again(60, &ASKED, true), Some((1, true)));
+        assert_eq!(again(60, &Asked { client: &[10, 0, 0, 2], ..ASKED }, true), None);
+    }
+
+    #[test]
+    fn something_of_an_answer_is_no_silence() {
+        let mut calls = Calls::default();
+        let asked = ask(&mut calls, 1, 0, &ASKED);
+        calls.hears(LaneId::new(1, false));
+        assert!(calls.facts(asked, true, at(9)).missing.is_some());
+        calls.hears(LaneId::new(1, true));
+        assert!(calls.facts(asked, true, at(9)).missing.is_none());
+    }
+
+    #[test]
+    fn names_have_rows_until_they_run_out() {
+        let mut calls = Calls::default();
+        for uri in 0..300 {
+            let event = ask(&mut calls, uri, 0, &Asked { uri, ..ASKED });
+            assert_eq!(calls.call(event.call).unwrap().row, uri.min(OTHERS));
+        }
+        let event = ask(&mut calls, 300, 0, &Asked { uri: 7, ..ASKED });
+        assert_eq!(calls.call(event.call).unwrap().row, 7);
+    }
+
+    #[test]
+    fn equal_texts_have_one_number() {
+        let mut texts = Texts::default();
+        let [a, b] = ["a", "b"].map(|text| texts.number(text));
+        assert_eq!((texts.number("a"), texts.text(a), texts.text(b), texts.text(0)), (a, "a", "b", ""));
+    }
+
+    #[test]
+    fn a_message_begins_where_the_one_before_ended() {
+        let mut calls = Calls::default();
+        let at = |position| Place { position, ..place(1, 1, false) };
+        assert!(calls.begins(at(0)) && !calls.begins(at(4)));
+        let event = Event { call: 0, part: Part::Request, extent: 4, cut: false, plain: false };
+        calls.keep(at(0), event);
+        assert!(calls.begins(at(4)) && !calls.begins(at(5)));
+        calls.keep(at(6), Event { part: Part::Continuation, ..event });
+        assert!(!calls.begins(at(10)));
+    }
+}

@@ -27,6 +27,8 @@ rows! {
         CGI = number(c"cgi");
         CLIENT_VERSION = number(c"client_version");
         BODY_LEN = number(c"body_len");
+        // 0 or 1; only of an encrypted body.
+        OPENED = number(c"opened");
         // Of an answer.
         RESPONSE_TIME = duration(c"response_time");
         // The packet with the other half. Of a request it lies ahead, and is known on later visits.
@@ -67,6 +69,7 @@ pub fn make(report: &mut Report, known: &Known<'_>) {
     record.set_if(R::CGI, report.told(S::BUSINESS_CGI));
     record.set_if(R::CLIENT_VERSION, report.told(S::CLIENT_VERSION).filter(|_| asks));
     record.set(R::BODY_LEN, known.body_len().into());
+    record.set_if(R::OPENED, report.told(S::BUSINESS_OPENED));
     record.set_if(R::RESPONSE_TIME, facts.back.map(|back| back.elapsed as u64));
     record.set_if(R::PARTNER, facts.back.map(|back| back.packet).or(facts.ahead).map(u64::from));
     record.set(R::ROW, row.into());
@@ -234,6 +237,12 @@ const COLUMNS: &[Column] = &[
         "notes",
         Cell::List(|record| record.text(R::NOTES)),
         "filter names of the notes of both; those of what never came need `-2`",
+    )
+    .fold(Fold::Sum),
+    Column::new(
+        "opened",
+        Cell::Number(|record| record.value(R::OPENED)),
+        "how many of the two bodies a key has opened, `wechat.business.opened`; nothing where none is encrypted",
     )
     .fold(Fold::Sum),
 ];

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use wechat_dissector::short_link::fields::{NOTES, TABLE as SHORT};
+use wechat_traffic::mmtls::key_log::Opening;
 use wechat_traffic::mmtls::truth::Row;
 
 use crate::mmtls::{made, opened, shown};
@@ -101,8 +102,16 @@ fn statistic(opened: &Opened, command: &str) -> String {
 fn a_line_for_each_call() {
     for (case, log) in [("phone", "secrets"), ("plain-2015", LOG), ("given-up", LOG)] {
         let opened = open(case, Some(log));
-        let rows = made(case).truth(&[]).expect("the truth").into_iter();
-        let calls = rows.filter_map(|row| if let Row::Call(row) = row { Some(row) } else { None });
+        let made = made(case);
+        let rows = made.truth(&[made.log(log).expect("a key log")]).expect("the truth");
+        let opens = |packet: Option<usize>| {
+            let is_open = |row: &Row| {
+                matches!(row, Row::Business(row) if packet.is_some() && row.packet == packet
+                    && row.opened.get(log).is_some_and(|opening| *opening != Opening::Tag))
+            };
+            usize::from(rows.iter().any(is_open))
+        };
+        let calls = rows.iter().filter_map(|row| if let Row::Call(row) = row { Some(row) } else { None });
         let [once, twice] = [&[][..], &["-2"]].map(|passes| {
             let text = statistic(&opened.with(passes), "wechat_short,calls,json");
             let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
@@ -124,6 +133,8 @@ fn a_line_for_each_call() {
             assert_eq!(line["cgi"], number(row.cgi_type.map(|cgi| cgi as usize)), "{case}");
             assert_eq!(line["stream"], row.stream, "{case}");
             assert_eq!(line["request_len"], number(row.request_len.or(Some(0))), "{case}");
+            let opened = row.cgi_type.map(|_| opens(request) + opens(answer));
+            assert_eq!(line["opened"], number(opened), "{case}");
             let time = line["response_time"].as_f64().map(|time| (time * 1e6).round() as u64);
             assert_eq!(time, row.time_us, "{case}");
             assert!(is_client(&line["client"]), "{case}");
@@ -135,8 +146,8 @@ fn a_line_for_each_call() {
     }
     let text = statistic(&open("given-up", Some(LOG)).with(&["-2"]), "wechat_short,calls");
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
-    assert_eq!((lines[0][0], lines[0].last()), ("call", Some(&"notes")));
-    assert_eq!(lines[1].last(), Some(&"wechat_short.no_response"));
+    assert_eq!((lines[0][0], lines[0].last()), ("call", Some(&"opened")));
+    assert!(lines[1].contains(&"wechat_short.no_response"));
     assert!(lines.len() == 3 && lines.iter().all(|line| line.len() == lines[0].len()));
     // Other words are an error, and frames of the long link are other lines.
     assert!(!open("calls", None).with(&["-q", "-z", "wechat_short,calls,csv"]).run().status.success());

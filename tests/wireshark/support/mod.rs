@@ -4,6 +4,7 @@
 pub mod compare;
 pub mod foreign;
 pub mod longlink;
+pub mod mmtls;
 pub mod opened;
 pub mod plugin;
 pub mod servers;
