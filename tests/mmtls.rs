@@ -22,6 +22,7 @@ use shown::Shown;
 use wechat_dissector::config::Config;
 use wechat_dissector::mmtls::settings::P;
 use wechat_traffic::mmtls::case::{self, Made};
+use wechat_traffic::mmtls::fault;
 use wechat_traffic::mmtls::key_log::{KINDS, KeyLog};
 
 /// A capture with a key log that was there from the start, looked at twice.
@@ -130,6 +131,27 @@ fn bad_messages_do_not_hide_good_records() {
         }
     }
     all_is_as_meant(faults);
+}
+
+/// Records that come late have places of their own, so that their frames do not stand in those of others.
+#[test]
+fn what_comes_out_of_order_is_shown_where_it_was_missing() {
+    let mut faults = Vec::new();
+    let mut sums = [0; 4];
+    for seed in 1..=12 {
+        let fault = fault::find("out-of-order").expect("a fault");
+        let made = fault::robust(fault, seed);
+        let log = made.log("records").expect("a log");
+        let (mut found, counts) = check(&format!("seed {seed}"), &made, Some(&log));
+        // A record that the swapped segments cut is whole nowhere.
+        let cut = ["missing", "belongs to", "Some(\"cut\")"];
+        found.all.retain(|fault| !cut.iter().any(|word| fault.contains(word)));
+        (0..4).for_each(|place| sums[place] += counts[place]);
+        faults.push(found);
+    }
+    all_is_as_meant(faults);
+    let [records, found, frames, inside] = sums;
+    assert!(found * 1000 >= records * 995 && inside * 100 >= frames * 98, "{sums:?}");
 }
 
 /// What lies ahead of a record, and what its words say of that.

@@ -57,6 +57,11 @@ pub struct Joined {
     pub lost: bool,
 }
 
+/// Whether a run begins before the end of the last.
+fn is_behind(place: Place, open: &Open) -> bool {
+    (place.position.wrapping_sub(open.end) as i32) < 0
+}
+
 /// The inner streams of a capture.
 #[derive(Debug, Default)]
 pub struct Collector {
@@ -83,8 +88,11 @@ impl Collector {
     /// The first visit comes to a run: what stands in front of it. `None` if it has come there before.
     pub fn begin(&mut self, place: Place) -> Option<Vec<u8>> {
         let Some(open) = self.lanes.get_mut(&place.lane) else { return Some(Vec::new()) };
-        if open.last.packet == place.packet && (place.position.wrapping_sub(open.end) as i32) < 0 {
-            return None;
+        match is_behind(place, open) {
+            true if open.last.packet == place.packet => return None,
+            // It comes late, and stands alone. What is open goes on.
+            true => return Some(Vec::new()),
+            false => {}
         }
         if open.end == place.position {
             return Some(std::mem::take(&mut open.kept));
@@ -113,6 +121,9 @@ impl Collector {
         if rest > 0 || before > 0 {
             let before = Bytes::copy_from_slice(front);
             self.joined.insert(place, Joined { before, whole: (rest > 0).then_some(whole), lost });
+        }
+        if self.lanes.get(&place.lane).is_some_and(|open| is_behind(place, open)) {
+            return;
         }
         self.kept = if lost { self.kept } else { kept };
         let kept = match all {
