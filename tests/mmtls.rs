@@ -14,16 +14,18 @@ mod shown;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use host::Host;
+use host::{Call, Host};
 use mmtls_truth::{Faults, all_is_as_meant, compare};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use shown::Shown;
 use wechat_dissector::config::Config;
 use wechat_dissector::mmtls::settings::P;
+use wechat_dissector::short_link::fields::TABLE as SHORT;
 use wechat_traffic::mmtls::case::{self, Made};
 use wechat_traffic::mmtls::fault;
 use wechat_traffic::mmtls::key_log::{KINDS, KeyLog};
+use wechat_traffic::mmtls::short;
 
 /// A capture with a key log that was there from the start, looked at twice.
 struct Looked {
@@ -228,4 +230,47 @@ fn a_key_that_comes_later_is_told() {
         let opened = anew.iter().filter(|one| one.number("mmtls.opened") == Some(1)).count();
         assert_eq!(opened, sealed, "{kind}");
     }
+}
+
+/// Whatever bytes are inside, nothing fails, and each later visit shows the same, in any order.
+#[test]
+fn calls_may_be_any_bytes() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut shown = 0;
+    for _ in 0..400 {
+        let calls = (1..=12).map(|packet| {
+            let from_server = rng.next_u32() % 2 == 0;
+            let mut bytes = match rng.next_u32() % 3 {
+                0 => short::framed(&short::uri("newsync"), short::HOST, b"\xbf\x99\x5f\0\0\0\0\x124Vx"),
+                1 => b"\xbf\x9a\x50\0\0\0\0\0\0\0\0\x8a\x01\x05\x05rest of it".to_vec(),
+                _ => (0..rng.next_u32() % 40).map(|_| rng.next_u32() as u8).collect(),
+            };
+            for _ in 0..rng.next_u32() % 3 {
+                if let Some(place) = (rng.next_u32() as usize).checked_rem(bytes.len()) {
+                    bytes[place] = rng.next_u32() as u8;
+                }
+            }
+            bytes.truncate(1 + rng.next_u32() as usize % 80);
+            bytes.push(0);
+            if rng.next_u32() % 4 == 0 {
+                let name = ["newsync", "newgetdns"][rng.next_u32() as usize % 2];
+                let line = match from_server {
+                    true => "HTTP/1.1 200 OK".to_owned(),
+                    false => format!("POST {}?uin=%3{} HTTP/1.1", short::uri(name), rng.next_u32() % 10),
+                };
+                let head = format!("{line}\r\nContent-Length: {}\r\n\r\n", bytes.len());
+                return Call::message(packet, from_server, [head.as_bytes(), &bytes].concat(), &bytes);
+            }
+            let position = [0, 0, 0, rng.next_u32() % 90][rng.next_u32() as usize % 4];
+            let call = Call::inside(packet, SHORT, from_server, position, &bytes);
+            let call = call.of_stream((1 << 30) + rng.next_u32() % 3);
+            if rng.next_u32() % 2 == 0 { call.goes_on() } else { call }
+        });
+        let mut host = Host::of(calls.collect(), &Config::default());
+        let expected = host.again(|_| {});
+        let later = host.again(|order| order.reverse());
+        assert!(later == expected, "what is shown depends on the order");
+        shown += expected.concat().iter().filter(|one| one.has("wechat_short.name")).count();
+    }
+    assert!(shown > 1000, "{shown}");
 }

@@ -9,6 +9,7 @@ use std::hash::BuildHasher as _;
 use foldhash::HashMap;
 use foldhash::quality::RandomState;
 
+use crate::kernel::list::Decided;
 use crate::kernel::place::{LaneId, Missing, Partner, Place};
 use crate::kernel::time::{SECOND, Time};
 
@@ -161,7 +162,7 @@ pub const OTHERS: u32 = ROW_COUNT - 1;
 #[derive(Debug, Default)]
 pub struct Calls {
     calls: Vec<Call>,
-    events: HashMap<Place, Event>,
+    events: Decided<Event>,
     /// The last call of each stream.
     current: HashMap<u32, u32>,
     /// The end of what each direction has said, and whether that is a continuation.
@@ -177,12 +178,18 @@ pub struct Calls {
 impl Calls {
     /// A message that the first visit has seen.
     pub fn find(&self, place: Place) -> Option<Event> {
-        self.events.get(&place).copied()
+        self.events.find(place).copied()
     }
 
     /// A call by its number.
     pub fn call(&self, number: u32) -> Option<&Call> {
         self.calls.get(number as usize)
+    }
+
+    /// The packets of all calls that a packet has a message of.
+    pub fn exchange(&self, packet: u32) -> impl Iterator<Item = u32> {
+        let calls = self.events.in_packet(packet).filter_map(|event| self.call(event.call));
+        calls.flat_map(|call| [call.request, call.answer]).flatten().map(|at| at.packet)
     }
 
     /// The last call of a stream.
@@ -206,7 +213,7 @@ impl Calls {
     pub fn keep(&mut self, place: Place, event: Event) {
         let end = place.position.wrapping_add(event.extent);
         self.ends.insert(place.lane, (end, event.part == Part::Continuation));
-        self.events.insert(place, event);
+        self.events.keep(place, event);
     }
 
     /// A request begins a call: its number.
@@ -312,6 +319,7 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::short_link::navigation;
 
     fn place(packet: u32, stream: u32, side: bool) -> Place {
         Place { packet, lane: LaneId::new(stream, side), position: 0 }
@@ -353,6 +361,9 @@ mod tests {
         assert_eq!(facts(second, false).missing, None);
         let missing = facts(second, true).missing.unwrap();
         assert_eq!((missing.until_end, missing.superseded), (8 * SECOND, false));
+        let filter = |packet| navigation::packet_filter(&calls, 0, packet);
+        assert_eq!(filter(1).as_deref(), Some("frame.number == 1 || frame.number == 3"));
+        assert_eq!((filter(2), navigation::packet_filter(&calls, 1, 1)), (None, None));
         // Another answer in the stream is to something that nobody saw.
         let alone = answer(&mut calls, 4, 1, 5);
         let facts = calls.facts(alone, true, at(9));

@@ -16,12 +16,14 @@
 //! | [`sync`] | how SyncKeys grow from call to call |
 //! | [`annotate`] | how all that becomes a report |
 //! | [`statistics`] | what a tap is told of a message, and what is made of that |
+//! | [`navigation`] | which filters lead from one message to others |
 //! | [`fields`] | the words a user reads or filters on |
 
 pub mod annotate;
 pub mod calls;
 pub mod fields;
 pub mod http;
+pub mod navigation;
 pub mod request;
 pub mod statistics;
 pub mod sync;
@@ -65,6 +67,7 @@ pub static SHORT_LINK: Protocol = Protocol {
     response_times: Some(statistics::RESPONSE_TIMES),
     lines: Some(statistics::LINES),
     dialogue: Some(statistics::DIALOGUE),
+    packet_filters: navigation::TITLES,
     ..Protocol::new(fields::TABLE, fields::FIELDS, fields::NOTES)
 };
 
@@ -121,8 +124,8 @@ impl State for ShortLink {
         annotate::internal_error(report, length);
     }
 
-    fn packet_filter(&self, _: usize, _: Packet) -> Option<String> {
-        None
+    fn packet_filter(&self, filter: usize, packet: Packet) -> Option<String> {
+        navigation::packet_filter(&self.calls, filter, packet.number)
     }
 }
 

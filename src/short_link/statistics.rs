@@ -6,7 +6,8 @@ use std::ffi::CStr;
 
 use super::annotate::{Known, Sentence, carrier};
 use super::calls::{OTHERS, Part, ROW_COUNT};
-use super::fields::{C, CN, FIELDS, NOTES, TABLE};
+use super::fields::{CN, NOTES, TABLE};
+use super::navigation;
 use crate::kernel::line::{Cell, Column, Fold, Lines};
 use crate::kernel::protocol::{self, Dialogue, Side};
 use crate::kernel::record::{End, ValueRow, View, duration, mark, number, signed, text};
@@ -262,8 +263,5 @@ pub const DIALOGUE: Dialogue = Dialogue {
         side: if record.has(R::REQUEST) { Side::Client } else { Side::Server },
         raw: false,
     },
-    filter: |stream| {
-        let field = FIELDS.get(row_of(C::STREAM)).and_then(|row| row.filter.to_str().ok());
-        format!("{} == {stream}", field.unwrap_or_default())
-    },
+    filter: navigation::stream_filter,
 };

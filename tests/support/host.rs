@@ -42,7 +42,6 @@ pub struct Call {
     inside: bool,
 }
 
-#[allow(dead_code)] // one program makes its calls by hand
 impl Call {
     /// A message of HTTP's from one end of the only stream, with its body as HTTP's dissector passes it on.
     pub fn message(packet: u32, from_server: bool, data: Vec<u8>, body: &[u8]) -> Self {
@@ -114,7 +113,6 @@ impl Host {
     }
 
     /// The first pass over calls.
-    #[allow(dead_code)] // as above
     pub fn of(calls: Vec<Call>, config: &Config) -> Self {
         let mut capture = Capture::new(config);
         let first = calls.iter().map(|call| visit(&mut capture, call, true).0).collect();
