@@ -391,7 +391,7 @@ fn looks_like_ours() -> Dialogue {
         .map(|pdu| pdu.encode())
         .concat();
     let fields = format!("Content-Type: application/octet-stream\r\nContent-Length: {}", frames.len());
-    let post = format!("POST /mmtls/ HTTP/1.1\r\nHost: example.org\r\n{fields}\r\n\r\n");
+    let post = format!("POST /mmtl/ HTTP/1.1\r\nHost: example.org\r\n{fields}\r\n\r\n");
     begin().client(post).client(&frames).server(response(&fields, &[])).server(&frames)
 }
 
@@ -512,7 +512,8 @@ fn strangers() -> Vec<Dialogue> {
     let nearly =
         [like_header(16, 16, 2), like_header(20, 20, 1), like_header(15, 16, 1), like_header(1 << 21, 16, 1)];
     let mars: Vec<u8> = [20u32, 200, 6, 1, 0].iter().flat_map(|word| word.to_be_bytes()).collect();
-    let mmtls = [[0x16, 0xf1, 3, 0, 100].as_slice(), &noise(11, 100)].concat();
+    // Of a version that no record has.
+    let mmtls = [[0x16, 0xf1, 5, 0, 100].as_slice(), &noise(11, 100)].concat();
     let banner =
         begin().server("SSH-2.0-OpenSSH_9.2\r\n").client("SSH-2.0-OpenSSH_9.2\r\n").server(noise(12, 700));
     let mail = begin()
