@@ -11,6 +11,7 @@ use wechat_traffic::mmtls::key_log::{KeyLog, hex};
 
 use crate::mmtls_truth::{all_is_as_meant, compare};
 use crate::shown::{Shown, Value};
+use crate::support::compare::Stage;
 use crate::support::opened::{Opened, open};
 
 /// A capture, with its key log if there is one.
@@ -146,6 +147,18 @@ fn frames_inside_are_the_same_in_one_pass() {
         "{}",
         ahead.len()
     );
+}
+
+/// HTTP and TLS beside MMTLS, on the same ports, are what they are without the plugin.
+#[test]
+fn others_beside_mmtls_stay_as_they_are() {
+    let compare = Stage::new();
+    let capture = compare.write("beside-others", &made("beside-others").capture);
+    // Their connections have the highest ports.
+    let theirs = "tcp.srcport >= 51960 || tcp.dstport >= 51960";
+    for arguments in [&["-V", "-Y", theirs][..], &["-2", "-T", "json", "-Y", theirs]] {
+        compare.assert_same(&capture, arguments);
+    }
 }
 
 /// All that opens anything, in hex: of records, tickets and business packets, and what they follow from.
