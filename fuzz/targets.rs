@@ -681,10 +681,9 @@ fn pdus(dissector: &mut Capture, protocol: u16, segment: &Segment<'_>, shown: &m
 /// What the last report hands to protocols of ours.
 fn inside(dissector: &mut Capture, segment: &Segment<'_>, body: &[u8], shown: &mut Vec<Shown>) {
     let report = dissector.report();
-    let offers = PROTOCOLS[usize::from(report.protocol())].protocol.offers;
     let mut runs = Vec::new();
     for one in report.hand_offs() {
-        let to = protocols::joined(offers[usize::from(one.table)].name, one.key);
+        let to = protocols::offer(one.table).and_then(|table| protocols::joined(table.name, one.key));
         let source = match (&report.sources()[usize::from(one.source)].bytes, one.source) {
             (Some(made), _) => &made[..],
             (None, PASSED_ON) => body,
@@ -739,7 +738,8 @@ pub fn handshake(data: &[u8]) {
 /// A key log, at once and in pieces: it holds the same.
 pub fn keylog(data: &[u8]) {
     let mut input = Input(data);
-    let piece = usize::from(input.u8()).max(1);
+    // Each read has a buffer of its own.
+    let piece = 64 + usize::from(input.u8());
     let text = input.0;
     let (mut whole, mut pieces) = (KeyLog::default(), KeyLog::default());
     let mut progress = [Progress::default(); 2];

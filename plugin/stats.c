@@ -267,14 +267,23 @@ typedef struct {
     bool begun;
 } writer;
 
+/* What the program calls itself: neither epan nor glib says it in all versions. */
+static const char *program_name(void)
+{
+#ifdef __linux__
+    extern char *program_invocation_short_name;
+
+    return program_invocation_short_name;
+#else
+    return getprogname();
+#endif
+}
+
 /* Who reads lines learns that some are missing: tshark ends, as when it cannot write its own. Others go on. */
 static void lines_failed(const writer *writer)
 {
-    const char *reason = g_strerror(errno);
-    const char *program = g_get_prgname();
-
-    fprintf(stderr, "\"-z %s\": the lines cannot be written: %s\n", writer->asked->words, reason);
-    if (program == NULL || strstr(program, "tshark") != NULL)
+    fprintf(stderr, "\"-z %s\": the lines cannot be written: %s\n", writer->asked->words, g_strerror(errno));
+    if (strcmp(program_name(), "tshark") == 0)
         exit(2);
 }
 

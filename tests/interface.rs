@@ -13,10 +13,12 @@ use wechat_dissector::kernel::report::{Item, Report, Wanted};
 use wechat_dissector::kernel::rows::{row_of, table_of};
 use wechat_dissector::long_link::fields::{F, TABLE as LONG_LINK};
 use wechat_dissector::long_link::record::ROW_COUNT;
+use wechat_dissector::mmtls::fields::TABLE as MMTLS;
 use wechat_dissector::protocols::{self, PROTOCOLS, Row};
 use wechat_dissector::web::fields::TABLE as WEB;
 use wechat_dissector::wechat::fields::S;
 use wechat_dissector::wechat::operation::OPERATIONS;
+use wechat_traffic::packet::Direction;
 
 fn text(text: *const c_char) -> &'static CStr {
     assert!(!text.is_null());
@@ -411,6 +413,72 @@ fn filters_lead_from_a_request_to_its_answer() {
     );
     // SAFETY: no room.
     assert_eq!(unsafe { ffi::wechat_dialogue_filter(WEB, 5, ptr::null_mut(), 0) }, 0);
+}
+
+/// A session of MMTLS: a filter for its packets, its number, and its line.
+#[test]
+fn a_session_of_mmtls_has_a_filter_and_a_line() {
+    let made = wechat_traffic::mmtls::case::find("resumed").expect("a case").make(1).expect("a capture");
+    let mut dissector = ffi::wechat_dissector_new(None).expect("a dissector");
+    let mut rest = ptr::null();
+    // SAFETY: a text, and room for where the filter begins.
+    let mut lines = unsafe { ffi::wechat_lines_new(MMTLS, c",json".as_ptr(), &raw mut rest) }.expect("lines");
+    let mut positions = [1u32; 2];
+    let mut bytes = 0;
+    for (packet, record) in (1..).zip(&made.story.sessions[0].records) {
+        let from_server = record.direction == Direction::ServerToClient;
+        let position = &mut positions[usize::from(from_server)];
+        let flags = ffi::WECHAT_COUNTED | ffi::WECHAT_BEGAN | ffi::WECHAT_STREAM;
+        let segment = segment(&record.wire, packet, from_server);
+        let ends: [*const u8; 2] = [[192, 0, 2, 7].as_ptr(), [192, 0, 2, 8].as_ptr()];
+        let segment = wechat_segment {
+            position: *position,
+            protocol: MMTLS,
+            flags: segment.flags | flags,
+            wanted: ffi::WECHAT_WANT_RECORD,
+            src_address: ends[usize::from(from_server)],
+            dst_address: ends[usize::from(!from_server)],
+            ..segment
+        };
+        let mut report = std::mem::MaybeUninit::uninit();
+        // SAFETY: the bytes are there; the report is written before it is read.
+        let report = unsafe {
+            let result = ffi::wechat_dissect(Some(&mut dissector), Some(&segment), report.as_mut_ptr());
+            assert_eq!(result, wechat_result::Ok);
+            report.assume_init()
+        };
+        // SAFETY: the library's record. It is gathered, not written.
+        assert_eq!(text(unsafe { ffi::wechat_lines_write(Some(&mut lines), report.record) }), c"");
+        *position = position.wrapping_add(record.wire.len() as u32);
+        bytes += record.wire.len();
+    }
+    let line: serde_json::Value =
+        serde_json::from_slice(text(ffi::wechat_lines_end(Some(&mut lines))).to_bytes()).expect("an object");
+    assert_eq!(
+        (&line["session"], &line["flow"], &line["bytes"]),
+        (&0.into(), &"resumed".into(), &bytes.into())
+    );
+    assert_eq!((&line["client"], &line["server_port"]), (&"192.0.2.7".into(), &8080.into()));
+    assert_eq!(text(ffi::wechat_lines_end(Some(&mut lines))), c"");
+    ffi::wechat_lines_free(Some(lines));
+
+    let mut room = [0u8; 100];
+    for (packet, filter) in [(1, "mmtls.session == 0"), (9999, "")] {
+        let here = wechat_segment { protocol: MMTLS, ..segment(&[], packet, false) };
+        let mut number = u32::MAX;
+        // SAFETY: room for as many bytes, and for a number.
+        let (length, found) = unsafe {
+            let text = room.as_mut_ptr().cast();
+            let length = ffi::wechat_packet_filter(Some(&mut dissector), 0, Some(&here), text, room.len());
+            (length, ffi::wechat_dialogue(Some(&mut dissector), Some(&here), Some(&mut number)))
+        };
+        assert_eq!(std::str::from_utf8(&room[..length]), Ok(filter));
+        assert_eq!((found, number), if filter.is_empty() { (0, u32::MAX) } else { (1, 0) });
+    }
+    // SAFETY: no room.
+    let length = unsafe { ffi::wechat_dialogue_filter(MMTLS, 17, ptr::null_mut(), 0) };
+    assert_eq!(length, "mmtls.session == 17".len());
+    ffi::wechat_dissector_free(Some(dissector));
 }
 
 #[test]

@@ -220,3 +220,35 @@ fn calls_may_be_any_bytes() {
     }
     assert!(shown > 1000, "{shown}");
 }
+
+/// State changes on the first visit only: a record stays closed, and says that there is a key by now. Who reads the
+/// capture anew sees it opened.
+#[test]
+fn a_key_that_comes_later_is_told() {
+    let made = case::find("resumed").expect("a case").make(1).expect("a capture");
+    let folder = tempfile::tempdir().expect("a folder");
+    for (kind, is_there) in [("records", true), ("secrets", true), ("records", false)] {
+        let path = folder.path().join(format!("{kind}-{is_there}.log"));
+        if is_there {
+            std::fs::write(&path, "# nothing yet\n").expect("written");
+        }
+        let mut config = Config::default();
+        config.set_text(P::KEYLOG_FILE, path.to_str().expect("a path"));
+        let mut host = Host::open(&made, &config);
+        let closed = |shown: &[Vec<Shown>], why: &str| {
+            shown.iter().flatten().filter(|one| one.text("mmtls.why_closed") == Some(why)).count()
+        };
+        let sealed = closed(&host.first, "no line");
+        assert!(sealed > 30, "{kind}: {sealed}");
+        assert_eq!(closed(&host.again(|order| order.reverse()), "no line"), sealed);
+
+        std::fs::write(&path, &made.log(kind).expect("a log").bytes).expect("written");
+        let later = host.again(|order| order.reverse());
+        assert_eq!(closed(&later, "key came later"), sealed, "{kind}");
+        assert!(later.iter().flatten().all(|one| one.number("mmtls.opened") != Some(1)), "{kind}");
+
+        let anew = Host::open(&made, &config).first.concat();
+        let opened = anew.iter().filter(|one| one.number("mmtls.opened") == Some(1)).count();
+        assert_eq!(opened, sealed, "{kind}");
+    }
+}

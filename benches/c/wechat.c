@@ -48,6 +48,7 @@
 
 static int proto = -1;
 static int hf_packet_len = -1, hf_head_len = -1, hf_version = -1, hf_op = -1, hf_seq = -1, hf_body = -1;
+static int hf_carrier = -1;
 static int hf_stream = -1, hf_body_len = -1, hf_unanswered = -1, hf_open_requests = -1, hf_heartbeat_interval = -1;
 static int hf_attempt = -1, hf_attempt_after = -1, hf_attempt_next = -1, hf_delivery = -1;
 static int hf_send_news_in = -1, hf_news_send = -1, hf_news_time = -1;
@@ -747,6 +748,8 @@ static void show_header(proto_tree *tree, tvbuff_t *tvb, const header_t *header,
         proto_item_set_generated(item);
     }
     add_generated_uint(tree, hf_stream, tvb, 8, frame->stream);
+    item = proto_tree_add_string(tree, hf_carrier, tvb, 8, 4, "tcp");
+    proto_item_set_generated(item);
     add_generated_uint(tree, hf_body_len, tvb, 0, header->packet_len - HEADER);
     add_generated_uint(tree, hf_direction, tvb, 8, header->from_server ? 2 : 1);
 }
@@ -816,6 +819,7 @@ static void register_protocol(void)
         { &hf_op_name, { "Operation name", "wechat.op.name", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_direction, { "Direction", "wechat.direction", FT_UINT8, BASE_DEC, VALS(directions), 0, NULL, HFILL } },
         { &hf_stream, { "Stream", "wechat.stream", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_carrier, { "Carrier", "wechat.carrier", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_body_len, { "Body length", "wechat.body_len", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_unanswered, { "Unanswered", "wechat.unanswered", FT_BOOLEAN, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_open_requests, { "Open requests", "wechat.open_requests", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },

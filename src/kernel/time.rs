@@ -104,13 +104,14 @@ impl Display for Seconds {
     }
 }
 
-/// Nanoseconds as a person says them: the largest unit that they fill, and how many of it; `2 d`, `5 min`.
+/// Nanoseconds as a person says them: rounded to seconds, the largest unit that they fill, and how many of it; `2 d`, `5 min`.
 #[derive(Clone, Copy, Debug)]
 pub struct Roughly(pub i64);
 
 impl Display for Roughly {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = (self.0 / SECOND).unsigned_abs();
+        // A day less a moment is a day.
+        let seconds = (self.0.saturating_abs().saturating_add(SECOND / 2) / SECOND).unsigned_abs();
         let sign = if self.0 < 0 && seconds > 0 { "-" } else { "" };
         match seconds {
             0..60 => write!(out, "{sign}{seconds} s"),

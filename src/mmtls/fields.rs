@@ -21,7 +21,7 @@ rows! {
         LENGTH = field(U16, c"mmtls.length", c"Length", c"Bytes of the record behind its header");
         SEQ = field(U64, c"mmtls.seq", c"Sequence number", c"Counts the records of a direction from 0, the hello included");
         ENCRYPTED = field(Bytes, c"mmtls.encrypted", c"Encrypted", c"What only a key opens, and its tag");
-        PLAIN = field(Bytes, c"mmtls.plain", c"Plaintext", c"What a key has opened of a record of data");
+        PLAIN = field(None, c"mmtls.plain", c"Plaintext", c"Where the bytes lie that a key has opened of a record of data");
         PLAIN_LEN = field(U32, c"mmtls.plain_len", c"Plaintext length", c"Bytes that a key has opened");
         SKIPPED = field(Bytes, c"mmtls.skipped", c"Skipped bytes", c"Bytes in which no record begins");
         CONTINUATION = field(Bytes, c"mmtls.continuation", c"Continuation", c"More of a record whose header is in an earlier packet");
@@ -86,7 +86,7 @@ rows! {
         TICKET_BLOCK = field(Bytes, c"mmtls.ticket.block", c"Block", c"What only the issued form of a refresh ticket holds; shown only when the preference show_account asks for it");
         TICKET_CONSTANT = field(U32, c"mmtls.ticket.constant", c"Constant", c"One of a few small numbers, of unknown meaning").hex();
         TICKET_NONCE_LEN = field(U16, c"mmtls.ticket.nonce_len", c"Nonce length", c"12 in every sample");
-        TICKET_NONCE = field(Bytes, c"mmtls.ticket.nonce", c"Nonce", c"Of the server's own cipher");
+        TICKET_NONCE = field(Bytes, c"mmtls.ticket.nonce", c"Nonce", c"Of the server's own cipher; as unique as the ticket, and shown only when the preference show_account asks for it");
         TICKET_OPAQUE_LEN = field(U16, c"mmtls.ticket.len", c"Ticket length", c"72 in an access ticket, 105 in a refresh ticket");
         TICKET_ID = field(Text, c"mmtls.ticket.id", c"Ticket id", c"Equal for equal tickets: a keyed hash, or the ticket's hex digits when the preference show_account asks for them");
         TICKET_ISSUED_IN = field(Packet, c"mmtls.ticket.issued_in", c"Issued in", c"The packet of the NewSessionTicket that gave the client this ticket");

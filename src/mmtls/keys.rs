@@ -93,7 +93,7 @@ impl Closed {
 
 /// Keys of a direction that are kept in mind: a session has two or three.
 const MOST_CANDIDATES: usize = 64;
-/// Numbers that are tried where only the end of a capture's hole is known, or its beginning is not there.
+/// Numbers that are tried where the capture does not have the direction's beginning.
 const LATE_START: u32 = 4096;
 /// Numbers that are tried behind a hole.
 const MOST_NUMBERS: u32 = 65_536;
@@ -101,6 +101,8 @@ const MOST_NUMBERS: u32 = 65_536;
 const NEAR: u32 = 16;
 /// Secrets or keys of others that are tried.
 const MOST_OTHERS: usize = 1024;
+/// How often secrets are tried for a ticket.
+const MOST_TRIES: u8 = 4;
 /// How often they are tried for a direction.
 const MOST_SEARCHES: u8 = 4;
 /// Records in a row for which many numbers are tried in vain.
@@ -121,6 +123,8 @@ pub struct Sealed<'a> {
     pub count: Count,
     /// Who sent it, where that is known.
     pub from_client: Option<bool>,
+    /// The random of its session's ClientHello.
+    pub random: Option<[u8; 32]>,
 }
 
 impl Sealed<'_> {
@@ -247,6 +251,8 @@ pub struct Keys {
     sessions: HashMap<u32, Box<Session>>,
     /// Secrets of tickets, by what stands for these.
     tickets: HashMap<u64, Box<Secret>>,
+    /// Tickets without a secret: the state of the key logs, and how often they were searched then.
+    failed: HashMap<u64, (u32, u8)>,
     openers: Openers,
     room: BytesMut,
 }
@@ -306,14 +312,14 @@ impl Keys {
             return Err(Closed::NoKeyLog);
         }
         match self.try_all(sealed) {
-            Err(why) if why != Closed::Tag && self.has_grown(sealed.packet) => self.try_all(sealed),
+            Err(why) if why != Closed::Tag && self.has_grown(sealed.packet, true) => self.try_all(sealed),
             tried => tried,
         }
     }
 
-    /// Looks at the key log again, once for a packet.
-    fn has_grown(&self, packet: u32) -> bool {
-        self.ring.borrow_mut().read_for(packet)
+    /// Looks at the key log again, once for a visit of a packet.
+    fn has_grown(&self, packet: u32, first_visit: bool) -> bool {
+        self.ring.borrow_mut().read_for(packet, first_visit)
     }
 
     fn try_all(&mut self, sealed: &Sealed<'_>) -> Result<(Opening, Bytes), Closed> {
@@ -333,13 +339,28 @@ impl Keys {
         opened.then(|| self.room.split().freeze())
     }
 
-    /// Whether a record that was closed on its first visit has a key by now.
-    pub fn came_later(&self, sealed: &Sealed<'_>) -> bool {
-        self.has_grown(sealed.packet);
+    /// Changes whenever the key logs have got keys.
+    pub fn state(&self) -> u32 {
+        self.ring.borrow().state()
+    }
+
+    /// Whether there are keys by now for a record that was closed on its first visit, when the key logs were in
+    /// `state`.
+    pub fn came_later(&self, sealed: &Sealed<'_>, state: u32) -> bool {
+        self.has_grown(sealed.packet, false);
         let ring = self.ring.borrow();
+        if ring.state() == state {
+            return false;
+        }
         let named = |log: &KeyLog| sealed.tail().is_some_and(|tail| log.by_tail(tail).next().is_some());
-        let random = self.sessions.get(&sealed.session).and_then(|session| session.random);
-        let given = |log: &KeyLog| random.is_some_and(|random| log.by_random(&random).next().is_some());
+        let session = self.sessions.get(&sealed.session);
+        let random = sealed.random.or(session.and_then(|session| session.random));
+        let given = |log: &KeyLog| {
+            let hashes =
+                session.map_or([None; 3], |session| [session.client_hello, session.hellos, session.all]);
+            let by_hash = hashes.iter().flatten().any(|hash| log.by_hash(hash).next().is_some());
+            by_hash || random.is_some_and(|random| log.by_random(&random).next().is_some())
+        };
         ring.logs().into_iter().any(|log| named(log) || given(log))
     }
 
@@ -396,6 +417,9 @@ impl Keys {
 
     /// Keys of the session.
     fn by_session(&mut self, sealed: &Sealed<'_>) -> Option<Opening> {
+        let session = self.sessions.entry(sealed.session).or_default();
+        // Keys may have come behind the hello.
+        session.random = session.random.or(sealed.random);
         self.make_candidates(sealed.session);
         let direction =
             self.sessions.get_mut(&sealed.session)?.direction(sealed.from_client.unwrap_or_default());
@@ -430,7 +454,13 @@ impl Keys {
         let ring = ring.borrow();
         let logs = ring.logs();
         let ticket = session.ticket;
-        let psks: Vec<Secret> = match ticket {
+        // Without a secret for one session there is none for the others with its ticket.
+        let state = ring.state();
+        let tries = |ticket| {
+            self.failed.get(&ticket).filter(|(then, _)| *then == state).map_or(0, |(_, tries)| *tries)
+        };
+        let is_hopeful = ticket.is_some_and(|ticket| tries(ticket) < MOST_TRIES);
+        let psks: Vec<Secret> = match ticket.filter(|_| is_hopeful) {
             Some(_) => logs.into_iter().flat_map(KeyLog::psks).take(MOST_OTHERS).collect(),
             None => Vec::new(),
         };
@@ -444,6 +474,10 @@ impl Keys {
             session.made_of = None;
             self.tickets.insert(ticket, Box::new(psk));
             return self.by_session(sealed);
+        }
+        if let Some(ticket) = ticket.filter(|_| is_hopeful) {
+            let tries = tries(ticket).saturating_add(1);
+            self.failed.insert(ticket, (state, tries));
         }
         let halves = logs.into_iter().flat_map(|log| log.halves(from_client)).take(MOST_OTHERS);
         let halves: Vec<Half> = halves.collect();

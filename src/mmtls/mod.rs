@@ -53,7 +53,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use foldhash::{HashMap, HashSet};
 
-use crate::kernel::framing::{Cut, Header as _, Verdict, View, Why};
+use crate::kernel::framing::{Cut, Header as _, Verdict, View, Why, distance};
 use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
@@ -112,6 +112,8 @@ pub struct Mmtls {
     /// Streams in HTTP that have had no record yet.
     begun: HashMap<u32, Begun>,
     skips: HashMap<Place, (usize, Why)>,
+    /// The body of HTTP's that was shown last, and where its last record with data is.
+    last_data: Option<((u32, LaneId), Option<u32>)>,
     /// The first record, and what is to be said of the key log there.
     about_keys: Option<(Place, AboutKeys)>,
     /// Records that began and never became whole.
@@ -133,6 +135,7 @@ impl Mmtls {
             begun: HashMap::default(),
             skips: HashMap::default(),
             about_keys: None,
+            last_data: None,
             unfinished: HashSet::default(),
         };
         (state, in_http)
@@ -265,7 +268,14 @@ impl Mmtls {
             return None;
         }
         let opened = match seen.whole {
-            true => self.keys.open(&sealed(seen.segment, event, seen.header, seen.content(), seen.count)),
+            true => self.keys.open(&sealed(
+                seen.segment,
+                event,
+                seen.header,
+                seen.content(),
+                seen.count,
+                self.random(event),
+            )),
             false => Err(Closed::Cut),
         };
         match opened {
@@ -274,11 +284,16 @@ impl Mmtls {
                 Some(bytes)
             }
             Err(why) => {
-                event.closed = Some(why);
+                (event.closed, event.keys) = (Some(why), self.keys.state());
                 self.sessions.infer(event, seen);
                 None
             }
         }
+    }
+
+    /// What names the session of a record, if the capture has its hello.
+    fn random(&self, event: &Event) -> Option<[u8; 32]> {
+        Some(self.sessions.session(event.session)?.hello?.random)
     }
 
     /// Learns what messages say, in clear or opened.
@@ -340,7 +355,8 @@ impl Mmtls {
                 let plain = event.opening.and_then(|opening| self.keys.reopen(opening, header, content));
                 let may_open = matches!(event.closed, Some(Closed::NoKeyLog | Closed::NoLine));
                 let count = Count::default();
-                if may_open && self.keys.came_later(&sealed(segment, &event, header, content, count)) {
+                let sealed = sealed(segment, &event, header, content, count, self.random(&event));
+                if may_open && self.keys.came_later(&sealed, event.keys) {
                     event.closed = Some(Closed::KeyLater);
                 }
                 self.show(segment, event, header, plain, report);
@@ -366,8 +382,24 @@ impl Mmtls {
         Step::Consumed(extent)
     }
 
+    /// Whether a record with data follows in a body.
+    fn holds_more_data(&mut self, segment: &Segment<'_>) -> bool {
+        let body = (segment.packet, segment.lane);
+        let last = match self.last_data {
+            Some((known, last)) if known == body => last,
+            // The first record of the body that is asked about sees all that follow.
+            _ => {
+                let last = last_data(segment.data).map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+                let last = last.map(|at| segment.position.wrapping_add(at));
+                self.last_data = Some((body, last));
+                last
+            }
+        };
+        last.is_some_and(|last| distance(segment.position, last) > 0)
+    }
+
     fn show(
-        &self,
+        &mut self,
         segment: &Segment<'_>,
         event: Event,
         header: Header,
@@ -375,6 +407,7 @@ impl Mmtls {
         report: &mut Report,
     ) {
         let extent = event.extent.unwrap_or(header.pdu_len()) as usize;
+        let more = !segment.inside || header.kind == kind::DATA && self.holds_more_data(segment);
         let place = segment.place();
         let about = self.about_keys.as_ref().filter(|(first, _)| *first == place);
         let known = Known {
@@ -384,8 +417,7 @@ impl Mmtls {
             segment,
             event,
             later: !segment.first_visit,
-            more: !segment.inside
-                || header.kind == kind::DATA && holds_data(segment.data.get(extent..).unwrap_or_default()),
+            more,
             plain,
             about_keys: about.map(|(_, about)| about),
             sessions: &self.sessions,
@@ -398,16 +430,17 @@ impl Mmtls {
     }
 }
 
-/// Whether a whole record with data follows in the rest of a body.
-fn holds_data(mut rest: &[u8]) -> bool {
-    while let Some(header) = Header::read(rest) {
-        let Some(behind) = rest.get(header.pdu_len() as usize..) else { return false };
-        if header.kind == kind::DATA && usize::from(header.length) > TAG_LEN {
-            return true;
+/// Where the last whole record with data begins in a body.
+fn last_data(body: &[u8]) -> Option<usize> {
+    let (mut at, mut last) = (0usize, None);
+    while let Some(header) = body.get(at..).and_then(Header::read) {
+        let end = at.saturating_add(header.pdu_len() as usize);
+        if header.kind == kind::DATA && usize::from(header.length) > TAG_LEN && end <= body.len() {
+            last = Some(at);
         }
-        rest = behind;
+        at = end;
     }
-    false
+    last
 }
 
 /// A record for those who open it.
@@ -417,7 +450,8 @@ fn sealed<'a>(
     header: Header,
     content: &'a [u8],
     count: Count,
+    random: Option<[u8; 32]>,
 ) -> Sealed<'a> {
     let from_client = event.sender.map(|sender| sender == Sender::Client);
-    Sealed { session: event.session, packet: segment.packet, header, content, count, from_client }
+    Sealed { session: event.session, packet: segment.packet, header, content, count, from_client, random }
 }

@@ -131,6 +131,8 @@ pub struct Event {
     pub content: Content,
     /// Why it stays closed, if it does.
     pub closed: Option<Closed>,
+    /// What the key logs held then: [`Keys::state`](super::keys::Keys::state).
+    pub keys: u32,
     /// What has opened it.
     pub opening: Option<Opening>,
     /// Where its data stand in the stream inside.
@@ -221,6 +223,12 @@ pub struct Session {
 const _: () = assert!(size_of::<Session>() <= 176, "what a session without keys may cost");
 
 impl Session {
+    /// Whether an alert in clear says that the server does not take the ticket: it may have another code.
+    fn is_refused_by(&self, code: u16) -> bool {
+        let offers = self.hello.is_some_and(|hello| hello.ticket.is_some());
+        code == alert::TICKET_REFUSED || offers && code != alert::END
+    }
+
     /// The second that the path tells, if it is near the client's time.
     pub fn path_time(&self) -> Option<u32> {
         /// Seconds that the client may take from the one to the other.
@@ -305,9 +313,12 @@ impl Sessions {
         let side = segment.lane.side;
         match first {
             Some(First::ClientHello(_)) => state.client = Some(side),
-            Some(First::ServerHello(_) | First::Refusal) => state.client = Some(!side),
-            None | Some(First::Other) if seen.header.kind == kind::EARLY => state.client = Some(side),
-            None | Some(First::Other) => {}
+            Some(First::ServerHello(_)) => state.client = Some(!side),
+            Some(First::Alert(alert::TICKET_REFUSED)) => state.client = state.client.or(Some(!side)),
+            None | Some(First::Other | First::Alert(_)) if seen.header.kind == kind::EARLY => {
+                state.client = Some(side)
+            }
+            None | Some(First::Other | First::Alert(_)) => {}
         }
         let by_ports = || shared.sender(segment.src_port, segment.dst_port, segment.server_port);
         let sender = match state.client {
@@ -323,18 +334,19 @@ impl Sessions {
             }
             Some(First::ServerHello(chosen)) => {
                 event.seq = Some(0);
-                if state.flow == Flow::Unknown {
-                    state.flow = match (chosen, state.in_http) {
-                        (suite::ECDHE, _) => Flow::Full,
-                        (suite::TICKET, true) => Flow::EarlyData,
-                        (suite::TICKET, false) => Flow::Resumed,
-                        _ => Flow::Unknown,
-                    };
-                }
+                // A hello may offer both: the server decides.
+                state.flow = match (chosen, state.flow) {
+                    (suite::ECDHE, _) => Flow::Full,
+                    (suite::TICKET, Flow::Unknown) if state.in_http => Flow::EarlyData,
+                    (suite::TICKET, Flow::Unknown | Flow::Full) => Flow::Resumed,
+                    (_, flow) => flow,
+                };
             }
-            Some(First::Refusal) => {
+            Some(First::Alert(code)) => {
                 event.seq = event.seq.or(Some(0));
-                state.flow = Flow::Refused;
+                if state.is_refused_by(code) {
+                    state.flow = Flow::Refused;
+                }
             }
             Some(First::Other) => {}
             None => {
@@ -354,7 +366,8 @@ impl Sessions {
         let Some(session) = self.sessions.get_mut(event.session as usize) else { return };
         let place = match event.content {
             Content::Heartbeat => 0usize,
-            Content::Data => 1,
+            // What HTTP carries it pairs itself.
+            Content::Data if !session.in_http => 1,
             _ => return,
         };
         let since = |before: Moment| before.before(now);
@@ -452,6 +465,7 @@ impl Event {
             sender: None,
             content: Content::Clear,
             closed: None,
+            keys: 0,
             opening: None,
             inner: 0,
             verified: None,
@@ -475,8 +489,8 @@ enum First<'a> {
     ClientHello(ClientHello<'a>),
     /// With the suite that was chosen.
     ServerHello(u16),
-    /// Of a ticket.
-    Refusal,
+    /// With its code.
+    Alert(u16),
     /// Something unknown.
     Other,
 }
@@ -505,7 +519,7 @@ fn first_message<'a>(seen: &Seen<'a>) -> Option<First<'a>> {
         }
         kind::ALERT => {
             let said = handshake::alert(content, 0..reported).filter(|_| reported == CLEAR_ALERT)?;
-            (said.code == alert::TICKET_REFUSED || is_first).then_some(First::Refusal)
+            (said.code == alert::TICKET_REFUSED || is_first).then_some(First::Alert(said.code))
         }
         _ => None,
     }

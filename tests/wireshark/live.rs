@@ -131,6 +131,60 @@ fn the_web_client_is_shown_as_it_was_captured() {
     }
 }
 
+/// A long link in MMTLS that really talks, and hooks that write a line for each record before it is sent.
+#[test]
+fn mmtls_opens_while_it_is_captured() {
+    ["tshark", "dumpcap", "sh"].into_iter().for_each(need);
+    for way in [None, Some("--full")] {
+        let network = Network::find(8080);
+        let sandbox = Sandbox::new(&plugin()).expect("a home with the plugin");
+        let keys = sandbox.path().join("keys.log");
+        File::create(&keys).expect("a file");
+        fs::set_permissions(&keys, Permissions::from_mode(0o644)).expect("readable for tshark");
+        let (port, log) = (network.port.to_string(), keys.to_str().expect("a path of text"));
+        let words: Vec<&str> = ["mmtls-talk", &port, "--keylog", log].into_iter().chain(way).collect();
+        let mut recorder = network.record(&words, Stdio::piped());
+        let deadline = Instant::now() + LIMIT;
+        let mut tshark = sandbox.tshark(["-l", "-r", "-", "-Y", "mmtls", "-T", "fields"]);
+        for field in ["mmtls.type", "mmtls.opened", "mmtls.key_source", "wechat.op", "wechat.response_to"] {
+            tshark.args(["-e", field]);
+        }
+        tshark.args(["-d", &format!("tcp.port=={port},mmtls"), "-o", &format!("mmtls.keylog_file:{log}")]);
+        let capture = recorder.stdout.take().expect("a pipe");
+        tshark.stdin(Stdio::from(capture)).stdout(Stdio::piped());
+        let mut tshark = tshark.spawn().expect("tshark starts");
+        let lines = lines_of(&mut tshark);
+        let mut shown: Vec<String> = Vec::new();
+        // Both sides end with an alert.
+        let ends = |shown: &[String]| shown.iter().map(|line| line.matches("21").count()).sum::<usize>();
+        let of = |line: &String, column: usize| line.split('\t').nth(column).unwrap_or_default().to_owned();
+        while ends(&shown.iter().map(|line| of(line, 0)).collect::<Vec<_>>()) < 2 {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => shown.push(line),
+                Err(_) => panic!("the end is not shown: {shown:?}\n{}", stop(recorder)),
+            }
+        }
+        stop(recorder);
+        assert!(tshark.wait().expect("tshark ends with the capture").success());
+        let values = |column: usize| -> Vec<String> {
+            shown
+                .iter()
+                .flat_map(|line| of(line, column).split(',').map(str::to_owned).collect::<Vec<_>>())
+                .collect()
+        };
+        let opened: Vec<String> = values(1).into_iter().filter(|value| !value.is_empty()).collect();
+        assert!(opened.len() > 24 && opened.iter().all(|value| value == "1" || value == "True"), "{shown:?}");
+        let sources: Vec<String> = values(2).into_iter().filter(|value| !value.is_empty()).collect();
+        assert!(
+            sources.len() == opened.len() && sources.iter().all(|source| source == "line"),
+            "{sources:?}"
+        );
+        let frames = values(3).iter().filter(|op| !op.is_empty()).count();
+        let answers = values(4).iter().filter(|link| !link.is_empty()).count();
+        assert!(frames >= 24 && answers >= 8, "{frames} frames, {answers} answers");
+    }
+}
+
 fn assert_what_was_sent(frames: &[Frame]) {
     let (server, client): (Vec<&Frame>, Vec<&Frame>) = frames.iter().partition(|frame| frame.from_server);
     assert_eq!(client.iter().map(|frame| frame.op).collect::<Vec<_>>(), CLIENT_SENDS);

@@ -157,7 +157,9 @@ fn bodies_have_a_dissector_table_of_numbers() {
     let text = Wireshark::shared().run(&["-G", "dissector-tables"]).text();
     // Later versions list heuristics here too.
     let ours: Vec<&str> = text.lines().filter(|line| line.starts_with("wechat.")).collect();
-    assert_eq!(ours, ["wechat.op\tWeChat operation\tFT_UINT32\tBASE_DEC\tWeChat\tDecode As not supported"]);
+    let row = |name: &str| format!("wechat.{name}\tFT_UINT32\tBASE_DEC\tWeChat\tDecode As not supported");
+    let names = ["cgi\tWeChat request", "cgi_answer\tWeChat answer", "op\tWeChat operation"];
+    assert_eq!(ours, names.map(row));
 }
 
 // ---- the sample session ----
@@ -221,6 +223,7 @@ WeChat long link, Send message response seq=2, 111 bytes
     [Request operation: 237 (0x000000ed)]
     [Operation name: newsendmsg]
     [Stream: 0]
+    [Carrier: tcp]
     [Body length: 95]
     [Direction: server to client (2)]
     [Response to: 12]
@@ -238,6 +241,8 @@ WeChat long link, Send message response seq=2, 111 bytes
             Plain length: 48
             Compressed length: 48
             Rest of the header: 0000
+        [Opened: False]
+        [Closed because: no key log]
         Encrypted data: 3f854298eca865796eeee1e70893897fc8cffcb2d9eb9c71a1a3c1e51758eea3bbc1a085… (AES-128-CBC)
 
 ";

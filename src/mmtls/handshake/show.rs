@@ -18,8 +18,6 @@ use crate::mmtls::fields::{ALERTS, EXTENSIONS, FAULTS, M, MESSAGES, MN, TICKETS,
 
 /// Length of an uncompressed point.
 const POINT_LEN: usize = 65;
-/// Length of a ticket's nonce.
-const NONCE_LEN: usize = 12;
 
 /// Shows the handshake messages that are the content of a record, which lies at `content` of the report's source at
 /// hand; `bytes` are those of the source that were captured.
@@ -261,7 +259,9 @@ impl Walk<'_, '_> {
         let mut block = self.short_block(reader, M::TICKET_BLOCK_LEN, "the block")?;
         self.account(&mut block, M::TICKET_BLOCK);
         self.u32(reader, M::TICKET_CONSTANT, "the constant")?;
-        self.bytes(reader, (M::TICKET_NONCE_LEN, M::TICKET_NONCE), Some(NONCE_LEN), "the nonce")?;
+        // It names the ticket as well as its own bytes do.
+        let mut nonce = self.short_block(reader, M::TICKET_NONCE_LEN, "the nonce")?;
+        self.account(&mut nonce, M::TICKET_NONCE);
         let mut sealed = self.short_block(reader, M::TICKET_OPAQUE_LEN, "the ticket")?;
         match whole {
             None => self.unknown(&mut sealed),

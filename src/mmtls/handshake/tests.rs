@@ -134,7 +134,7 @@ fn a_hello_with_all_that_is_known_of_it() {
         "      ticket.block_len 67..69 0x0",
         "      ticket.constant 69..73 0x48",
         "      ticket.nonce_len 73..75 0xc",
-        "      ticket.nonce 75..87 [12]",
+        "      handshake.data_hidden 75..87 [12]",
         "      ticket.len 87..89 0x48",
         "      ticket.id 89..161 #d6ef8b57c2556457",
         "      ticket.issued_in 62..161 3",

@@ -10,8 +10,8 @@ pub struct KeyRing {
     log: KeyLog,
     comments: KeyLog,
     file: Option<KeyLogFile>,
-    /// The packet for which the file was looked at last.
-    looked: Option<u32>,
+    /// The packet for which the file was looked at last, and whether that was its first visit.
+    looked: Option<(u32, bool)>,
     /// Counts what the key logs got.
     state: u32,
     has_comments: bool,
@@ -65,9 +65,10 @@ impl KeyRing {
         }
     }
 
-    /// Reads what the file has got, once for a packet; whether that gave any key.
-    pub fn read_for(&mut self, packet: u32) -> bool {
-        self.looked.replace(packet) != Some(packet) && self.read()
+    /// Reads what the file has got, once for a visit of a packet; whether that gave any key.
+    pub fn read_for(&mut self, packet: u32, first_visit: bool) -> bool {
+        let visit = Some((packet, first_visit));
+        std::mem::replace(&mut self.looked, visit) != visit && self.read()
     }
 
     fn read(&mut self) -> bool {

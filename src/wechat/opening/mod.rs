@@ -87,7 +87,7 @@ impl Bodies {
         let (ciphers, is_known) = ciphers(data, header);
         let [.., message] = &ciphers;
         let mut found = self.find(message.as_ref());
-        if found.is_err() && self.ring.borrow_mut().read_for(place.packet) {
+        if found.is_err() && self.ring.borrow_mut().read_for(place.packet, true) {
             found = self.find(message.as_ref());
         }
         let decided = match &found {
@@ -137,7 +137,7 @@ impl Bodies {
 
     /// Says so if a body that was closed on its first visit has a key by now.
     fn came_later(&self, place: Place, sealed: Option<&Sealed<'_>>) -> Option<Closed> {
-        self.ring.borrow_mut().read_for(place.packet);
+        self.ring.borrow_mut().read_for(place.packet, false);
         self.find(sealed).is_ok().then_some(Closed::KeyLater)
     }
 

@@ -201,7 +201,7 @@ fn random(report: &mut Report, at: Range<usize>, text: Option<&Text>) {
     let Some(text) = text else { return report.wire(S::ECDH_RANDOM, at) };
     report.derived(S::ECDH_RANDOM, at, text.plain.clone(), DECRYPTED, |report, _| {
         if let Ok(inflated) = &text.inflated {
-            report.generated(S::BUSINESS_INFLATED_LEN, 0..text.plain.len(), inflated.len() as u64);
+            report.generated(S::BUSINESS_INFLATED_LEN, 0..0, inflated.len() as u64);
         }
     });
 }

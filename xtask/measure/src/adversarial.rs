@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `cargo xtask adversarial`: what the generator's dearest captures cost a byte, from 1 MB to 100 MB.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::BufWriter;
+use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context, Result, bail, ensure};
-use wechat_traffic::adversarial::{ATTACKS, Attack, find, write};
+use wechat_traffic::adversarial::{ATTACKS, Attack, Written, find, write_with_keys};
 use xtask::cargo;
 use xtask::sandbox::Sandbox;
 
@@ -20,8 +21,8 @@ const ALLOWED: f64 = 2.0;
 /// A time below this says nothing: tshark's own start varies as much.
 const SMALLEST: f64 = 0.01;
 
-/// In two passes, so that later visits are in it; the filter asks for values of both protocols.
-const MODE: [&str; 3] = ["-2", "-Y", "wechat.seq == 4711 || wechat_web.session == 4711"];
+/// In two passes, so that later visits are in it; the filter asks for values of all protocols.
+const MODE: [&str; 3] = ["-2", "-Y", "wechat.seq == 4711 || wechat_web.session == 4711 || mmtls.seq == 4711"];
 
 pub fn run(arguments: &[String]) -> Result<()> {
     let (most, names) = match arguments {
@@ -89,10 +90,14 @@ struct Measured {
 /// Small captures are measured more often.
 fn measure(sandbox: &Sandbox, attack: &Attack, megabytes: u64) -> Result<Measured> {
     let capture = sandbox.path().join("attack.pcap");
-    let payload = write(BufWriter::new(File::create(&capture)?), attack, megabytes * 1_000_000, 1)?;
-    let path = capture.to_string_lossy();
-    let words: Vec<String> =
-        ["tshark", "-n", "-r", &path].into_iter().chain(MODE).map(str::to_owned).collect();
+    let out = BufWriter::new(File::create(&capture)?);
+    let Written { payload, key_log } = write_with_keys(out, attack, megabytes * 1_000_000, 1)?;
+    let log = sandbox.path().join("attack.log");
+    fs::write(&log, key_log)?;
+    fs::set_permissions(&log, Permissions::from_mode(0o644))?;
+    let (path, log) = (capture.to_string_lossy(), format!("mmtls.keylog_file:{}", log.display()));
+    let words = ["tshark", "-n", "-r", &path, "-o", &log].into_iter().chain(MODE);
+    let words: Vec<String> = words.map(str::to_owned).collect();
     let runs = if megabytes <= 10 { 7 } else { 1 };
     let runs: Vec<_> = (0..runs).map(|_| measure::usage(sandbox, &words)).collect::<Result<_>>()?;
     fs::remove_file(&capture)?;

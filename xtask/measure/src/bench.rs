@@ -182,10 +182,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
     );
     text.push_str(&measure::machine()?);
     println!("\n{text}");
-    let sections: [(&str, &dyn Fn() -> Result<String>); 6] = [
+    let sections: [(&str, &dyn Fn() -> Result<String>); 7] = [
         ("Beside the same dissector in plain C", &|| arena.beside_c(&large)),
         ("Beside the same dissector in Lua", &|| arena.beside_lua()),
         ("The cost of a frame", &|| arena.cost_of_a_frame()),
+        ("Lines beside trees", &|| arena.lines(&plugin)),
         ("The core alone", &|| arena.core_alone()),
         ("Memory and growth", &|| arena.growth()),
         ("Other people's traffic", &|| arena.foreign(&plugin)),
@@ -313,6 +314,26 @@ impl Arena {
         let _ = writeln!(text, "| one-line list of {} frames | {} |", self.scale.shown, ratio(&pairs));
         let times = median(pairs.iter().map(|pair| pair.0 / pair.1));
         self.goal("user time of Lua beside ours, one-line list", "≥ 8", format!("{times:.1}"), times >= 8.0);
+        Ok(text)
+    }
+
+    /// What a pipeline gets in lines, and what it would have to take from the packet tree.
+    fn lines(&self, plugin: &Path) -> Result<String> {
+        let capture = self.capture("shown", self.scale.shown, Dress::LongLink)?;
+        let trees = Contestant::new(Some(plugin), &["-T", "ek"])?;
+        let mut text = format!(
+            "All columns ([frames.md](frames.md)) of {} frames, and the whole tree as JSON.\n\n\
+             | tshark | `-T ek` | lines | `-T ek` / lines | of the pairs |\n| --- | ---: | ---: | ---: | ---: |\n",
+            self.scale.shown
+        );
+        for words in ["wechat,frames", "wechat,frames,json"] {
+            let lines = Contestant::new(Some(plugin), &["-q", "-z", words])?;
+            let pairs = self.pairs(&trees, &lines, &capture, &[])?;
+            let _ = writeln!(text, "| `-q -z {words}` | {} |", ratio(&pairs));
+            let times = median(pairs.iter().map(|pair| pair.0 / pair.1));
+            let what = format!("user time of `-T ek` beside `-z {words}`");
+            self.goal(what, "≥ 20", format!("{times:.1}"), times >= 20.0);
+        }
         Ok(text)
     }
 

@@ -5,8 +5,9 @@
 //! In the manner of Wireshark's own fuzz-test: editcap changes bytes at random, and nothing may crash, hang,
 //! or be a dissector's bug.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufWriter, Read as _, Seek as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
-use wechat_traffic::{adversarial, case, fault, sample, web};
+use wechat_traffic::{adversarial, case, fault, mmtls, sample, web};
 use xtask::sandbox::Sandbox;
 use xtask::{cargo, process};
 
@@ -43,10 +44,12 @@ const ATTACK: u64 = 50_000;
 const WEB_SIZE: usize = 100;
 
 /// What a dissector's bug looks like in what tshark prints.
-const BUGS: [&str; 7] = [
+const BUGS: [&str; 9] = [
     "Dissector bug",
     "[Malformed Packet: WeChat",
+    "[Malformed Packet: MMTLS",
     "the dissector failed on this frame",
+    "the dissector failed on this record",
     "the dissector failed on this message",
     "panicked at",
     "AddressSanitizer",
@@ -179,7 +182,7 @@ fn mutated(plugin: &Path, preload: &str, captures: usize) -> Result<()> {
     let originals = originals(&sandbox)?;
     let taps = our_taps(&mut tshark(&sandbox, preload))?;
     ensure!(taps.len() > 3, "tshark with the sanitizers has these statistics of ours: {taps:?}");
-    let modes = modes(&taps);
+    let modes = modes(&taps, &key_log(&sandbox)?);
     let failures = cargo::target_dir()?.join("fire/failures");
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let start = Instant::now();
@@ -231,8 +234,10 @@ fn mutated(plugin: &Path, preload: &str, captures: usize) -> Result<()> {
 }
 
 /// One pass with columns, the whole tree, all bytes and every statistic of ours; and two passes, as JSON.
-fn modes(taps: &[String]) -> Vec<Vec<String>> {
-    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+fn modes(taps: &[String], log: &Path) -> Vec<Vec<String>> {
+    let log = format!("mmtls.keylog_file:{}", log.display());
+    let words =
+        |words: &[&str]| words.iter().chain(&["-o", &log]).map(ToString::to_string).collect::<Vec<_>>();
     let mut one_pass = words(&["-P", "-V", "-x", "-z", "expert", "-z", "io,phs"]);
     one_pass.extend(taps.iter().flat_map(|tap| ["-z".to_owned(), tap.clone()]));
     vec![one_pass, words(&["-2", "-T", "json"])]
@@ -274,8 +279,20 @@ impl std::fmt::Display for Mutation<'_> {
     }
 }
 
-/// The sample, every case, fault and attack of the generator, the web client's cases, and a piece of the large
-/// capture.
+/// The keys of all cases of MMTLS, in one file.
+fn key_log(sandbox: &Sandbox) -> Result<PathBuf> {
+    let path = sandbox.path().join("keys.log");
+    let mut text = Vec::new();
+    for case in mmtls::case::all() {
+        text.extend(case.make(1)?.log("mixed").context("a log")?.bytes);
+    }
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o644))?;
+    Ok(path)
+}
+
+/// The sample, every case, fault and attack of the generator, the web client's cases and those of MMTLS, and a piece
+/// of the large capture.
 fn originals(sandbox: &Sandbox) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     let mut add = |name: &str, capture: &Capture| -> Result<()> {
@@ -290,6 +307,9 @@ fn originals(sandbox: &Sandbox) -> Result<Vec<PathBuf>> {
     }
     for fault in fault::FAULTS {
         add(&format!("fault-{}", fault.name), &fault::robust(fault, 1))?;
+    }
+    for case in mmtls::case::all() {
+        add(&format!("mmtls-{}", case.name), &case.make(1)?.capture)?;
     }
     for attack in adversarial::ATTACKS {
         let path = sandbox.path().join(format!("attack-{}.pcap", attack.name));

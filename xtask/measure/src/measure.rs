@@ -64,7 +64,8 @@ pub fn our_taps(tshark: &mut Command) -> Result<Vec<String>> {
 
 /// Lines read as the statistic's name, with `[,filter]` or the like behind some.
 fn taps(text: &str) -> Vec<String> {
-    let ours = text.lines().map(str::trim).filter(|line| line.starts_with("wechat"));
+    let is_ours = |line: &&str| ["wechat", "mmtls,"].iter().any(|own| line.starts_with(own));
+    let ours = text.lines().map(str::trim).filter(is_ours);
     ours.map(|line| line.split('[').next().unwrap_or(line).trim_end_matches(',').to_owned()).collect()
 }
 
@@ -127,8 +128,8 @@ mod tests {
 
     #[test]
     fn statistics_of_ours_are_found_in_the_help() {
-        let text = "     voip,calls\n     wechat,tree\n     wechat,srt[,filter]\n     wlan,stat[,<filter>]\n";
-        assert_eq!(taps(text), ["wechat,tree", "wechat,srt"]);
+        let text = "     voip,calls\n     mmtls,tree\n     wechat,tree\n     wechat,srt[,filter]\n     wlan,stat[,<filter>]\n";
+        assert_eq!(taps(text), ["mmtls,tree", "wechat,tree", "wechat,srt"]);
     }
 
     #[test]

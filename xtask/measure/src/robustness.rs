@@ -12,6 +12,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use wechat_traffic::capture::Writer;
 use wechat_traffic::fault::{FAULTS, Fault, robust_between};
+use wechat_traffic::mmtls;
+use wechat_traffic::mmtls::key_log::Opening;
+use wechat_traffic::mmtls::truth::{Row, State};
 use wechat_traffic::packet::{Direction, Endpoints};
 use wechat_traffic::pdu::RESPONSE_OFFSET;
 use wechat_traffic::truth;
@@ -93,6 +96,28 @@ pub fn measure(arguments: &[String]) -> Result<()> {
         }
         println!();
     }
+    println!(
+        "\nMMTLS, of {seeds} sessions for each fault: records without a key, records and frames that a line of the key \
+         log opens.\n"
+    );
+    println!("| fault | intact records | shown | shown, `-2` | opened | intact frames inside | shown |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for fault in mmtls::fault::FAULTS {
+        let Sealed { capture, log, records, opened, frames } = generate_sealed(fault, seeds, &folder)?;
+        print!("| {} | {} |", fault.name, records.intact.values().sum::<usize>());
+        let fields = ["mmtls.type", "mmtls.length"];
+        for arguments in [&[][..], &["-2"]] {
+            records.print(&shown(&ours, &capture, arguments, "mmtls.session", fields)?);
+        }
+        let sandbox = Sandbox::new(&ours)?;
+        let log = format!("mmtls.keylog_file:{}", sandbox.add_file(&log)?.display());
+        let fields = ["mmtls.plain_len", "mmtls.plain_len"];
+        opened.print(&shown_in(&sandbox, &capture, &["-o", &log], "mmtls.plain_len", fields)?);
+        print!(" {} |", frames.intact.values().sum::<usize>());
+        let fields = ["wechat.op", "wechat.seq"];
+        frames.print(&shown_in(&sandbox, &capture, &["-o", &log], "wechat.op", fields)?);
+        println!();
+    }
     println!("\nFrames that were never there, in foreign bytes:\n");
     process::run(core_bench("foreign_bytes").args(["--", FOREIGN_GIGABYTES]))
 }
@@ -143,19 +168,127 @@ fn generate(fault: &Fault, seeds: u64, folder: &Path) -> Result<Measured> {
     Ok(Measured { capture, intact, sent, exchanges })
 }
 
+/// Sessions of MMTLS in a capture, and the key log of all their records.
+struct Sealed {
+    capture: PathBuf,
+    log: PathBuf,
+    /// By type and length.
+    records: Expected,
+    /// By the length of what is in them, twice.
+    opened: Expected,
+    /// By operation and seqid.
+    frames: Expected,
+}
+
+/// What is to be shown, and what may be.
+#[derive(Default)]
+struct Expected {
+    intact: Frames,
+    sent: Frames,
+}
+
+impl Expected {
+    fn add(&mut self, what: Frame, is_intact: bool) {
+        *self.sent.entry(what).or_default() += 1;
+        if is_intact {
+            *self.intact.entry(what).or_default() += 1;
+        }
+    }
+
+    fn print(&self, shown: &Frames) {
+        let Score { found, invented } = overlap(&self.intact, &self.sent, shown);
+        print_share(found, self.intact.values().sum(), invented);
+    }
+}
+
+/// One session for each seed, each from a client of its own.
+fn generate_sealed(fault: &mmtls::fault::Fault, seeds: u64, folder: &Path) -> Result<Sealed> {
+    let [capture, log] = ["pcap", "log"].map(|end| folder.join(format!("mmtls-{}.{end}", fault.name)));
+    let mut writer = None;
+    let mut text = Vec::new();
+    let (mut records, mut opened, mut frames) =
+        (Expected::default(), Expected::default(), Expected::default());
+    for seed in 1..=seeds {
+        let client = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + seed as u32 * 2);
+        let ends = Endpoints::v4(40_500, SERVER_PORT).from_client(client);
+        let made = mmtls::fault::robust_between(ends, fault, seed);
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => {
+                let file = BufWriter::new(File::create(&capture)?);
+                writer.insert(Writer::new(file, made.capture.snap_len())?)
+            }
+        };
+        made.capture.write_packets(writer)?;
+        let keys = made.log("records").context("there is no such key log")?;
+        text.extend(&keys.bytes);
+        let stream = seed as usize - 1;
+        for row in made.truth(&[keys])? {
+            match row {
+                Row::Record(row) => {
+                    let what = (stream, row.dir, u32::from(row.kind), row.length as u32);
+                    records.add(what, row.state != State::Broken);
+                    let by = row.opened.values().next().filter(|by| **by != Opening::Tag);
+                    let length = row.plain_len as u32;
+                    opened.add((stream, row.dir, length, length), by.is_some() && row.state == State::Intact);
+                }
+                Row::Frame(row) => {
+                    frames.add((stream, row.dir, row.op, row.seq), row.intact && !row.opened.is_empty());
+                }
+                Row::Session(_) | Row::Business(_) | Row::Call(_) => {}
+            }
+        }
+    }
+    writer.context("no session")?.finish()?;
+    fs::write(&log, text)?;
+    Ok(Sealed { capture, log, records, opened, frames })
+}
+
 /// The overlap of what was sent and what is shown.
 fn score(measured: &Measured, plugin: &Path, arguments: &[&str]) -> Result<Score> {
-    let sandbox = Sandbox::new(plugin)?;
-    let capture = sandbox.add_file(&measured.capture)?;
-    let mut tshark = sandbox.tshark(["-n", "-r"]);
-    tshark.arg(capture).args(arguments).args(["-Y", "wechat.op", "-T", "fields"]);
-    tshark.args(["-e", "tcp.stream", "-e", "tcp.srcport", "-e", "wechat.op", "-e", "wechat.seq"]);
-    let shown = frames(&process::stdout(&mut tshark)?)?;
+    let shown = shown(plugin, &measured.capture, arguments, "wechat.op", ["wechat.op", "wechat.seq"])?;
+    Ok(overlap(&measured.intact, &measured.sent, &shown))
+}
+
+fn overlap(intact: &Frames, sent: &Frames, shown: &Frames) -> Score {
     let common = |of: &Frames| -> usize {
         of.iter().map(|(frame, count)| *shown.get(frame).unwrap_or(&0).min(count)).sum()
     };
     let total: usize = shown.values().sum();
-    Ok(Score { found: common(&measured.intact), invented: total - common(&measured.sent) })
+    Score { found: common(intact), invented: total - common(sent) }
+}
+
+/// What a plugin shows of a capture, by the values of two fields.
+fn shown(
+    plugin: &Path,
+    capture: &Path,
+    arguments: &[&str],
+    filter: &str,
+    fields: [&str; 2],
+) -> Result<Frames> {
+    shown_in(&Sandbox::new(plugin)?, capture, arguments, filter, fields)
+}
+
+fn shown_in(
+    sandbox: &Sandbox,
+    capture: &Path,
+    arguments: &[&str],
+    filter: &str,
+    fields: [&str; 2],
+) -> Result<Frames> {
+    let capture = sandbox.add_file(capture)?;
+    let mut tshark = sandbox.tshark(["-n", "-r"]);
+    tshark.arg(capture).args(arguments).args(["-Y", filter, "-T", "fields"]);
+    tshark.args(["-e", "tcp.stream", "-e", "tcp.srcport", "-e", fields[0]]);
+    let [first, second] = fields;
+    if first != second {
+        tshark.args(["-e", second]);
+        return frames(&process::stdout(&mut tshark)?);
+    }
+    // tshark shows a field in one column only.
+    let text = process::stdout(&mut tshark)?;
+    let again = |line: &str| format!("{line}\t{}\n", line.rsplit('\t').next().unwrap_or_default());
+    frames(&text.lines().map(again).collect::<String>())
 }
 
 /// The links from responses to requests. A packet may hold several frames, whose columns do not line up,
