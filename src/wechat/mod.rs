@@ -29,7 +29,7 @@ pub mod keys;
 pub mod messages;
 pub mod opening;
 pub mod operation;
-mod protobuf;
+pub mod protobuf;
 pub mod secret;
 pub mod selector;
 pub mod settings;
