@@ -8,7 +8,6 @@
 #define DEEPEST 17
 
 static int tap_expert;
-static uint64_t referenced[2 * WECHAT_FIELD_WORDS];
 
 /* A field that nobody looks up has no place in a tree that nobody sees. */
 static void set_referenced(const shim_protocol *protocol, uint64_t *words)
@@ -34,7 +33,7 @@ static bool is_referenced(const shim_protocol *protocol)
 
 void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree)
 {
-    const shim_protocol *protocol = &shim_protocols[segment->protocol];
+    shim_protocol *protocol = &shim_protocols[segment->protocol];
 
     segment->wanted = 0;
     segment->fields = NULL;
@@ -64,10 +63,11 @@ void draw_wanted(wechat_segment *segment, packet_info *pinfo, proto_tree *tree)
     segment->wanted |= WECHAT_WANT_ITEMS;
     if (notes_are_referenced(protocol) || notes_are_referenced(&shim_protocols[0]))
         return;
-    memset(referenced, 0, sizeof referenced);
-    set_referenced(&shim_protocols[0], referenced);
-    set_referenced(protocol, referenced + WECHAT_FIELD_WORDS);
-    segment->fields = referenced;
+    /* Each protocol has its own: another's segment may lie within this one. */
+    memset(protocol->referenced, 0, sizeof protocol->referenced);
+    set_referenced(&shim_protocols[0], protocol->referenced);
+    set_referenced(protocol, protocol->referenced + WECHAT_FIELD_WORDS);
+    segment->fields = protocol->referenced;
 }
 
 /* The protocol of whose table a number names a row. */

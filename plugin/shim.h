@@ -72,6 +72,8 @@ typedef struct {
     /* What it offers to others, and whether anybody takes any of it. */
     shim_offer *offers;
     bool has_takers;
+    /* The shared fields and its own that somebody looks up in a tree that nobody sees, a bit each. */
+    uint64_t referenced[2 * WECHAT_FIELD_WORDS];
 } shim_protocol;
 
 extern shim_protocol shim_protocols[WECHAT_MOST_PROTOCOLS];

@@ -149,6 +149,25 @@ fn frames_inside_are_the_same_in_one_pass() {
     );
 }
 
+/// A record that holds another protocol's frames has its own fields looked up, and so have the records after it.
+#[test]
+fn records_around_frames_are_counted_without_a_visible_tree() {
+    let fields = ["mmtls.type", "wechat.op", "wechat_short.name"];
+    for name in ["spread", "phone"] {
+        let made = made(name);
+        let log = made.log("keys").expect("a log");
+        let opened = opened(&made, Some(&log));
+        let seen = opened.text(&["-T", "pdml"]);
+        let seen = fields.map(|field| seen.matches(&format!("<field name=\"{field}\"")).count().to_string());
+        let counts = fields.map(|field| format!("COUNT({field}){field}"));
+        let text = opened.text(&["-q", "-z", &format!("io,stat,0,{}", counts.join(","))]);
+        let row = text.lines().find(|line| line.contains("<>")).expect("a row of numbers");
+        let cells: Vec<&str> = row.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        assert_eq!(cells[1..], seen, "{name}: {text}");
+        assert_ne!(seen[0], "0", "{name}");
+    }
+}
+
 /// HTTP and TLS beside MMTLS, on the same ports, are what they are without the plugin.
 #[test]
 fn others_beside_mmtls_stay_as_they_are() {
