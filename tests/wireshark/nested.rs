@@ -84,10 +84,9 @@ fn what_is_inside_is_shown_as_if_it_came_alone() {
     // Bytes that were made have tabs of their own; the layers stand side by side.
     let text = opened.text(&["-V", "-x", "-Y", "frame.number == 5"]);
     let tabs: Vec<_> = text.lines().filter(|line| line.ends_with(" bytes):")).collect();
-    assert_eq!(
-        tabs,
-        ["Frame (91 bytes):", "Nested (16 bytes):", "Put together (40 bytes):", "Nested (19 bytes):"]
-    );
+    // Wireshark's own tab has another name from 4.6 on.
+    assert!(["Frame (91 bytes):", "Packet (91 bytes):"].contains(&tabs[0]), "{tabs:?}");
+    assert_eq!(tabs[1..], ["Nested (16 bytes):", "Put together (40 bytes):", "Nested (19 bytes):"]);
     let layers = text.lines().filter(|line| line.starts_with("WeChat")).count();
     assert_eq!(layers, 5);
 }
