@@ -21,7 +21,7 @@ use std::marker::PhantomData;
 
 use super::proxy::{self, Proxy};
 use super::report::Report;
-use super::segment::More;
+use super::segment::{More, Segment};
 
 /// A header, as far as framing has to know it: it has a length, and bytes by which it is recognised.
 pub trait Header: Copy + Debug + Default {
@@ -183,6 +183,8 @@ pub struct Lane<H> {
     awaited_end: Option<u32>,
     /// Where the bytes began for which more was last asked, and where at least they were to end.
     asked: Option<(u32, u32)>,
+    /// The place of the segment with which the first pass was left waiting.
+    waiting: Option<u32>,
     /// Bytes that were missing when later ones came; they may come out of order.
     hole: Option<(u32, u32)>,
     /// How often in a row more was asked for.
@@ -237,6 +239,31 @@ impl<H: Header> Lane<H> {
     /// Whether the lane waits for the rest of a frame.
     pub fn awaits_frame(&self) -> bool {
         self.awaited_end.is_some()
+    }
+
+    /// What a segment offers the lane. Who counts no bytes goes on where the lane is.
+    pub fn view<'a>(&self, segment: &Segment<'a>, desegment: bool) -> View<'a> {
+        let position = if segment.counted { segment.position } else { self.next };
+        View { data: segment.data, reported: segment.reported, position, more: segment.more && desegment }
+    }
+
+    /// [`Self::decide`] on the first visit of `segment`, of which `view` is: where it waits is known to
+    /// [`Self::waits_at`].
+    pub fn decide_first(
+        &mut self,
+        segment: &Segment<'_>,
+        view: View<'_>,
+        limit: u32,
+        abandoned: impl FnOnce(u32),
+    ) -> Verdict {
+        let verdict = self.decide(view, limit, abandoned);
+        self.waiting = matches!(verdict, Verdict::Need(_)).then_some(segment.position);
+        verdict
+    }
+
+    /// Whether the first pass was left waiting for the rest of a frame with the segment at `position`.
+    pub fn waits_at(&self, position: u32) -> bool {
+        self.awaits_frame() && self.waiting == Some(position)
     }
 
     /// Says what is at the start of `view`, and moves on. `abandoned` is told the position of a

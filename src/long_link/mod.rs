@@ -41,7 +41,7 @@ use std::rc::Rc;
 
 use foldhash::{HashMap, HashSet};
 
-use crate::kernel::framing::{Cut, Header as _, Lane, Verdict, View, Why};
+use crate::kernel::framing::{Cut, Header as _, Lane, Verdict, Why};
 use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::reader::Reader;
@@ -84,8 +84,6 @@ const OTHER: &str = "other";
 #[derive(Debug, Default)]
 struct Way {
     lane: Lane<Header>,
-    /// The place where the first pass waits for more.
-    waiting: Option<u32>,
     /// Whether a frame came this way.
     heard: bool,
     /// Whether one came that only a client sends, and one that only a server does.
@@ -213,17 +211,14 @@ impl LongLink {
 
     fn first_visit(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
         self.session.saw(segment.time);
-        let more = segment.more && self.settings.desegment;
         let (limit, unfinished) = (self.settings.limit, &mut self.unfinished);
         let stream = self.streams.entry(place.lane.stream).or_default();
         let way = stream.way(place.lane.side);
-        way.waiting = None;
-        let position = if segment.counted { segment.position } else { way.lane.next() };
-        let view = View { data: segment.data, reported: segment.reported, position, more };
+        let view = way.lane.view(segment, self.settings.desegment);
         // Nearly always.
-        let in_step = position == way.lane.next();
+        let in_step = view.position == way.lane.next();
         if !in_step && let Some((begin, header)) = way.lane.header_behind(&view, limit) {
-            let start = position.wrapping_add(u32::try_from(begin).unwrap_or(u32::MAX));
+            let start = view.position.wrapping_add(u32::try_from(begin).unwrap_or(u32::MAX));
             if !self.session.began_frame(place.lane, start, header.op, header.seq) {
                 if way.lane.awaits_frame() {
                     unfinished.insert((place.lane, way.lane.next()));
@@ -231,14 +226,11 @@ impl LongLink {
                 way.lane.begin_anew();
             }
         }
-        let verdict = way.lane.decide(view, limit, |position| {
+        let verdict = way.lane.decide_first(segment, view, limit, |position| {
             unfinished.insert((place.lane, position));
         });
         match verdict {
-            Verdict::Need(more) => {
-                way.waiting = Some(segment.position);
-                Step::Need(more)
-            }
+            Verdict::Need(more) => Step::Need(more),
             Verdict::Skip(length, why) => {
                 self.session.skip(place, length, why);
                 annotate::skipped(report, segment.data, length, why);
@@ -377,7 +369,7 @@ impl LongLink {
     /// The first pass waited here. What never became whole is shown as far as it came.
     fn nothing_known(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
         let way = self.streams.get(&place.lane.stream).map(|stream| stream.both(place.lane.side).0);
-        let waits = way.is_some_and(|way| way.lane.awaits_frame() && way.waiting == Some(segment.position));
+        let waits = way.is_some_and(|way| way.lane.waits_at(segment.position));
         if !waits && !self.unfinished.contains(&(place.lane, segment.position)) {
             return Step::Need(More::Segment);
         }

@@ -53,7 +53,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use foldhash::{HashMap, HashSet};
 
-use crate::kernel::framing::{Cut, Header as _, Verdict, View, Why, distance};
+use crate::kernel::framing::{Cut, Header as _, Verdict, Why, distance};
 use crate::kernel::place::{LaneId, Place};
 use crate::kernel::protocol::{Begins, OfferTable, Packet, Protocol, Start, State};
 use crate::kernel::report::Report;
@@ -196,27 +196,21 @@ fn way<'a>(
 
 impl Mmtls {
     fn first_visit(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
-        let more = segment.more && self.settings.desegment;
-        let way = way(segment, &mut self.ways, &mut self.body);
-        way.waiting = None;
-        let position = if segment.counted { segment.position } else { way.lane.next() };
-        let view = View { data: segment.data, reported: segment.reported, position, more };
+        let lane = &mut way(segment, &mut self.ways, &mut self.body).lane;
+        let view = lane.view(segment, self.settings.desegment);
         let unfinished = &mut self.unfinished;
-        let verdict = way.lane.decide(view, LIMIT, |position| {
+        let verdict = lane.decide_first(segment, view, LIMIT, |position| {
             unfinished.insert((place.lane, position));
         });
         match verdict {
-            Verdict::Need(more) => {
-                way.waiting = Some(segment.position);
-                Step::Need(more)
-            }
+            Verdict::Need(more) => Step::Need(more),
             Verdict::Skip(length, why) => {
                 self.skips.insert(place, (length, why));
                 annotate::skipped(report, segment.data, length, why);
                 Step::Consumed(length)
             }
             Verdict::Frame(cut) => match Header::read(segment.data) {
-                Some(header) => self.first_record(segment, place, position, cut, header, report),
+                Some(header) => self.first_record(segment, place, view.position, cut, header, report),
                 None => Step::Consumed(cut.extent),
             },
         }
@@ -368,8 +362,7 @@ impl Mmtls {
 
     /// The first pass waited here. What never became whole is shown as far as it came.
     fn nothing_known(&mut self, segment: &Segment<'_>, place: Place, report: &mut Report) -> Step {
-        let way = self.ways.get(&place.lane);
-        let waits = way.is_some_and(|way| way.lane.awaits_frame() && way.waiting == Some(segment.position));
+        let waits = self.ways.get(&place.lane).is_some_and(|way| way.lane.waits_at(segment.position));
         if !waits && !self.unfinished.contains(&(place.lane, segment.position)) {
             return Step::Need(More::Segment);
         }

@@ -20,8 +20,6 @@ struct Hole {
 pub struct Way {
     /// Where records begin.
     pub lane: Lane<Header>,
-    /// The place where the first pass waits for more.
-    pub waiting: Option<u32>,
     /// Behind the last record, if there was one.
     end: Option<u32>,
     /// The numbers of the next record there.
