@@ -219,14 +219,26 @@ pub fn session(data: &[u8]) {
         *position = position.wrapping_add(packet.bytes.len() as u32);
         packets.push(packet);
     }
-    let first: Vec<_> =
-        (0..packets.len()).map(|index| visit(&mut dissector, &packets, index, true)).collect();
-    let forward: Vec<_> =
-        (0..packets.len()).map(|index| visit(&mut dissector, &packets, index, false)).collect();
-    for index in (0..packets.len()).rev() {
-        let backward = visit(&mut dissector, &packets, index, false);
+    visits(
+        packets.len(),
+        |index, first_visit| visit(&mut dissector, &packets, index, first_visit),
+        |first, later| assert!(later.starts_with(first), "a later visit shows another cut"),
+    );
+}
+
+/// The first pass over so many packets, then later visits, forward and backward: what is shown of a packet may not
+/// depend on the order. `compare` is told the lengths of what the first visit and later ones show.
+fn visits(
+    packets: usize,
+    mut visit: impl FnMut(usize, bool) -> Vec<Shown>,
+    compare: impl Fn(&[usize], &[usize]),
+) {
+    let first: Vec<_> = (0..packets).map(|index| visit(index, true)).collect();
+    let forward: Vec<_> = (0..packets).map(|index| visit(index, false)).collect();
+    for index in (0..packets).rev() {
+        let backward = visit(index, false);
         assert_eq!(backward, forward[index], "a later visit depends on the order");
-        assert!(lengths(&backward).starts_with(&lengths(&first[index])), "a later visit shows another cut");
+        compare(&lengths(&first[index]), &lengths(&backward));
     }
 }
 
@@ -461,13 +473,11 @@ pub fn web(data: &[u8]) {
         }
         packets.push(given);
     }
-    let first: Vec<_> = (0..packets.len()).map(|index| message(&mut web, &packets, index, true)).collect();
-    let forward: Vec<_> = (0..packets.len()).map(|index| message(&mut web, &packets, index, false)).collect();
-    for index in (0..packets.len()).rev() {
-        let backward = message(&mut web, &packets, index, false);
-        assert_eq!(backward, forward[index], "a later visit depends on the order");
-        assert_eq!(lengths(&backward), lengths(&first[index]), "a later visit shows other messages");
-    }
+    visits(
+        packets.len(),
+        |index, first_visit| message(&mut web, &packets, index, first_visit),
+        |first, later| assert_eq!(later, first, "a later visit shows other messages"),
+    );
 }
 
 /// A request of a call, an answer, or any bytes.
@@ -611,16 +621,13 @@ pub fn mmtls(data: &[u8]) {
             comment,
         });
     }
-    let first: Vec<_> =
-        (0..packets.len()).map(|index| carried(&mut dissector, &packets, index, true)).collect();
-    let forward: Vec<_> =
-        (0..packets.len()).map(|index| carried(&mut dissector, &packets, index, false)).collect();
-    for index in (0..packets.len()).rev() {
-        let backward = carried(&mut dissector, &packets, index, false);
-        assert_eq!(backward, forward[index], "a later visit depends on the order");
-        let (first, later) = (lengths(&first[index]), lengths(&backward));
-        assert!(first.len() <= later.len(), "a later visit shows less: {first:?}, {later:?}");
-    }
+    visits(
+        packets.len(),
+        |index, first_visit| carried(&mut dissector, &packets, index, first_visit),
+        |first, later| {
+            assert!(first.len() <= later.len(), "a later visit shows less: {first:?}, {later:?}");
+        },
+    );
 }
 
 /// What is shown of a packet, with what is inside of it.
