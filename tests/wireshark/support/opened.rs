@@ -196,6 +196,15 @@ impl Opened {
         self.text(&options).lines().map(|line| line.replace('\t', " ")).collect()
     }
 
+    /// What `-z io,stat` says of the whole capture, a cell for each function of a field, `COUNT(field)field`.
+    pub fn totals(&self, functions: &[&str]) -> Vec<String> {
+        let text = self.text(&["-q", "-z", &format!("io,stat,0,{}", functions.join(","))]);
+        let row = text.lines().find(|line| line.contains("<>")).expect("a row of numbers");
+        let cells = row.split('|').map(str::trim).filter(|cell| !cell.is_empty());
+        // The first is the time.
+        cells.skip(1).map(str::to_owned).collect()
+    }
+
     /// Every frame shown, in order.
     pub fn frames(&self) -> Vec<Frame> {
         let fields = ["frame.number", "wechat.op", "wechat.seq", "wechat.packet_len"];
