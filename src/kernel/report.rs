@@ -493,9 +493,14 @@ impl Report {
         self.add_plain(ItemKind::Generated, field, range, value);
     }
 
+    /// As [`Self::generated`], with words behind the value.
+    pub fn generated_labelled(&mut self, field: u16, range: Range<usize>, value: u64, words: impl Words) {
+        self.add(ItemKind::Generated, field, range, value, words);
+    }
+
     /// As [`Self::generated`], and labelled as what probably, not certainly, is so.
     pub fn inferred(&mut self, field: u16, range: Range<usize>, value: u64) {
-        self.add(ItemKind::Generated, field, range, value, " (inference)");
+        self.generated_labelled(field, range, value, " (inference)");
     }
 
     /// A value read from `range`, with words behind it.
@@ -655,6 +660,54 @@ impl Report {
     /// Adds the filter names of the notes, whose rows `row` finds, and returns where they are.
     pub fn put_notes(&mut self, row: fn(u16) -> Option<&'static Note>) -> Text {
         put(&mut self.texts, format_args!("{}", NoteNames(&self.items, row)))
+    }
+
+    /// Adds what the rows of the notes have for the Info column, behind its words and those of the report's own item.
+    pub fn put_briefs(&mut self, row: fn(u16) -> Option<&'static Note>) {
+        if self.wanted.columns {
+            self.info = self.put_behind(self.info, row);
+        }
+        if let Some(&Item { kind: ItemKind::Subtree, text, .. }) = self.items.first()
+            && self.wanted.labels
+        {
+            let text = self.put_behind(text, row);
+            self.items.iter_mut().take(1).for_each(|own| own.text = text);
+        }
+    }
+
+    /// A text with the briefs of all notes behind it, each once; the text itself if there are none.
+    fn put_behind(&mut self, text: Text, row: fn(u16) -> Option<&'static Note>) -> Text {
+        let Self { items, texts, .. } = self;
+        let start = texts.len();
+        let from = start.min(text as usize);
+        let mut briefs = items
+            .iter()
+            .filter(|item| item.kind == ItemKind::Note)
+            .filter_map(|note| row(note.field))
+            .map(|row| row.brief)
+            .filter(|brief| !brief.is_empty())
+            .enumerate()
+            .peekable();
+        if briefs.peek().is_none() {
+            return text;
+        }
+        let length = texts.iter().skip(from).take_while(|byte| **byte != 0).count();
+        texts.extend_from_within(from..from.saturating_add(length));
+        if length > 0 {
+            texts.push(b' ');
+        }
+        let list = texts.len();
+        for (place, brief) in briefs {
+            let said = texts.get(list..).unwrap_or_default();
+            // There are few.
+            if said.windows(brief.len()).any(|part| part == brief.as_bytes()) {
+                continue;
+            }
+            texts.extend_from_slice(if place == 0 { b"[" } else { b", " });
+            texts.extend_from_slice(brief.as_bytes());
+        }
+        texts.extend_from_slice(b"]\0");
+        u32::try_from(start).unwrap_or(0)
     }
 
     /// Whether there is such a note.

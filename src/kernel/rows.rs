@@ -159,6 +159,14 @@ pub struct Note {
     pub group: Group,
     /// How bad it is.
     pub severity: Severity,
+    /// What the Info column says of it; nothing where it says enough already.
+    pub brief: &'static str,
+}
+
+impl Note {
+    pub(crate) const fn brief(self, brief: &'static str) -> Self {
+        Self { brief, ..self }
+    }
 }
 
 /// What a preference holds.
@@ -296,7 +304,7 @@ pub(crate) const fn note(
     filter: &'static CStr,
     summary: &'static CStr,
 ) -> Note {
-    Note { filter, summary, group, severity }
+    Note { filter, summary, group, severity, brief: "" }
 }
 
 /// Some of the fields that one protocol's reports may have: its own, and those that all share (table 0).

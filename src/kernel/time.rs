@@ -122,6 +122,25 @@ impl Display for Roughly {
     }
 }
 
+/// Nanoseconds as the Info column says them, rounded: `0.3 ms`, `27 ms`, `25.0 s`.
+#[derive(Clone, Copy, Debug)]
+pub struct Elapsed(pub i64);
+
+impl Display for Elapsed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.unsigned_abs();
+        let rounded = |unit: u64| whole.saturating_add(unit / 2) / unit;
+        if self.0 < 0 {
+            out.write_str("-")?;
+        }
+        match (rounded(100_000), rounded(1_000_000), rounded(100_000_000)) {
+            (tenths @ 0..100, ..) => write!(out, "{}.{} ms", tenths / 10, tenths % 10),
+            (_, milliseconds @ 0..1000, _) => write!(out, "{milliseconds} ms"),
+            (.., tenths) => write!(out, "{}.{} s", tenths / 10, tenths % 10),
+        }
+    }
+}
+
 /// How far behind something the last packet of the capture is, in words.
 #[derive(Clone, Copy, Debug)]
 pub struct LastPacket(pub i64);
@@ -157,6 +176,20 @@ mod tests {
         assert_eq!(Time::new(i64::MAX, 0).since(Time::new(i64::MIN, 0)), i64::MAX);
         assert_eq!(Time::new(i64::MIN, 0).since(Time::new(i64::MAX, 0)), i64::MIN);
         assert_eq!(Time::new(5, 0).since(Time::new(5, i32::MIN)), 2_147_483_648);
+    }
+
+    #[test]
+    fn what_elapsed_is_short() {
+        let said = |nanoseconds: i64| Elapsed(nanoseconds).to_string();
+        assert_eq!(said(0), "0.0 ms");
+        assert_eq!(said(340_000), "0.3 ms");
+        assert_eq!(said(9_940_000), "9.9 ms");
+        assert_eq!(said(9_999_999), "10 ms");
+        assert_eq!(said(27_000_000), "27 ms");
+        assert_eq!(said(-999_400_000), "-999 ms");
+        assert_eq!(said(999_999_999), "1.0 s");
+        assert_eq!(said(25 * SECOND), "25.0 s");
+        assert_eq!(said(i64::MIN), "-9223372036.9 s");
     }
 
     #[test]

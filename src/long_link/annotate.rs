@@ -10,10 +10,10 @@ use super::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VE
 use super::session::{AckRule, Fact, Facts, Interval};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Skipped, Why};
-use crate::kernel::place::{Missing, Partner};
+use crate::kernel::place::Partner;
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Wanted, Words};
 use crate::kernel::rows::number_of;
-use crate::kernel::time::{LastPacket, Seconds};
+use crate::kernel::time::{Elapsed, LastPacket, Seconds};
 use crate::wechat::fields::{FIELDS, S};
 use crate::wechat::opening::body::Body;
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
@@ -61,8 +61,9 @@ fn in_bodies() -> impl Iterator<Item = u16> {
 /// Whether there is to be anything of what is in bodies, of which a key has opened one.
 fn wants_bodies(report: &Report, is_open: bool) -> bool {
     let wanted = report.wanted();
-    // A note on a body is told in the record too.
+    // A note on a body is told in the record and the Info column too.
     wanted.record
+        || wanted.columns
         || wanted.objects
         || wanted.inside && is_open
         || wanted.items && (wanted.fields.is_none() || in_bodies().any(|field| report.wants(field)))
@@ -87,9 +88,9 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
         if items {
             sync(report, known);
         }
-        // A note on a body is told in the record too.
+        // A note on a body is told in the record and the Info column too.
         let is_open = known.opened.is_some_and(|body| body.opened.is_ok());
-        if !body.is_empty() && (items || record || objects || inside && is_open) {
+        if !body.is_empty() && (items || columns || record || objects || inside && is_open) {
             show_body(report, known, settings, body.clone());
         }
     });
@@ -198,9 +199,13 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
 /// What follows from header and direction.
 fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>, body_len: usize) {
     report.text_value(F::KIND, at::OP, known.meaning.kind.label());
-    if known.meaning.kind.answers() {
-        report.generated(F::OP_BASE, at::OP, known.meaning.base.into());
-    }
+    // What the table has for the number alone may be another's.
+    let here = match operation::name(known.meaning.base) {
+        Some(other) if !name.exact().is_empty() && other != name.exact() => ", here ",
+        _ => "",
+    };
+    let exact = if here.is_empty() { "" } else { name.exact() };
+    report.generated_labelled(F::OP_BASE, at::OP, known.meaning.base.into(), [here, exact]);
     if !name.exact().is_empty() {
         report.text_value(F::OP_NAME, at::OP, name);
     }
@@ -239,7 +244,8 @@ fn links(report: &mut Report, known: &Known<'_>) {
     }
     if let Some(interval) = interval {
         report.generated(F::HEARTBEAT_INTERVAL, at::SEQ, interval.now as u64);
-        if let Interval { now, before: Some(before) } = interval
+        report.generated(F::HEARTBEAT_AFTER, at::SEQ, interval.after.into());
+        if let Interval { now, before: Some(before), .. } = interval
             && interval.is_irregular()
         {
             let (now, before) = (Seconds::from(now), Seconds::from(before));
@@ -319,7 +325,9 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
             Fact::SeqRestart => {
                 note(report, N::SEQ_RESTART, format_args!("seqid 1 after {value}: the client counts anew"));
             }
-            Fact::SeqBack => note(report, N::SEQ_BACK, format_args!("seqid {seq} after {value}")),
+            Fact::SeqBack => {
+                note(report, N::SEQ_BACK, format_args!("seqid goes back: {seq} comes after {value}"))
+            }
             Fact::LateStart => {
                 note(
                     report,
@@ -519,20 +527,13 @@ impl Words for Sentence<'_> {
             SEQ_HEARTBEAT => out.write_str(" seq=heartbeat"),
             seq => [" seq=", itoa::Buffer::new().format(seq)].write(out),
         }?;
+        if let Some(Partner { elapsed, .. }) = self.known.facts.back {
+            write!(out, " → {}", Elapsed(elapsed))?;
+        }
         if self.known.wrong_length {
-            return write!(out, " [packet length {} is wrong]", header.packet_len);
+            return Ok(());
         }
         let body = header.body(self.known.end());
-        body::summarise(out, self.known.data, body, self.known.layout)?;
-        self.known.facts.rest().try_for_each(|(fact, _)| match fact {
-            Fact::Retry | Fact::DuplicateRequest | Fact::DuplicateOf => out.write_str(" [again]"),
-            _ => Ok(()),
-        })?;
-        let overdue = |missing: Missing| !missing.superseded && !missing.is_soon();
-        match (self.known.facts.missing.is_some_and(overdue), meaning.kind) {
-            (false, _) => Ok(()),
-            (true, Kind::Push) => out.write_str(" [no acknowledgement seen]"),
-            (true, _) => out.write_str(" [no response seen]"),
-        }
+        body::summarise(out, self.known.data, body, self.known.layout)
     }
 }

@@ -144,7 +144,7 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
 }
 
 /// The tree of counters.
-pub const TREE: Tree = Tree { title: c"WeChat-Short", nodes: NODES, ticks };
+pub const TREE: Tree = Tree { title: c"WeChatSL", nodes: NODES, ticks };
 
 /// Response times by call.
 pub const RESPONSE_TIMES: ResponseTimes = ResponseTimes {
