@@ -129,7 +129,7 @@ pub struct Elapsed(pub i64);
 impl Display for Elapsed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = self.0.unsigned_abs();
-        let rounded = |unit: u64| whole.saturating_add(unit / 2) / unit;
+        let rounded = |unit: u64| whole.saturating_add(unit / 2).checked_div(unit).unwrap_or(0);
         if self.0 < 0 {
             out.write_str("-")?;
         }

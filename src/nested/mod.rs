@@ -32,7 +32,7 @@ rows! {
 rows! {
     /// Numbers of the notes.
     NN, NOTES: Note, of (TABLE) {
-        SHORT = note(Group::Malformed, Severity::Error, c"wechat_nested.short", c"The message is too short");
+        SHORT = note(Group::Malformed, Severity::Error, c"wechat_nested.short", c"The message is too short").brief("short");
         FAILED = note(Group::Malformed, Severity::Error, c"wechat_nested.internal_error", c"The dissector failed on this message");
     }
 }

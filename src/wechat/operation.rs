@@ -95,6 +95,7 @@ pub struct Operation {
 }
 
 impl Operation {
+    #[allow(clippy::panic)] // the compiler runs it
     const fn new(number: u32, filter: &'static CStr, role: Role) -> Self {
         let Ok(name) = filter.to_str() else { panic!("a name is text") };
         Self {
