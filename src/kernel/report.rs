@@ -725,7 +725,7 @@ fn put(texts: &mut Vec<u8>, words: impl Words) -> Text {
         return 0;
     }
     // Almost all texts are plain; others are looked at character by character.
-    if !is_plain(text) {
+    if !is_plain(text) && !is_harmless(text) {
         texts.truncate(start);
         let _ = words.write(&mut Printable(texts));
     }
@@ -749,6 +749,11 @@ fn is_plain(text: &[u8]) -> bool {
     };
     let (words, _) = text.as_chunks();
     words.iter().fold(odd(last), |all, word| all | odd(word)) & TOP == 0
+}
+
+/// Whether a text has neither a control character nor what may begin one beyond ASCII, or U+FFFE and U+FFFF.
+fn is_harmless(text: &[u8]) -> bool {
+    !text.iter().fold(false, |odd, byte| odd | matches!(byte, 0..0x20 | 0x7f | 0xc2 | 0xef))
 }
 
 /// Takes any text.

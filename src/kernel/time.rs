@@ -122,22 +122,27 @@ impl Display for Roughly {
     }
 }
 
-/// Nanoseconds as the Info column says them, rounded: `0.3 ms`, `27 ms`, `25.0 s`.
+/// Nanoseconds as the Info column says them, rounded: ` → 0.3 ms`, ` → 27 ms`, ` → 25.0 s`.
 #[derive(Clone, Copy, Debug)]
 pub struct Elapsed(pub i64);
 
-impl Display for Elapsed {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Elapsed {
+    /// Writes it behind an arrow, as it stands behind the words of an answer. It is done for each of them.
+    pub fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         let whole = self.0.unsigned_abs();
         let rounded = |unit: u64| whole.saturating_add(unit / 2).checked_div(unit).unwrap_or(0);
-        if self.0 < 0 {
-            out.write_str("-")?;
+        let (number, tenth, unit) = match (rounded(100_000), rounded(1_000_000), rounded(100_000_000)) {
+            (tenths @ 0..100, ..) => (tenths / 10, Some(tenths % 10), " ms"),
+            (_, milliseconds @ 0..1000, _) => (milliseconds, None, " ms"),
+            (.., tenths) => (tenths / 10, Some(tenths % 10), " s"),
+        };
+        out.write_str(if self.0 < 0 { " → -" } else { " → " })?;
+        out.write_str(itoa::Buffer::new().format(number))?;
+        if let Some(tenth) = tenth {
+            out.write_str(".")?;
+            out.write_str(itoa::Buffer::new().format(tenth))?;
         }
-        match (rounded(100_000), rounded(1_000_000), rounded(100_000_000)) {
-            (tenths @ 0..100, ..) => write!(out, "{}.{} ms", tenths / 10, tenths % 10),
-            (_, milliseconds @ 0..1000, _) => write!(out, "{milliseconds} ms"),
-            (.., tenths) => write!(out, "{}.{} s", tenths / 10, tenths % 10),
-        }
+        out.write_str(unit)
     }
 }
 
@@ -180,7 +185,11 @@ mod tests {
 
     #[test]
     fn what_elapsed_is_short() {
-        let said = |nanoseconds: i64| Elapsed(nanoseconds).to_string();
+        let said = |nanoseconds: i64| {
+            let mut words = String::new();
+            Elapsed(nanoseconds).write(&mut words).unwrap();
+            words.trim_start_matches(" → ").to_owned()
+        };
         assert_eq!(said(0), "0.0 ms");
         assert_eq!(said(340_000), "0.3 ms");
         assert_eq!(said(9_940_000), "9.9 ms");

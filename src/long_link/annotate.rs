@@ -88,7 +88,8 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
         if items {
             sync(report, known);
         }
-        // A note on a body is told in the record and the Info column too.
+        // A note on a body is told in the record and the Info column too. A packet that nobody opened has none.
+        let columns = columns && (known.layout != Layout::Business || known.opened.is_some());
         let is_open = known.opened.is_some_and(|body| body.opened.is_ok());
         if !body.is_empty() && (items || columns || record || objects || inside && is_open) {
             show_body(report, known, settings, body.clone());
@@ -528,7 +529,7 @@ impl Words for Sentence<'_> {
             seq => [" seq=", itoa::Buffer::new().format(seq)].write(out),
         }?;
         if let Some(Partner { elapsed, .. }) = self.known.facts.back {
-            write!(out, " → {}", Elapsed(elapsed))?;
+            Elapsed(elapsed).write(out)?;
         }
         if self.known.wrong_length {
             return Ok(());

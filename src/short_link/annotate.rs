@@ -400,7 +400,7 @@ impl Words for Sentence<'_> {
             Part::Continuation => " continuation",
         })?;
         match facts.back {
-            Some(Partner { elapsed, .. }) => write!(out, " → {}", Elapsed(elapsed)),
+            Some(Partner { elapsed, .. }) => Elapsed(elapsed).write(out),
             None => Ok(()),
         }
     }

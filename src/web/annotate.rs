@@ -594,7 +594,7 @@ impl Display for Sentence<'_> {
         }
         if !known.is_request() {
             return match facts.partner() {
-                Some(partner) => write!(out, " → {}", Elapsed(partner.elapsed)),
+                Some(partner) => Elapsed(partner.elapsed).write(out),
                 None => Ok(()),
             };
         }
