@@ -200,13 +200,7 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
 /// What follows from header and direction.
 fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>, body_len: usize) {
     report.text_value(F::KIND, at::OP, known.meaning.kind.label());
-    // What the table has for the number alone may be another's.
-    let here = match operation::name(known.meaning.base) {
-        Some(other) if !name.exact().is_empty() && other != name.exact() => ", here ",
-        _ => "",
-    };
-    let exact = if here.is_empty() { "" } else { name.exact() };
-    report.generated_labelled(F::OP_BASE, at::OP, known.meaning.base.into(), [here, exact]);
+    report.generated_labelled(F::OP_BASE, at::OP, known.meaning.base.into(), Here(name));
     if !name.exact().is_empty() {
         report.text_value(F::OP_NAME, at::OP, name);
     }
@@ -480,6 +474,22 @@ impl Words for &Name<'_> {
         }
         let mut rows = operation::candidates(self.meaning, self.cgi).enumerate();
         rows.try_for_each(|(index, row)| [if index == 0 { "" } else { " or " }, row.name].write(out))
+    }
+}
+
+/// The name behind the one that the table has for the number alone, if that is another's.
+#[derive(Clone, Copy)]
+struct Here<'a>(&'a Name<'a>);
+
+impl Words for Here<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let Self(name) = self;
+        match operation::name(name.meaning.base) {
+            Some(other) if !name.exact().is_empty() && other != name.exact() => {
+                [", here ", name.exact()].write(out)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
