@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 8
+#define WECHAT_ABI_VERSION 9
 
 // Version of `wechat_record`.
 #define WECHAT_RECORD_VERSION 3
@@ -395,6 +395,8 @@ typedef struct wechat_hand_off {
   uint32_t flags;
   // What the table's fallback is told of them, a text; 0 for nothing.
   uint32_t words;
+  // The item that is not to be shown if somebody takes the bytes: its place in the report's items plus 1; 0 for none.
+  uint32_t instead;
   // The source.
   uint16_t source;
   // The table: by its place among those that a protocol offers, and that protocol's.
@@ -641,6 +643,10 @@ typedef struct wechat_offer {
   // Name of the host's own dissector that gets what nobody else takes, and the hand-off's words; NULL for none.
   // Columns are closed to it.
   const char *fallback;
+  // Names of the host's own dissectors that a user may choose for a key (Decode As).
+  const char *const *choices;
+  // Number of `choices`.
+  size_t choice_count;
 } wechat_offer;
 
 // A table in which a protocol registers itself.

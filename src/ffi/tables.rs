@@ -334,6 +334,10 @@ pub struct wechat_offer {
     /// Name of the host's own dissector that gets what nobody else takes, and the hand-off's words; NULL for none.
     /// Columns are closed to it.
     pub fallback: *const c_char,
+    /// Names of the host's own dissectors that a user may choose for a key (Decode As).
+    pub choices: *const *const c_char,
+    /// Number of `choices`.
+    pub choice_count: size_t,
 }
 
 /// A table in which a protocol registers itself.
@@ -532,12 +536,18 @@ impl Rows {
             severity: row.severity.into(),
         };
         let words = |words: Option<&CStr>| words.map_or(ptr::null(), CStr::as_ptr);
-        let offer = |row: &OfferTable| wechat_offer {
-            name: row.name.as_ptr(),
-            title: row.title.as_ptr(),
-            heuristics: row.heuristics.as_ptr(),
-            fallback: words(row.fallback),
+        let mut offer = |row: &OfferTable| {
+            let (choices, choice_count) = self.texts(row.choices);
+            wechat_offer {
+                name: row.name.as_ptr(),
+                title: row.title.as_ptr(),
+                heuristics: row.heuristics.as_ptr(),
+                fallback: words(row.fallback),
+                choices,
+                choice_count,
+            }
         };
+        let offers: Vec<_> = of.offers.iter().map(&mut offer).collect();
         let join = |(table, key): &(&CStr, u32)| wechat_join { table: table.as_ptr(), key: *key };
         let fields: Vec<_> = of.fields.iter().map(|row| self.field(row)).collect();
         let preferences: Vec<_> = of.preferences.iter().map(|row| self.preference(row)).collect();
@@ -546,7 +556,7 @@ impl Rows {
         let (fields, field_count) = self.keep(fields.into_iter());
         let (notes, note_count) = self.keep(of.notes.iter().map(note));
         let (preferences, preference_count) = self.keep(preferences.into_iter());
-        let (offers, offer_count) = self.keep(of.offers.iter().map(offer));
+        let (offers, offer_count) = self.keep(offers.into_iter());
         let (joins, join_count) = self.keep(row.joins.iter().map(join));
         let values = value_rows(of.table);
         let (nodes, node_count) = self.keep(nodes.into_iter());

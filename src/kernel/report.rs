@@ -131,6 +131,8 @@ pub struct HandOff {
     pub inner: Option<Inner>,
     /// What the table's dissector of the host's is told of them, a text of the report; 0 for nothing.
     pub words: Text,
+    /// The item that says that nobody knows them, by its place: it is not shown if somebody does.
+    pub instead: Option<usize>,
 }
 
 /// Bytes of a source that a user may export.
@@ -710,6 +712,11 @@ impl Report {
         u32::try_from(start).unwrap_or(0)
     }
 
+    /// The place of the last item of a field.
+    pub fn place_of(&self, field: u16) -> Option<usize> {
+        self.items.iter().rposition(|item| item.field == field && item.kind != ItemKind::Note)
+    }
+
     /// Whether there is such a note.
     pub fn has_note(&self, note: u16) -> bool {
         self.items.iter().any(|item| item.kind == ItemKind::Note && item.field == note)
@@ -894,6 +901,7 @@ mod tests {
                 piece: Piece::At { part: 0, position: 5, more: true },
                 inner: None,
                 words: 0,
+                instead: None,
             });
         });
         report.wire(4, 0..9);

@@ -105,6 +105,7 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
             piece: Piece::Whole { part: 0 },
             inner: None,
             words: 0,
+            instead: report.place_of(S::UNDECODED),
         });
     }
 }

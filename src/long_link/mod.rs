@@ -51,7 +51,7 @@ use crate::wechat::fields::FAULTS;
 use crate::wechat::opening::Bodies;
 use crate::wechat::opening::body::{self as opened, Body};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Sender};
-use crate::wechat::{business, selector, synckey};
+use crate::wechat::{CHOICES, business, selector, synckey};
 use annotate::Known;
 use frame::Header;
 use record::Rows;
@@ -62,7 +62,7 @@ use settings::Settings;
 pub static LONG_LINK: Protocol = Protocol {
     on_streams: true,
     preferences: settings::PREFERENCES,
-    offers: &[OfferTable::new(BODIES, c"WeChat operation", c"wechat")],
+    offers: &[OfferTable { choices: CHOICES, ..OfferTable::new(BODIES, c"WeChat operation", c"wechat") }],
     values: record::VALUES,
     tree: Some(statistics::TREE),
     response_times: Some(statistics::RESPONSE_TIMES),

@@ -273,6 +273,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> O
                 piece: Piece::At { part: known.event.session, position: known.event.inner, more: known.more },
                 inner: None,
                 words: 0,
+                instead: None,
             });
         }
     });

@@ -72,6 +72,7 @@ impl State for Nested {
                     piece: Piece::At { part: 0, position: u32::from_be_bytes([*a, *b, *c, *d]), more: true },
                     inner: None,
                     words: 0,
+                    instead: None,
                 });
             });
         });

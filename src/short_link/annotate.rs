@@ -290,6 +290,7 @@ fn addresses(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
         piece: Piece::Whole { part: 0 },
         inner: None,
         words: 0,
+        instead: None,
     };
     match inflated(known.data) {
         Ok(None) => {
