@@ -667,18 +667,18 @@ impl Report {
     /// Adds what the rows of the notes have for the Info column, behind its words and those of the report's own item.
     pub fn put_briefs(&mut self, row: fn(u16) -> Option<&'static Note>) {
         if self.wanted.columns {
-            self.info = self.put_behind(self.info, row);
+            self.info = self.with_briefs(self.info, row);
         }
         if let Some(&Item { kind: ItemKind::Subtree, text, .. }) = self.items.first()
             && self.wanted.labels
         {
-            let text = self.put_behind(text, row);
+            let text = self.with_briefs(text, row);
             self.items.iter_mut().take(1).for_each(|own| own.text = text);
         }
     }
 
     /// A text with the briefs of all notes behind it, each once; the text itself if there are none.
-    fn put_behind(&mut self, text: Text, row: fn(u16) -> Option<&'static Note>) -> Text {
+    pub fn with_briefs(&mut self, text: Text, row: fn(u16) -> Option<&'static Note>) -> Text {
         let Self { items, texts, .. } = self;
         let start = texts.len();
         let from = start.min(text as usize);
