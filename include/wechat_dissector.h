@@ -610,6 +610,10 @@ typedef struct wechat_part {
   const char *name;
   // Words in the dialog.
   const char *help;
+  // What the cells of a column may say, the first where nobody has said anything; none for any text.
+  const char *const *choices;
+  // Number of `choices`.
+  size_t choice_count;
 } wechat_part;
 
 // A preference: a row to register with the host.

@@ -286,6 +286,10 @@ pub struct wechat_part {
     pub name: *const c_char,
     /// Words in the dialog.
     pub help: *const c_char,
+    /// What the cells of a column may say, the first where nobody has said anything; none for any text.
+    pub choices: *const *const c_char,
+    /// Number of `choices`.
+    pub choice_count: size_t,
 }
 
 /// A preference: a row to register with the host.
@@ -506,8 +510,12 @@ impl Rows {
     }
 
     fn preference(&mut self, row: &Preference) -> wechat_preference {
-        let part = |part: &Part| wechat_part { name: part.name.as_ptr(), help: part.help.as_ptr() };
-        let (parts, part_count) = self.keep(row.parts.iter().map(part));
+        let part = |part: &Part| {
+            let (choices, choice_count) = self.texts(part.choices);
+            wechat_part { name: part.name.as_ptr(), help: part.help.as_ptr(), choices, choice_count }
+        };
+        let parts: Vec<_> = row.parts.iter().map(part).collect();
+        let (parts, part_count) = self.keep(parts.into_iter());
         wechat_preference {
             name: row.name.as_ptr(),
             title: row.title.as_ptr(),

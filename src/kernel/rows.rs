@@ -227,6 +227,14 @@ pub struct Part {
     pub name: &'static CStr,
     /// Words in the dialog.
     pub help: &'static CStr,
+    /// Of a column, what its cells may say, the first where nobody has said anything; empty for any text.
+    pub choices: &'static [&'static CStr],
+}
+
+impl Part {
+    pub(crate) const fn new(name: &'static CStr, help: &'static CStr) -> Self {
+        Self { name, help, choices: &[] }
+    }
 }
 
 /// How many of a number's bits are the row's; those above are the table's.

@@ -39,6 +39,8 @@ pub struct Known<'a> {
     pub opened: Option<&'a Body>,
     /// What carries the stream.
     pub carrier: &'static str,
+    /// It is the first of an operation for which the user's table has two rows.
+    pub named_twice: bool,
     /// The packet length is not to be believed: the frame ends at `extent`.
     pub wrong_length: bool,
 }
@@ -164,6 +166,13 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
     match name.exact() {
         "" => report.wire(F::OP, at::OP),
         _ => report.wire_labelled(F::OP, at::OP, (", ", name)),
+    }
+    if known.named_twice {
+        let words = format_args!(
+            "the user's table has two rows for operation {}: the last counts",
+            known.meaning.base
+        );
+        report.note(N::NAMED_TWICE, at::OP, words);
     }
     if let (Some(back), Some(back_op)) = (known.facts.back, known.facts.back_op)
         && known.meaning.kind.answers()

@@ -140,6 +140,7 @@ rows! {
         ACK_NO_PUSH = note(Group::Sequence, Severity::Chat, c"wechat.ack.no_push", c"An acknowledgement, but no push that waits for one");
         HEARTBEAT_IRREGULAR = note(Group::Sequence, Severity::Chat, c"wechat.heartbeat.irregular", c"The heartbeat's interval changed much");
         PUSH_LEN_MISMATCH = note(Group::Malformed, Severity::Warning, c"wechat.push_len_mismatch", c"The length in the push does not fit its body").brief("bad push length");
+        NAMED_TWICE = note(Group::Protocol, Severity::Note, c"wechat.op.named_twice", c"Two rows of the user's table are for this operation");
         INTERNAL_ERROR = note(Group::Undecoded, Severity::Error, c"wechat.internal_error", c"The dissector failed on this frame");
     }
 }
