@@ -179,7 +179,11 @@ fn calls_are_counted_and_timed() {
     let talk = statistic(&opened, "follow,wechat_short,ascii,0");
     assert!(talk.contains("Filter: wechat_short.stream == 0"), "{talk}");
     let lines: Vec<&str> = talk.lines().filter(|line| line.contains("getcdndns")).collect();
-    assert_eq!(lines, ["getcdndns request", "getcdndns response"]);
+    let ends: Vec<_> = lines.iter().map(|line| line.splitn(3, "  ").nth(2)).collect();
+    assert!(
+        matches!(ends[..], [Some("getcdndns request"), Some(answer)] if answer.starts_with("getcdndns response")),
+        "{lines:?}"
+    );
 }
 
 #[test]
