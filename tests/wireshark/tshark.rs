@@ -198,7 +198,7 @@ fn columns_name_the_protocol_and_every_frame_of_a_packet() {
         "62 WeChat Direct send one-way seq=13",
         "66 WeChat Operation 4660 response seq=14 → 55 ms",
         "70 WeChat Heartbeat seq=16",
-        "75 WeChat Send message response seq=17 | Notify [packet length 7 is wrong] | Notify: Messages",
+        "75 WeChat Send message response seq=17 → 65 ms | Notify [bad length] | Notify: Messages",
         "81 WeChat Redirect to 203.0.113.80",
         "114 WeChat Heartbeat seq=heartbeat",
     ];
