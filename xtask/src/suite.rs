@@ -86,9 +86,15 @@ fn check_plugin() -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask bless`: lets the tests that compare with files write them.
+/// `cargo xtask bless`: lets the tests that compare with files write them; without arguments also what tshark shows of the samples.
 pub fn bless(arguments: &[String]) -> Result<()> {
-    write_anew(&["golden", "readme"], arguments)
+    write_anew(&["golden", "readme", "samples"], arguments)?;
+    if arguments.is_empty() {
+        let mut test = cargo("test");
+        test.args(["--package", PLUGIN_PACKAGE, "--test", "wireshark", "samples"]);
+        process::run(test.env("WECHAT_BLESS", "1"))?;
+    }
+    Ok(())
 }
 
 /// `cargo xtask header`: lets the test that makes the header write it.
