@@ -69,7 +69,8 @@ fn tshark_shows_what_stands_beside_the_samples() {
         }
     }
     // Numbers of packets that the page names.
-    for (name, filter) in [("sample", "wechat.packet_len < 16"), ("short-link", "mmtls.handshake.type == 4")] {
+    for (name, filter) in [("sample", "wechat.packet_len < 16"), ("short-link", "mmtls.handshake.type == 4")]
+    {
         let sample = SAMPLES.iter().find(|sample| sample.name == name).expect("a sample");
         let numbers =
             sample.look_for.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
