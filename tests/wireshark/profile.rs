@@ -6,15 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use wechat_traffic::samples::SAMPLES;
-use xtask::files;
+use xtask::pictures;
 use xtask::process;
 use xtask::sandbox::Sandbox;
 
 use crate::samples;
 use crate::support::opened::Opened;
 use crate::support::plugin::{need, plugin};
-
-const FILES: [&str; 4] = ["colorfilters", "dfilter_buttons", "io_graphs", "preferences"];
 
 fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("profile/WeChat").join(name);
@@ -91,21 +89,7 @@ fn each_filter_finds_something_and_means_the_same_in_all_versions() {
 /// A home with the plugin, the profile and the samples.
 fn home() -> Sandbox {
     need("tshark");
-    let sandbox = Sandbox::new(&plugin()).expect("a home");
-    let folder = sandbox.path().join(".config/wireshark/profiles/WeChat");
-    files::create_open_folder(sandbox.path(), &folder).expect("a folder");
-    for name in FILES {
-        fs::write(folder.join(name), file(name)).expect("the profile is written");
-    }
-    for sample in &SAMPLES {
-        for name in [format!("{}.pcap", sample.name), format!("{}.keys", sample.name)] {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
-            if path.exists() {
-                sandbox.add_file(&path).expect("copied");
-            }
-        }
-    }
-    sandbox
+    pictures::home(Path::new(env!("CARGO_MANIFEST_DIR")), &plugin()).expect("a home")
 }
 
 /// What tshark prints with the profile; it has nothing to complain of.

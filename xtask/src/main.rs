@@ -3,6 +3,7 @@
 
 mod demo;
 mod doctor;
+mod draw;
 mod install;
 mod profile;
 mod stage;
@@ -36,12 +37,13 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 18] = [
+const COMMANDS: [Command; 19] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
     Command { name: "bless", arguments: Arguments::Rest(suite::bless), summary: "lets the tests write the golden files anew" },
     Command { name: "header", arguments: Arguments::None(suite::bless_header), summary: "writes include/wechat_dissector.h anew" },
+    Command { name: "pictures", arguments: Arguments::Rest(draw::pictures), summary: "makes the pictures of Wireshark's window in docs/ anew; all, or those with a word in their names" },
     Command { name: "install", arguments: Arguments::Install(install::install), summary: "installs the plugin where this machine's Wireshark looks; the profile for its window, too, when asked" },
     Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
     Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },

@@ -6,7 +6,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use xtask::cargo;
 use xtask::wireshark::user_home;
 
@@ -15,21 +15,12 @@ use crate::install::Hands;
 /// As the window's status bar shows it.
 const NAME: &str = "WeChat";
 
-/// Holds what was installed, so that a change by the user can be told from an older profile of ours.
+/// Holds what was installed, so that what was changed since can be told from an older profile of ours. Wireshark itself
+/// writes `preferences` anew when a preference changes, and some of its windows do that.
 const INSTALLED: &str = ".installed";
 
 /// Written by Wireshark itself: sizes of windows and columns.
 const OF_WIRESHARK: &str = "recent";
-
-/// What lies where the profile is to be.
-#[derive(Debug, PartialEq, Eq)]
-enum State {
-    Absent,
-    /// As it was installed.
-    Ours,
-    /// A profile that was not installed by us, or this file was changed since.
-    TheUsers(Option<PathBuf>),
-}
 
 /// The profile: where its files come from, and where they go.
 pub struct Profile {
@@ -65,46 +56,31 @@ impl Profile {
         names.collect::<Result<_>>().map(Some)
     }
 
-    fn state(&self) -> Result<State> {
-        if !self.target.exists() {
-            return Ok(State::Absent);
-        }
-        let Some(installed) = self.installed()? else {
-            return Ok(State::TheUsers(None));
-        };
-        for name in &installed {
-            let file = self.target.join(name);
-            if fs::read(&file).ok() != Some(fs::read(self.target.join(INSTALLED).join(name))?) {
-                return Ok(State::TheUsers(Some(file)));
-            }
-        }
-        // A file that the profile has only got since, and the user before.
-        let added = self.names()?.into_iter().filter(|name| !installed.contains(name));
-        let added = added.map(|name| self.target.join(name)).find(|file| file.exists());
-        Ok(added.map_or(State::Ours, |file| State::TheUsers(Some(file))))
+    /// Whether a file is as it was installed.
+    fn is_unchanged(&self, name: &Path) -> bool {
+        let [file, kept] = [self.target.join(name), self.target.join(INSTALLED).join(name)].map(fs::read);
+        matches!((file, kept), (Ok(file), Ok(kept)) if file == kept)
     }
 
     /// Fails, before anything is done, where the user has a profile of this name.
     pub fn ensure_free(&self) -> Result<()> {
-        match self.state()? {
-            State::Absent | State::Ours => Ok(()),
-            State::TheUsers(Some(file)) => bail!(
-                "{} was changed since it was installed: give your profile another name in Wireshark \
-                 (Edit ▸ Configuration Profiles), then start again",
-                file.display()
-            ),
-            State::TheUsers(None) => bail!(
-                "{} is a profile of yours: give it another name in Wireshark (Edit ▸ Configuration Profiles), then start again",
-                self.target.display()
-            ),
-        }
+        ensure!(
+            !self.target.exists() || self.installed()?.is_some(),
+            "{} is a profile of yours: give it another name in Wireshark (Edit ▸ Configuration Profiles), then start again",
+            self.target.display()
+        );
+        Ok(())
     }
 
-    /// Copies it; whoever calls has seen that the place is free.
+    /// Copies it; whoever calls has seen that the place is free. What was changed since it was installed stays.
     pub fn install(&self, hands: &Hands) -> Result<()> {
         for name in self.names()? {
-            let from = self.source.join(&name);
-            hands.install(&from, &self.target.join(&name))?;
+            let (from, to) = (self.source.join(&name), self.target.join(&name));
+            if to.exists() && !self.is_unchanged(&name) {
+                println!("Kept {}: it was changed since it was installed.", to.display());
+                continue;
+            }
+            hands.install(&from, &to)?;
             hands.copy(&from, &self.target.join(INSTALLED).join(&name))?;
         }
         if !hands.dry_run {
@@ -113,29 +89,35 @@ impl Profile {
         Ok(())
     }
 
-    /// Removes it where it is as it was installed. Whether there was one.
+    /// Removes what is as it was installed. Whether there was anything of ours.
     pub fn uninstall(&self, hands: &Hands) -> Result<bool> {
-        match self.state()? {
-            State::Absent | State::TheUsers(None) => return Ok(false),
-            State::TheUsers(Some(file)) => {
-                println!(
-                    "Kept {}: {} was changed since it was installed.",
-                    self.target.display(),
-                    file.display()
-                );
-                return Ok(true);
+        let Some(names) = self.installed()? else {
+            return Ok(false);
+        };
+        let kept = self.target.join(INSTALLED);
+        let mut changed = false;
+        for name in names {
+            let file = self.target.join(&name);
+            if file.exists() && !self.is_unchanged(&name) {
+                println!("Kept {}: it was changed since it was installed.", file.display());
+                changed = true;
+                continue;
             }
-            State::Ours => {}
-        }
-        for name in self.installed()?.unwrap_or_default() {
-            hands.remove(&self.target.join(name))?;
+            if file.exists() {
+                hands.remove(&file)?;
+            }
+            if !hands.dry_run {
+                fs::remove_file(kept.join(&name))?;
+            }
         }
         let own = self.target.join(OF_WIRESHARK);
-        if own.exists() {
+        if !changed && own.exists() {
             hands.remove(&own)?;
         }
-        if !hands.dry_run {
-            fs::remove_dir_all(self.target.join(INSTALLED))?;
+        if changed {
+            println!("If you need it no more: Edit ▸ Configuration Profiles deletes it.");
+        } else if !hands.dry_run {
+            fs::remove_dir(&kept)?;
             // Whatever else lies there is the user's.
             if fs::remove_dir(&self.target).is_err() {
                 println!("Kept {}: there is more in it.", self.target.display());
@@ -182,7 +164,7 @@ mod tests {
     fn it_comes_is_renewed_and_goes_without_a_trace() {
         let folder = tempfile::tempdir().expect("a folder");
         let profile = profile(folder.path());
-        assert_eq!(profile.state().expect("a state"), State::Absent);
+        profile.ensure_free().expect("nothing there");
         profile.install(&Hands { dry_run: true }).expect("said");
         assert!(!profile.target.exists());
         profile.install(&HANDS).expect("installed");
@@ -193,7 +175,8 @@ mod tests {
         profile.install(&HANDS).expect("renewed");
         assert_eq!(fs::read_to_string(profile.target.join("preferences")).expect("read"), "newer");
         fs::write(profile.target.join(OF_WIRESHARK), "sizes").expect("written");
-        assert!(profile.uninstall(&Hands { dry_run: true }).expect("said") && profile.target.exists());
+        assert!(profile.uninstall(&Hands { dry_run: true }).expect("said"));
+        assert!(profile.target.join("preferences").exists() && profile.target.join(OF_WIRESHARK).exists());
         assert!(profile.uninstall(&HANDS).expect("removed") && !profile.target.exists());
         assert!(!profile.uninstall(&HANDS).expect("nothing there"));
     }
@@ -211,11 +194,24 @@ mod tests {
 
         fs::remove_dir_all(&profile.target).expect("removed");
         profile.install(&HANDS).expect("installed");
-        fs::write(profile.target.join("colorfilters"), "mine").expect("written");
-        let error = profile.ensure_free().expect_err("changed").to_string();
-        assert!(error.contains("colorfilters was changed since"), "{error}");
-        assert!(profile.uninstall(&HANDS).expect("kept"));
-        assert_eq!(fs::read_to_string(profile.target.join("colorfilters")).expect("kept"), "mine");
+        let read = |name: &str| fs::read_to_string(profile.target.join(name)).ok();
+        fs::write(profile.target.join("preferences"), "mine").expect("written");
+        // A file that only a newer profile has, and the user before.
+        fs::write(profile.target.join("io_graphs"), "mine").expect("written");
+        for name in ["colorfilters", "preferences", "io_graphs"] {
+            fs::write(profile.source.join(name), "newer").expect("written");
+        }
+        profile.ensure_free().expect("ours");
+        profile.install(&HANDS).expect("renewed");
+        let found = ["colorfilters", "preferences", "io_graphs"].map(read);
+        assert_eq!(found, [Some("newer".into()), Some("mine".into()), Some("mine".into())]);
+        // Twice, as somebody may who reads that something was kept.
+        for _ in 0..2 {
+            assert!(profile.uninstall(&HANDS).expect("what is ours goes"));
+            let found = ["colorfilters", "preferences", "io_graphs"].map(read);
+            assert_eq!(found, [None, Some("mine".into()), Some("mine".into())]);
+        }
+        profile.ensure_free().expect("it can come again");
     }
 
     #[test]
