@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use wechat_traffic::samples::SAMPLES;
+use xtask::pictures::ADDED_BY_TCP;
 
 use crate::support::opened::{Opened, open_file};
 
@@ -43,6 +44,10 @@ pub fn open(name: &str, with_keys: bool) -> Opened {
     }
 }
 
+fn shown(name: &str, with_keys: bool) -> String {
+    open(name, with_keys).text(SHOWN).replace(ADDED_BY_TCP, "")
+}
+
 #[track_caller]
 fn check(name: &str, shown: &str) {
     let file = file(name);
@@ -63,9 +68,9 @@ fn tshark_shows_what_stands_beside_the_samples() {
     let page = fs::read_to_string(file("README.md")).expect("the page");
     for sample in &SAMPLES {
         let name = sample.name;
-        check(&format!("{name}.txt"), &open(name, true).text(SHOWN));
+        check(&format!("{name}.txt"), &shown(name, true));
         if file(&format!("{name}.keys")).exists() {
-            check(&format!("{name}-closed.txt"), &open(name, false).text(SHOWN));
+            check(&format!("{name}-closed.txt"), &shown(name, false));
         }
     }
     // Numbers of packets that the page names.

@@ -14,6 +14,9 @@ use crate::{files, process};
 /// Where the profile lies in a home, and in the repository.
 pub const PROFILE: &str = "WeChat";
 
+/// What 3.4's TCP adds to the Info column of a segment with the begin of a frame, and no other version's.
+pub const ADDED_BY_TCP: &str = " [TCP segment of a reassembled PDU]";
+
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
@@ -154,7 +157,7 @@ impl Picture {
                 writeln!(text, "{line}")?;
             }
         }
-        Ok(text)
+        Ok(text.replace(ADDED_BY_TCP, ""))
     }
 }
 
