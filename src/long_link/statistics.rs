@@ -35,11 +35,12 @@ rows! {
         HEARTBEAT_RESPONSES = part(T::FRAMES, c"Heartbeat responses");
 
         EXCHANGES = top(c"Requests that are to be answered");
-        UNANSWERED = part(T::EXCHANGES, c"Unanswered");
+        // The filter that finds them knows them after the first pass only, other than this count.
+        UNANSWERED = part(T::EXCHANGES, c"Unanswered (wechat.unanswered, in tshark with -2)");
         PUSHED = top(c"Pushes by acknowledgement").rare();
         ACK_NOT_WANTED = part(T::PUSHED, c"No acknowledgement wanted");
         ACK_WANTED = part(T::PUSHED, c"Acknowledgement wanted");
-        UNACKNOWLEDGED = part(T::ACK_WANTED, c"Not acknowledged");
+        UNACKNOWLEDGED = part(T::ACK_WANTED, c"Not acknowledged (wechat.push.unacknowledged, in tshark with -2)");
 
         AGAIN = top(c"Sent again").rare();
         RETRIES = part(T::AGAIN, c"Request again");

@@ -86,6 +86,30 @@ fn each_filter_finds_something_and_means_the_same_in_all_versions() {
     }
 }
 
+/// Pages of filters that are no generated table.
+#[test]
+fn pages_name_the_buttons_and_their_filters_compile() {
+    let page = |name: &str| {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).expect(name)
+    };
+    for name in ["profile.md", "zh-CN/profile.md"] {
+        let page = page(name);
+        for line in lines("dfilter_buttons") {
+            let cells = cells(&line);
+            let row = page.lines().find(|row| row.starts_with(&format!("| {} |", cells[1])));
+            assert!(row.is_some_and(|row| row.contains(&format!("`{}`", cells[2]))), "{name}: {}", cells[1]);
+        }
+    }
+    let page = page("zh-CN/filters.md");
+    let code = page.split('`').skip(1).step_by(2);
+    let filters: Vec<String> = code
+        .filter(|code| code.starts_with(['(', 'w', 'm']) && !code.ends_with(".md"))
+        .map(|filter| format!("({filter})"))
+        .collect();
+    assert!(filters.len() > 40, "{filters:?}");
+    assert!(!samples::open("sample", true).packets(&filters.join(" or ")).is_empty());
+}
+
 /// A home with the plugin, the profile and the samples.
 fn home() -> Sandbox {
     need("tshark");

@@ -154,11 +154,21 @@ impl Picture {
             let tree = tshark(&format!("frame.number == {packet}"), &["-O", "wechat,mmtls,wechat_web"])?;
             // Other layers have a line each, in words that differ by version.
             for line in tree.lines().filter(|line| line.starts_with("WeChat") || line.starts_with(' ')) {
-                writeln!(text, "{line}")?;
+                writeln!(text, "{}", alike(line))?;
             }
         }
         Ok(text.replace(ADDED_BY_TCP, ""))
     }
+}
+
+/// A line of a tree as all versions write it: they cut long texts at different places, and 4.6 has milliseconds.
+fn alike(line: &str) -> String {
+    const MOST: usize = 90;
+    let line = match line.strip_suffix("seconds]").and_then(|line| line.rsplit_once(": ")) {
+        Some((label, _)) => format!("{label}: …"),
+        None => line.to_owned(),
+    };
+    line.chars().take(MOST).collect()
 }
 
 /// The text that stands beside the pictures.
