@@ -36,11 +36,11 @@ rows! {
 
         EXCHANGES = top(c"Requests that are to be answered");
         // The filter that finds them knows them after the first pass only, other than this count.
-        UNANSWERED = part(T::EXCHANGES, c"Unanswered (wechat.unanswered, in tshark with -2)");
+        UNANSWERED = part(T::EXCHANGES, c"Unanswered (wechat.unanswered with -2)");
         PUSHED = top(c"Pushes by acknowledgement").rare();
         ACK_NOT_WANTED = part(T::PUSHED, c"No acknowledgement wanted");
         ACK_WANTED = part(T::PUSHED, c"Acknowledgement wanted");
-        UNACKNOWLEDGED = part(T::ACK_WANTED, c"Not acknowledged (wechat.push.unacknowledged, in tshark with -2)");
+        UNACKNOWLEDGED = part(T::ACK_WANTED, c"Not acknowledged");
 
         AGAIN = top(c"Sent again").rare();
         RETRIES = part(T::AGAIN, c"Request again");

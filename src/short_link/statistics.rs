@@ -111,7 +111,7 @@ rows! {
         CALLS = top(c"Calls");
         IN_MMTLS = part(T::CALLS, c"in MMTLS");
         IN_HTTP = part(T::CALLS, c"in HTTP");
-        UNANSWERED = top(c"Calls without a response (wechat_short.unanswered, in tshark with -2)");
+        UNANSWERED = top(c"Calls without a response");
         UNASKED = top(c"Responses without a request").rare();
         AGAIN = top(c"Calls made again").rare();
         RETRIES = part(T::AGAIN, c"before a response");

@@ -567,23 +567,12 @@ fn the_tree_counts_what_the_packet_tree_shows() {
             is(&["Frames", "Requests", "newsendmsg (237)"], sends);
         }
         let unanswered = count(&|tree| has(tree, "wechat.unanswered"));
-        is(
-            &["Requests that are to be answered", "Unanswered (wechat.unanswered, in tshark with -2)"],
-            unanswered,
-        );
+        is(&["Requests that are to be answered", "Unanswered (wechat.unanswered with -2)"], unanswered);
         let unacknowledged = count(&|tree| has(tree, "wechat.push.unacknowledged"));
         let pushes = "Pushes by acknowledgement";
         let pushed = count(&|tree| field(tree, "wechat.kind") == Some("push"));
         is_or_absent(&[pushes], pushed, pushed);
-        is_or_absent(
-            &[
-                pushes,
-                "Acknowledgement wanted",
-                "Not acknowledged (wechat.push.unacknowledged, in tshark with -2)",
-            ],
-            pushed,
-            unacknowledged,
-        );
+        is_or_absent(&[pushes, "Acknowledgement wanted", "Not acknowledged"], pushed, unacknowledged);
         let again = |note: &'static str| {
             count(&|tree| {
                 let mut notes = BTreeSet::new();
@@ -628,12 +617,7 @@ fn trees_have_no_empty_sections() {
         ("sample", "wechat", "Frames", "Requests that are to be answered"),
         ("exchanges", "wechat", "Frames", "Requests that are to be answered"),
         ("mmtls", "mmtls", "Sessions", "Encrypted records"),
-        (
-            "short-link",
-            "wechat_short",
-            "Calls",
-            "Calls without a response (wechat_short.unanswered, in tshark with -2)",
-        ),
+        ("short-link", "wechat_short", "Calls", "Calls without a response"),
         ("web", "wechat_web", "Requests", "News that nothing fetched"),
     ] {
         let lines = tree_lines(&statistic(&samples::open(name, true), &[], &format!("{tree},tree")));
@@ -672,10 +656,7 @@ fn a_filter_that_parts_exchanges_does_no_harm() {
     let opened = open(&exchanges::capture(SEED));
     let unanswered = |passes: &[&str], filter: &str| {
         let counts = tree_counts(&statistic(&opened, passes, &format!("wechat,tree,{filter}")));
-        counts[&path(&[
-            "Requests that are to be answered",
-            "Unanswered (wechat.unanswered, in tshark with -2)",
-        ])]
+        counts[&path(&["Requests that are to be answered", "Unanswered (wechat.unanswered with -2)"])]
     };
     // The first pass sees responses only, and the second knows that theirs is all there is.
     for passes in PASSES {
@@ -925,10 +906,7 @@ fn unknown_operations_do_not_fill_a_table() {
         assert_eq!(counts[&path(&["Frames", "Requests"])], u64::from(OPERATIONS));
         assert_eq!(counts[&path(&["Frames", "Requests", "other operations"])], u64::from(OPERATIONS - 64));
         assert_eq!(
-            counts[&path(&[
-                "Requests that are to be answered",
-                "Unanswered (wechat.unanswered, in tshark with -2)"
-            ])],
+            counts[&path(&["Requests that are to be answered", "Unanswered (wechat.unanswered with -2)"])],
             0
         );
     }

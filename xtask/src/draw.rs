@@ -82,8 +82,8 @@ impl Screen {
         command
     }
 
-    /// Number of the window with these words in its title.
-    fn window(&self, title: &str) -> Result<String> {
+    /// Number of the program's window with these words in its title.
+    fn window(&self, title: &str, program: &mut Running) -> Result<String> {
         let end = Instant::now() + LIMIT;
         while Instant::now() < end {
             let mut search = self.command("xdotool", &["search", "--onlyvisible", "--name", title]);
@@ -91,6 +91,9 @@ impl Screen {
             let output = search.output().context("cannot start xdotool")?;
             if let Some(number) = String::from_utf8_lossy(&output.stdout).lines().next() {
                 return Ok(number.to_owned());
+            }
+            if let Some(status) = program.0.try_wait()? {
+                bail!("the program ended before it had a window ({status})");
             }
             sleep(PAUSE);
         }
@@ -141,9 +144,9 @@ fn draw(picture: &Picture, home: &Sandbox, file: &Path) -> Result<()> {
         wireshark.args(["-o", "gui.layout_type:1", "-g", &packet.to_string()]);
     }
     wireshark.stdout(Stdio::null()).stderr(Stdio::null());
-    let _wireshark = Running(wireshark.spawn().context("cannot start wireshark")?);
+    let mut wireshark = Running(wireshark.spawn().context("cannot start wireshark")?);
 
-    let main = screen.window(&format!("^{}.pcap$", picture.sample))?;
+    let main = screen.window(&format!("^{}.pcap$", picture.sample), &mut wireshark)?;
     screen.still(&main)?;
     let shown = match picture.view {
         View::Tree { keys, .. } => {
@@ -161,7 +164,7 @@ fn draw(picture: &Picture, home: &Sandbox, file: &Path) -> Result<()> {
         }
         View::Window { title, keys } => {
             screen.press(&main, keys)?;
-            screen.window(title)?
+            screen.window(title, &mut wireshark)?
         }
     };
     // Out of the way of what it would light up.
