@@ -395,6 +395,8 @@ typedef struct wechat_hand_off {
   uint32_t flags;
   // What the table's fallback is told of them, a text; 0 for nothing.
   uint32_t words;
+  // The item that is not to be shown if somebody takes the bytes: its place in the report's items plus 1; 0 for none.
+  uint32_t instead;
   // The source.
   uint16_t source;
   // The table: by its place among those that a protocol offers, and that protocol's.
@@ -608,6 +610,10 @@ typedef struct wechat_part {
   const char *name;
   // Words in the dialog.
   const char *help;
+  // What the cells of a column may say, the first where nobody has said anything; none for any text.
+  const char *const *choices;
+  // Number of `choices`.
+  size_t choice_count;
 } wechat_part;
 
 // A preference: a row to register with the host.
@@ -641,6 +647,10 @@ typedef struct wechat_offer {
   // Name of the host's own dissector that gets what nobody else takes, and the hand-off's words; NULL for none.
   // Columns are closed to it.
   const char *fallback;
+  // Names of the host's own dissectors that a user may choose for a key (Decode As).
+  const char *const *choices;
+  // Number of `choices`.
+  size_t choice_count;
 } wechat_offer;
 
 // A table in which a protocol registers itself.

@@ -494,8 +494,10 @@ static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_diss
         if (sentence.raw) {
             g_byte_array_append(line->data, record->bytes, record->byte_count);
         } else {
-            g_byte_array_append(line->data, (const uint8_t *)sentence.line, (unsigned)strlen(sentence.line));
-            g_byte_array_append(line->data, (const uint8_t *)"\n", 1);
+            char *text =
+                g_strdup_printf("%u  %.6f  %s\n", record->packet, nstime_to_sec(&pinfo->rel_ts), sentence.line);
+            g_byte_array_append(line->data, (const uint8_t *)text, (unsigned)strlen(text));
+            g_free(text);
         }
         info->bytes_written[line->is_server] += line->data->len;
         info->payload = g_list_prepend(info->payload, line);

@@ -13,6 +13,7 @@ use wechat_dissector::kernel::line::{Cell, Lines, VERSION};
 use wechat_dissector::kernel::rows::{Severity, Type};
 use wechat_dissector::protocols::{PROTOCOLS, protocol};
 use wechat_dissector::web::members::{PARAMETERS, PARTS, ROOT, SYNC_KEY, Shape, Take};
+use wechat_dissector::wechat::operation::{OPERATIONS, Role};
 use wechat_dissector::wechat::secret::{HARMLESS, Rule, SECRET_ENDS, SECRET_PARTS, USER_ENDS, may_be_secret};
 
 fn type_name(ty: Type) -> &'static str {
@@ -99,6 +100,29 @@ fn the_table_of_protocols_is_up_to_date() {
 #[test]
 fn the_table_of_filters_is_up_to_date() {
     check("docs/filters.md", ["<!-- filters -->\n", "<!-- end -->"], &tables());
+}
+
+fn operations() -> String {
+    let mut text = String::from(
+        "\n| number | name | in the Info column | what it is | cgi type |\n| ---: | --- | --- | --- | ---: |\n",
+    );
+    for row in OPERATIONS {
+        let role = match row.role {
+            Role::Request => "request",
+            Role::Push => "push",
+            Role::OneWay => "one-way",
+            Role::Heartbeat => "heartbeat",
+        };
+        let cgi = if row.cgi == 0 { String::new() } else { row.cgi.to_string() };
+        writeln!(text, "| {} | `{}` | {} | {role} | {cgi} |", row.number, row.name, row.title).unwrap();
+    }
+    text.push('\n');
+    text
+}
+
+#[test]
+fn the_table_of_operations_is_up_to_date() {
+    check("docs/operations.md", ["<!-- operations -->\n", "<!-- end -->"], &operations());
 }
 
 /// Names of values and what is done with them, of a shape and all shapes in it.

@@ -91,7 +91,8 @@ pub fn make(report: &mut Report, known: &Known<'_>, source: Option<u16>, what: &
     if let Some(ticket) = known.offered() {
         record.set_text(R::TICKET, report.put(&*ticket.shown(&known.settings.shared)));
     }
-    record.set_text(R::INFO, report.put(format_args!("{what}")));
+    let info = report.put(format_args!("{what}"));
+    record.set_text(R::INFO, report.with_briefs(info, note));
     record.set_text(R::NOTES, report.put_notes(note));
     report.set_record(record);
 }

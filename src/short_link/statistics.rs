@@ -89,7 +89,8 @@ pub fn make(report: &mut Report, known: &Known<'_>) {
     record.set_text(R::NAME, report.put(known.name()));
     record.set_text(R::HOST, report.put(known.host()));
     record.set_text(R::ROW_NAME, report.put(if row == OTHERS { "other calls" } else { known.name() }));
-    record.set_text(R::INFO, report.put(Sentence(known)));
+    let info = report.put(Sentence(known));
+    record.set_text(R::INFO, report.with_briefs(info, note));
     record.set_text(R::NOTES, report.put_notes(note));
     report.set_record(record);
 }

@@ -237,7 +237,7 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
 pub const TREE: Tree = Tree { title: c"WeChat/Web client", nodes: NODES, ticks };
 
 /// The messages of calls, a line each.
-pub const LINES: Lines = Lines { title: c"WeChat-Web calls", command: c"calls", columns: COLUMNS, key: None };
+pub const LINES: Lines = Lines { title: c"WeChatWeb calls", command: c"calls", columns: COLUMNS, key: None };
 
 /// The columns. Further ones come behind the last.
 const COLUMNS: &[Column] = &[

@@ -220,7 +220,7 @@ WeChat long link, Send message response seq=2, 111 bytes
     Operation: 1000000237 (0x3b9acaed), newsendmsg
     Seqid: 2 (0x00000002)
     [Kind: response]
-    [Request operation: 237 (0x000000ed)]
+    [Base operation: newsendmsg (237)]
     [Operation name: newsendmsg]
     [Stream: 0]
     [Carrier: tcp]
