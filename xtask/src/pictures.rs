@@ -80,7 +80,7 @@ pub const PICTURES: [Picture; 5] = [
         filter: "wechat",
         profile: true,
         view: View::List,
-        size: (1400, 760),
+        size: (1520, 760),
     },
     Picture {
         file: "profile-graphs.png",
