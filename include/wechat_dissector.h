@@ -671,6 +671,8 @@ typedef struct wechat_node {
   const char *const *ranges;
   // Number of `ranges`.
   size_t range_count;
+  // It and what is part of it are to be created when one of them first changes; the others when anything does.
+  bool rare;
 } wechat_node;
 
 // A protocol: everything to register of it. A title that is NULL says that there is no such thing.
@@ -700,11 +702,11 @@ typedef struct wechat_protocol {
   const struct wechat_value_row *values;
   // Number of `values`.
   size_t value_count;
-  // Nodes of its tree of counters; a tick names one by its place.
+  // Nodes of its tree of counters; a tick names one by its place. The first stands first, however the tree is sorted.
   const struct wechat_node *nodes;
   // Number of `nodes`.
   size_t node_count;
-  // Title of the tree of counters.
+  // Title of the tree of counters: a submenu and, behind a slash, the entry.
   const char *tree_title;
   // Title of its table of response times.
   const char *responses_title;

@@ -324,6 +324,8 @@ pub struct wechat_node {
     pub ranges: *const *const c_char,
     /// Number of `ranges`.
     pub range_count: size_t,
+    /// It and what is part of it are to be created when one of them first changes; the others when anything does.
+    pub rare: bool,
 }
 
 /// A table in which other dissectors register for bytes of a protocol: to be made.
@@ -395,11 +397,11 @@ pub struct wechat_protocol {
     pub values: *const wechat_value_row,
     /// Number of `values`.
     pub value_count: size_t,
-    /// Nodes of its tree of counters; a tick names one by its place.
+    /// Nodes of its tree of counters; a tick names one by its place. The first stands first, however the tree is sorted.
     pub nodes: *const wechat_node,
     /// Number of `nodes`.
     pub node_count: size_t,
-    /// Title of the tree of counters.
+    /// Title of the tree of counters: a submenu and, behind a slash, the entry.
     pub tree_title: *const c_char,
     /// Title of its table of response times.
     pub responses_title: *const c_char,
@@ -532,7 +534,7 @@ impl Rows {
         let (ranges, range_count) = self.texts(row.ranges);
         let parent = row.parent.and_then(|parent| nodes.get(usize::from(parent)));
         let parent = parent.map_or(ptr::null(), |parent| parent.name.as_ptr());
-        wechat_node { name: row.name.as_ptr(), parent, ranges, range_count }
+        wechat_node { name: row.name.as_ptr(), parent, ranges, range_count, rare: row.rare }
     }
 
     fn protocol(&mut self, row: &Row) -> wechat_protocol {

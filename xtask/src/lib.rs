@@ -7,6 +7,7 @@ pub mod files;
 pub mod home;
 pub mod library;
 pub mod packages;
+pub mod pictures;
 pub mod process;
 pub mod sandbox;
 pub mod wireshark;

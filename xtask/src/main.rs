@@ -3,7 +3,9 @@
 
 mod demo;
 mod doctor;
+mod draw;
 mod install;
+mod profile;
 mod stage;
 mod suite;
 
@@ -24,6 +26,8 @@ enum Arguments {
     None(fn() -> Result<()>),
     /// `--dry-run`
     DryRun(fn(bool) -> Result<()>),
+    /// `--dry-run` and `--profile`
+    Install(fn(bool, bool) -> Result<()>),
     /// Everything after `--`
     Rest(fn(&[String]) -> Result<()>),
     /// As `None`, in the program that measures
@@ -33,13 +37,14 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 18] = [
+const COMMANDS: [Command; 19] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
     Command { name: "bless", arguments: Arguments::Rest(suite::bless), summary: "lets the tests write the golden files anew" },
     Command { name: "header", arguments: Arguments::None(suite::bless_header), summary: "writes include/wechat_dissector.h anew" },
-    Command { name: "install", arguments: Arguments::DryRun(install::install), summary: "installs the plugin where this machine's Wireshark looks" },
+    Command { name: "pictures", arguments: Arguments::Rest(draw::pictures), summary: "makes the pictures of Wireshark's window in docs/ anew; all, or those with a word in their names" },
+    Command { name: "install", arguments: Arguments::Install(install::install), summary: "installs the plugin where this machine's Wireshark looks; the profile for its window, too, when asked" },
     Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
     Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },
     Command { name: "robustness", arguments: Arguments::MeasureRest, summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
@@ -77,6 +82,11 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         (Arguments::None(run), []) => run(),
         (Arguments::DryRun(run), []) => run(false),
         (Arguments::DryRun(run), ["--dry-run"]) => run(true),
+        (Arguments::Install(run), words)
+            if words.iter().all(|word| ["--dry-run", "--profile"].contains(word)) =>
+        {
+            run(words.contains(&"--dry-run"), words.contains(&"--profile"))
+        }
         (Arguments::Rest(run), []) => run(&[]),
         (Arguments::Rest(run), ["--", ..]) => run(&rest[1..]),
         (Arguments::Measure | Arguments::MeasureRest, []) => measure(name, &[]),
@@ -90,6 +100,7 @@ impl Arguments {
         match self {
             Self::None(_) | Self::Measure => "",
             Self::DryRun(_) => " [--dry-run]",
+            Self::Install(_) => " [--profile] [--dry-run]",
             Self::Rest(_) | Self::MeasureRest => " [-- ARGUMENTS]",
         }
     }
