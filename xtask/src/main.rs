@@ -78,6 +78,10 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         bail!("there is no command `{name}`; `cargo xtask help` lists them");
     };
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
+    if let ["--help" | "-h"] = words[..] {
+        println!("usage: cargo xtask {name}{}\n\n{}", command.arguments.usage(), command.summary);
+        return Ok(());
+    }
     match (command.arguments, words.as_slice()) {
         (Arguments::None(run), []) => run(),
         (Arguments::DryRun(run), []) => run(false),
