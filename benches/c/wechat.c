@@ -49,7 +49,7 @@
 static int proto = -1;
 static int hf_packet_len = -1, hf_head_len = -1, hf_version = -1, hf_op = -1, hf_seq = -1, hf_body = -1;
 static int hf_carrier = -1;
-static int hf_stream = -1, hf_body_len = -1, hf_unanswered = -1, hf_open_requests = -1, hf_heartbeat_interval = -1, hf_heartbeat_after = -1;
+static int hf_stream = -1, hf_body_len = -1, hf_unanswered = -1, hf_open_requests = -1, hf_heartbeat_interval = -1, hf_heartbeat_after = -1, hf_heartbeat_next = -1;
 static int hf_attempt = -1, hf_attempt_after = -1, hf_attempt_next = -1, hf_delivery = -1;
 static int hf_send_news_in = -1, hf_news_send = -1, hf_news_time = -1;
 static int hf_synckey_delta = -1, hf_synckey_previous = -1, hf_synckey_next = -1;
@@ -152,7 +152,7 @@ typedef struct {
     sync_key *keys;
     nstime_t time;
     nstime_t heartbeat_interval;
-    uint32_t heartbeat_after;
+    uint32_t heartbeat_after, heartbeat_next;
     nstime_t news_time;
     uint32_t number, stream, open_requests, key_count;
     uint32_t attempt, attempt_after, attempt_next;
@@ -378,6 +378,7 @@ static frame_info *find_frame(tvbuff_t *tvb, packet_info *pinfo, const header_t 
             if (info->last_heartbeat != NULL) {
                 nstime_delta(&frame->heartbeat_interval, &frame->time, &info->last_heartbeat->time);
                 frame->heartbeat_after = info->last_heartbeat->number;
+                info->last_heartbeat->heartbeat_next = frame->number;
                 frame->has_interval = true;
             }
             info->last_heartbeat = frame;
@@ -480,6 +481,8 @@ static void show_links(proto_tree *tree, tvbuff_t *tvb, packet_info *pinfo, cons
         add_generated_time(tree, hf_heartbeat_interval, tvb, &frame->heartbeat_interval);
         add_generated_uint(tree, hf_heartbeat_after, tvb, 12, frame->heartbeat_after);
     }
+    if (later && frame->heartbeat_next != 0)
+        add_generated_uint(tree, hf_heartbeat_next, tvb, 12, frame->heartbeat_next);
     if (later && pair != NULL && pair->second_frame == 0 && header->kind != KIND_PUSH)
         show_unanswered(tree, tvb, pinfo, frame);
     if (frame->news_send != 0) {
@@ -861,6 +864,7 @@ static void register_protocol(void)
         { &hf_unanswered, { "Unanswered", "wechat.unanswered", FT_BOOLEAN, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_open_requests, { "Open requests", "wechat.open_requests", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_heartbeat_after, { "Heartbeat after the one in", "wechat.heartbeat.after", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL, HFILL } },
+        { &hf_heartbeat_next, { "Next heartbeat in", "wechat.heartbeat.next_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL, HFILL } },
         { &hf_opened, { "Opened", "wechat.business.opened", FT_BOOLEAN, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_why_closed, { "Closed because", "wechat.business.why_closed", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_heartbeat_interval, { "Heartbeat interval", "wechat.heartbeat.interval", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },

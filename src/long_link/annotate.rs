@@ -258,6 +258,9 @@ fn links(report: &mut Report, known: &Known<'_>) {
             report.note(N::HEARTBEAT_IRREGULAR, at::SEQ, words);
         }
     }
+    if let Some(next) = known.facts.next_heartbeat {
+        report.generated(F::HEARTBEAT_NEXT, at::SEQ, next.into());
+    }
 }
 
 /// The answer or acknowledgement that never came, or what probably was one.

@@ -54,6 +54,7 @@ rows! {
         PUSH_ACK_INFERRED_IN = field(AckPacket, c"wechat.push.ack_inferred_in", c"Probably acknowledged in", c"Inference: the packet of an unknown request behind the push, or of an acknowledgement behind the notice");
         HEARTBEAT_INTERVAL = field(Duration, c"wechat.heartbeat.interval", c"Heartbeat interval", c"Time since the stream's heartbeat before");
         HEARTBEAT_AFTER = field(RequestPacket, c"wechat.heartbeat.after", c"Heartbeat after the one in", c"The packet of the stream's heartbeat before");
+        HEARTBEAT_NEXT = field(RequestPacket, c"wechat.heartbeat.next_in", c"Next heartbeat in", c"The packet of the stream's heartbeat behind it");
         ATTEMPT = field(U32, c"wechat.attempt", c"Attempt", c"Which of the client's links this is that follow each other within seconds; only links with payload count");
         ATTEMPT_AFTER = field(Packet, c"wechat.attempt.after", c"Attempt after", c"The packet of the last frame of the attempt before");
         ATTEMPT_NEXT = field(Packet, c"wechat.attempt.next_in", c"Next attempt in", c"The packet of the first frame of the client's next link");

@@ -41,6 +41,7 @@ pub const FACTS: &[&str] = &[
     "wechat.push.ack_inferred_in",
     "wechat.heartbeat.interval",
     "wechat.heartbeat.after",
+    "wechat.heartbeat.next_in",
     "wechat.heartbeat.irregular",
     "wechat.attempt",
     "wechat.attempt.after",

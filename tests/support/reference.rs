@@ -584,6 +584,9 @@ impl Model {
         self.acknowledgement_ahead(at, &mut facts);
         self.sync_ahead(at, &mut facts);
         for (later, row) in self.rows.iter().enumerate() {
+            if row.beat_before == Some(at) {
+                facts.number("wechat.heartbeat.next_in", self.packet(later));
+            }
             if row.attempt.is_some_and(|(_, after)| after == at) {
                 facts.number("wechat.attempt.next_in", self.packet(later));
             }

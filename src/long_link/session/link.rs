@@ -252,6 +252,12 @@ impl Link {
         self.inferred.get(&id).copied()
     }
 
+    /// The packet of the heartbeat behind one.
+    pub fn next_heartbeat(&self, id: u32) -> Option<u32> {
+        let place = self.heartbeats.binary_search(&id).ok()?;
+        self.heartbeats.get(place.saturating_add(1)).map(|next| self.packet(*next))
+    }
+
     /// What lies between a heartbeat and the one before.
     pub fn interval(&self, id: u32) -> Option<Interval> {
         let place = self.heartbeats.binary_search(&id).ok()?;

@@ -64,6 +64,8 @@ pub struct Facts<'a> {
     pub inferred: Option<u32>,
     /// Of a heartbeat, the time since the one before.
     pub interval: Option<Interval>,
+    /// Packet of the heartbeat behind one; on later visits only.
+    pub next_heartbeat: Option<u32>,
     /// Of a request or a response, the requests of its stream that are open behind it.
     pub open: Option<u16>,
     /// How the keys of its SyncKey grew.
@@ -176,6 +178,7 @@ impl Session {
         if first_visit || answers {
             return facts;
         }
+        facts.next_heartbeat = if beats { link.next_heartbeat(id.event) } else { None };
         facts.inferred = link.inferred(id.event).map(|other| link.packet(other));
         facts.ahead =
             partner.map(|other| Partner { packet: other.packet, elapsed: elapsed().saturating_neg() });
