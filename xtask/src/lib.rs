@@ -8,5 +8,6 @@ pub mod home;
 pub mod library;
 pub mod packages;
 pub mod process;
+pub mod root;
 pub mod sandbox;
 pub mod wireshark;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A Debian suite in a folder, made by debootstrap from the mirror that this machine uses, and programs
-//! run in it.
+//! run in it. The toolchain and the crates of this machine are mounted into it, so that what is built there is linked
+//! with the suite's own libraries.
 
 use std::env;
 use std::fs;
@@ -8,7 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use xtask::{packages, process};
+
+use crate::{cargo, packages, process};
+
+/// Debian's suites and the Wireshark of each; of several, the first that can be had.
+pub const SUITES: [(&str, &[&str]); 4] =
+    [("3.4", &["bullseye"]), ("4.0", &["bookworm"]), ("4.4", &["trixie"]), ("4.6", &["forky", "sid"])];
 
 /// Mounts the folders a program needs, and changes its root.
 const INSIDE: &str = include_str!("inside.sh");
@@ -19,21 +25,70 @@ const READY: &str = ".wechat-ready";
 /// A suite that is ready for use.
 #[derive(Debug)]
 pub struct Root {
+    suite: &'static str,
     folder: PathBuf,
     /// Mounted at their own paths.
     folders: Vec<PathBuf>,
 }
 
 impl Root {
-    /// The root of `suite` under `parent`, made if it is not there. `folders` are seen inside.
-    pub fn of_suite(suite: &str, parent: &Path, folders: &[PathBuf]) -> Result<Self> {
-        ensure!(process::is_root(), "only root can make and enter the roots; run this as root");
-        let root = Self { folder: parent.join(suite), folders: folders.to_vec() };
-        if !root.folder.join(READY).exists() {
-            println!("Making {} (about a minute, 800 MB) ...", root.folder.display());
-            root.make(suite).with_context(|| format!("cannot make a root of the suite {suite}"))?;
-        }
+    /// A root with this Wireshark and all that building and testing needs, made if it is not there. The sources
+    /// and `folders` are seen inside.
+    pub fn of_release(release: &str, folders: &[PathBuf]) -> Result<Self> {
+        let mut seen = vec![cargo::root()?, home("CARGO_HOME", ".cargo")?, home("RUSTUP_HOME", ".rustup")?];
+        seen.extend_from_slice(folders);
+        let root = Self::first(release, "", &packages::apt_names(), &seen)?;
+        let version = process::stdout(root.command("pkg-config").args(["--modversion", "wireshark"]))?;
+        ensure!(
+            version.starts_with(&format!("{release}.")),
+            "the suite {} has Wireshark {} and not {release}",
+            root.suite,
+            version.trim()
+        );
         Ok(root)
+    }
+
+    /// The suite that has this Wireshark as it comes, with nothing installed.
+    pub fn bare(release: &str) -> Result<Self> {
+        Self::first(release, "-bare", &[], &[])
+    }
+
+    /// The first of the release's suites that can be had.
+    fn first(release: &str, kind: &str, packages: &[&str], folders: &[PathBuf]) -> Result<Self> {
+        ensure!(process::is_root(), "only root can make and enter the roots; run this as root");
+        let row = SUITES.iter().find(|(name, _)| *name == release);
+        let (_, suites) = row.with_context(|| format!("there is no `{release}` here, but {}", releases()))?;
+        let parent = cargo::target_dir()?.join("matrix/roots");
+        let mut made = suites.iter().map(|suite| {
+            let root =
+                Self { suite, folder: parent.join(format!("{suite}{kind}")), folders: folders.to_vec() };
+            if !root.folder.join(READY).exists() {
+                println!("Making {} (about a minute) ...", root.folder.display());
+                root.make(packages).with_context(|| format!("cannot make a root of the suite {suite}"))?;
+            }
+            Ok(root)
+        });
+        made.find_map(|made: Result<_>| made.map_err(|error| println!("{error:#}")).ok())
+            .with_context(|| format!("no suite with Wireshark {release} can be had"))
+    }
+
+    /// A copy to spoil.
+    pub fn copy(&self, name: &str) -> Result<Self> {
+        let copy = Self { suite: self.suite, folder: self.folder.with_file_name(name), folders: Vec::new() };
+        copy.remove()?;
+        process::output(
+            Command::new("cp").args(["-a", "--reflink=auto"]).args([&self.folder, &copy.folder]),
+        )?;
+        Ok(copy)
+    }
+
+    /// Nothing is mounted in it but while a program runs.
+    pub fn remove(&self) -> Result<()> {
+        process::output(Command::new("rm").args(["-rf", "--one-file-system"]).arg(&self.folder)).map(drop)
+    }
+
+    pub fn suite(&self) -> &'static str {
+        self.suite
     }
 
     /// The folder as it is seen from outside.
@@ -49,7 +104,25 @@ impl Root {
         command
     }
 
-    fn make(&self, suite: &str) -> Result<()> {
+    /// cargo inside, with a target folder of its own and no way to the net. Variables are set for it.
+    pub fn cargo(&self, target: &Path, variables: &[(&str, &str)]) -> Result<Command> {
+        let cargo_home = home("CARGO_HOME", ".cargo")?;
+        let mut command = self.command("env");
+        command.arg("-C").arg(cargo::root()?);
+        for (name, folder) in [
+            ("CARGO_HOME", cargo_home.as_path()),
+            ("RUSTUP_HOME", &home("RUSTUP_HOME", ".rustup")?),
+            ("CARGO_TARGET_DIR", target),
+        ] {
+            command.arg(format!("{name}={}", folder.display()));
+        }
+        command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
+        command.arg("CARGO_NET_OFFLINE=true").arg(cargo_home.join("bin/cargo"));
+        Ok(command)
+    }
+
+    fn make(&self, names: &[&str]) -> Result<()> {
+        let suite = self.suite;
         ensure!(
             process::find("debootstrap").is_some(),
             "there is no debootstrap; install the package of that name"
@@ -74,13 +147,12 @@ impl Root {
             }
         }
         process::output(&mut self.apt_get(&["update"]))?;
-        let names = packages::apt_names();
         process::output(self.apt_get(&["install", "--yes", "--no-install-recommends"]).args(names))?;
         process::output(&mut self.apt_get(&["clean"]))?;
         self.write(READY, "")
     }
 
-    fn apt_get(&self, arguments: &[&str]) -> Command {
+    pub fn apt_get(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("env");
         command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(arguments);
         command
@@ -94,6 +166,20 @@ impl Root {
         }
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// The releases there are roots for.
+pub fn releases() -> String {
+    SUITES.map(|(release, _)| release).join(", ")
+}
+
+/// A folder that cargo and rustup look for in the home.
+pub fn home(variable: &str, name: &str) -> Result<PathBuf> {
+    let folder = match env::var_os(variable) {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(name),
+    };
+    folder.canonicalize().with_context(|| format!("there is no {}", folder.display()))
 }
 
 /// Where this machine gets its packages; another place can be named.
