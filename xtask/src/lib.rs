@@ -3,9 +3,11 @@
 //! a [`sandbox::Sandbox`] in which Wireshark's programs load the plugin without it being installed.
 
 pub mod cargo;
+pub mod crates;
 pub mod files;
 pub mod home;
 pub mod library;
+pub mod package;
 pub mod packages;
 pub mod process;
 pub mod root;

@@ -19,7 +19,7 @@ pub const SUITES: [(&str, &[&str]); 4] =
 /// Mounts the folders a program needs, and changes its root.
 const INSIDE: &str = include_str!("inside.sh");
 
-/// Left behind when all packages are there.
+/// Left behind when all packages are there, with their names.
 const READY: &str = ".wechat-ready";
 
 /// A suite that is ready for use.
@@ -62,9 +62,14 @@ impl Root {
         let mut made = suites.iter().map(|suite| {
             let root =
                 Self { suite, folder: parent.join(format!("{suite}{kind}")), folders: folders.to_vec() };
-            if !root.folder.join(READY).exists() {
+            let there = fs::read_to_string(root.folder.join(READY)).ok();
+            if there.is_none() {
                 println!("Making {} (about a minute) ...", root.folder.display());
-                root.make(packages).with_context(|| format!("cannot make a root of the suite {suite}"))?;
+                root.make().with_context(|| format!("cannot make a root of the suite {suite}"))?;
+            }
+            if there.as_deref() != Some(packages.join(" ").as_str()) {
+                root.install(packages)
+                    .with_context(|| format!("cannot fill the root of the suite {suite}"))?;
             }
             Ok(root)
         });
@@ -121,7 +126,7 @@ impl Root {
         Ok(command)
     }
 
-    fn make(&self, names: &[&str]) -> Result<()> {
+    fn make(&self) -> Result<()> {
         let suite = self.suite;
         ensure!(
             process::find("debootstrap").is_some(),
@@ -147,9 +152,15 @@ impl Root {
             }
         }
         process::output(&mut self.apt_get(&["update"]))?;
-        process::output(self.apt_get(&["install", "--yes", "--no-install-recommends"]).args(names))?;
-        process::output(&mut self.apt_get(&["clean"]))?;
-        self.write(READY, "")
+        self.write(READY, "nothing")
+    }
+
+    fn install(&self, packages: &[&str]) -> Result<()> {
+        if !packages.is_empty() {
+            process::output(self.apt_get(&["install", "--yes", "--no-install-recommends"]).args(packages))?;
+            process::output(&mut self.apt_get(&["clean"]))?;
+        }
+        self.write(READY, &packages.join(" "))
     }
 
     pub fn apt_get(&self, arguments: &[&str]) -> Command {
