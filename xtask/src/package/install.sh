@@ -42,7 +42,7 @@ programs() (
     set -f
     IFS=:
     known=:
-    for folder in $PATH:/usr/local/bin:/usr/bin; do
+    for folder in $PATH; do
         program=${folder:-.}/$1
         if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
         real=$(readlink -f "$program") || real=$program
@@ -97,8 +97,7 @@ fi
 fitting=$(printf '%s\n' "$found" | grep "^$release$tab" || :)
 if [ -z "$fitting" ]; then
     die "this plugin is for Wireshark $release, and here is $(printf '%s\n' "$found" |
-        sed "s/^$tab/one that names no version$tab/; s/\(.*\)$tab\(.*\)/\1 (\2)/" |
-        sed -e ':a' -e 'N' -e '$!ba' -e 's/\n/, /g'); take the archive for that version"
+        sed "s/^$tab/one that names no version$tab/; s/\(.*\)$tab\(.*\)/\1 (\2)/" | paste -sd, -); take the archive for that version"
 fi
 
 # 2. Which folder?
@@ -151,17 +150,18 @@ fi
 made=
 step=$folder
 while [ ! -e "$step" ]; do
-    made="$step
-$made"
+    made="$made$step
+"
     step=$(dirname "$step")
 done
 if [ ! -d "$step" ] || [ ! -w "$step" ] || [ ! -x "$step" ]; then die "you may not write to $step"; fi
 take_back() {
     rm -f "$target.new" 2>/dev/null || :
     if [ -e "$target.old" ]; then mv -f "$target.old" "$target"; fi
-    printf '%s' "$made" | sed '1!G;h;$!d' | while IFS= read -r step; do rmdir "$step" 2>/dev/null || :; done
+    printf '%s' "$made" | while IFS= read -r step; do rmdir "$step" 2>/dev/null || :; done
 }
 umask 022
+trap 'take_back; exit 1' HUP INT TERM
 if ! { mkdir -p "$folder" && cp "$here/$file" "$target.new" && chmod 644 "$target.new"; } 2>"$words"; then
     take_back
     die "$folder cannot be written to: $(head -n 1 "$words")"
@@ -173,6 +173,7 @@ if ! QT_QPA_PLATFORM=offscreen "$chosen" -G plugins 2>"$words" | grep -qF "$tab$
     take_back
     die "$chosen does not load the plugin: $(grep -F "$file" "$words" | head -n 1)"
 fi
+trap - HUP INT TERM
 rm -f "$target.old"
 echo "Installed $target${renewed:-}"
 echo "Try it: $chosen -r YOUR.pcap -Y 'wechat or mmtls'"

@@ -27,6 +27,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 pub use place::{Place, Wireshark};
+pub use sums::write as write_sums;
 pub use tree::lay_out;
 
 use crate::root::{Root, SUITES};
@@ -46,7 +47,7 @@ pub struct Made {
     /// The plugin in them.
     pub plugin: PathBuf,
     pub archive: PathBuf,
-    /// `None` where there is no dpkg.
+    /// `None` where this is no Debian.
     pub deb: Option<PathBuf>,
 }
 
@@ -83,7 +84,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         println!("Wireshark {release}: {}", archive.display());
         match deb {
             Some(deb) => println!("Wireshark {release}: {}", deb.display()),
-            None => println!("Wireshark {release}: no .deb, because there is no dpkg here"),
+            None => println!("Wireshark {release}: no .deb, because this is no Debian"),
         }
     }
     println!("Their sums: {}", out.join("SHA256SUMS").display());
@@ -108,8 +109,9 @@ pub fn root(release: &str) -> Result<Root> {
     Root::of_release(release, &[target])
 }
 
-fn target(release: &str) -> Result<PathBuf> {
-    let target = cargo::target_dir()?.join(format!("package-build/{release}"));
+/// Where cargo builds for a release in its root, or `here`.
+fn target(name: &str) -> Result<PathBuf> {
+    let target = cargo::target_dir()?.join("package-build").join(name);
     fs::create_dir_all(&target)?;
     Ok(target)
 }
@@ -118,23 +120,29 @@ fn target(release: &str) -> Result<PathBuf> {
 pub fn make(place: &Place, ours: &str, out: &Path) -> Result<Made> {
     let wireshark = place.wireshark()?;
     let release = wireshark.release;
-    let target = target(&release.to_string())?;
+    let target = match place {
+        Place::Here => target("here")?,
+        Place::Root(_) => target(&release.to_string())?,
+    };
     println!("Building for Wireshark {release} ...");
     let plugin = place.build(&target)?;
     let version = version(ours, release);
     let time = time()?;
-    let work = target.join("work");
-    if work.exists() {
-        fs::remove_dir_all(&work)?;
-    }
-    fs::create_dir_all(&work)?;
-    let archive = archive::make(release, &plugin, &version, time, &work, out)?;
-    let deb = match process::find("dpkg-deb") {
-        Some(_) => Some(deb::make(place, &wireshark, &plugin, &version, time, &work, out)?),
-        None => None,
+    // Seen in a root too, as the target folder is.
+    let work = tempfile::tempdir_in(&target)?;
+    let work = work.path();
+    let archive = archive::make(release, &plugin, &version, time, work, out)?;
+    let deb = if is_debian() {
+        Some(deb::make(place, &wireshark, &plugin, &version, time, work, out)?)
+    } else {
+        None
     };
-    fs::remove_dir_all(&work)?;
     Ok(Made { release, plugin, archive, deb })
+}
+
+/// Whether this machine's packages are Debian's, or those of a system made of it.
+pub fn is_debian() -> bool {
+    Path::new("/etc/debian_version").exists() && process::find("dpkg-deb").is_some()
 }
 
 /// The time that all files in packages have: that of the sources, in seconds since 1970.
