@@ -8,6 +8,7 @@ mod mmtls;
 mod mmtls_truth;
 mod nested;
 mod shared_ports;
+mod shim;
 mod short;
 #[path = "../support/shown.rs"]
 mod shown;

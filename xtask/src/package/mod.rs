@@ -116,6 +116,11 @@ fn target(name: &str) -> Result<PathBuf> {
     Ok(target)
 }
 
+/// Builds the plugin for this machine's Wireshark as it is in packages.
+pub fn build_here() -> Result<PathBuf> {
+    Place::Here.build(&target("here")?)
+}
+
 /// Builds the plugin at a place, and puts its packages into `out`.
 pub fn make(place: &Place, ours: &str, out: &Path) -> Result<Made> {
     let wireshark = place.wireshark()?;
