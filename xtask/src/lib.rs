@@ -7,6 +7,7 @@ pub mod crates;
 pub mod files;
 pub mod home;
 pub mod library;
+pub mod owner;
 pub mod package;
 pub mod packages;
 pub mod process;

@@ -2,6 +2,7 @@
 //! The project's commands. `cargo xtask` lists them.
 
 mod demo;
+mod destdir;
 mod doctor;
 mod install;
 mod stage;
@@ -22,6 +23,8 @@ struct Command {
 #[derive(Clone, Copy)]
 enum Arguments {
     None(fn() -> Result<()>),
+    /// `--dry-run`, or where a package is to be laid out
+    Install,
     /// `--dry-run`
     DryRun(fn(bool) -> Result<()>),
     /// Everything after `--`
@@ -39,7 +42,7 @@ const COMMANDS: [Command; 19] = [
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
     Command { name: "bless", arguments: Arguments::Rest(suite::bless), summary: "lets the tests write the golden files anew" },
     Command { name: "header", arguments: Arguments::None(suite::bless_header), summary: "writes include/wechat_dissector.h anew" },
-    Command { name: "install", arguments: Arguments::DryRun(install::install), summary: "installs the plugin where this machine's Wireshark looks" },
+    Command { name: "install", arguments: Arguments::Install, summary: "installs the plugin where this machine's Wireshark looks, or below DESTDIR for a package" },
     Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
     Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },
     Command { name: "package", arguments: Arguments::Rest(xtask::package::run), summary: "makes .deb and .tar.gz for Wireshark 3.4, 4.0, 4.4 and 4.6, or those named, or `here`; `--sign KEY` signs their sums" },
@@ -76,6 +79,9 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
     match (command.arguments, words.as_slice()) {
         (Arguments::None(run), []) => run(),
+        (Arguments::Install, []) => install::install(false),
+        (Arguments::Install, ["--dry-run"]) => install::install(true),
+        (Arguments::Install, words) => destdir::run(words),
         (Arguments::DryRun(run), []) => run(false),
         (Arguments::DryRun(run), ["--dry-run"]) => run(true),
         (Arguments::Rest(run), []) => run(&[]),
@@ -90,7 +96,7 @@ impl Arguments {
     fn usage(self) -> &'static str {
         match self {
             Self::None(_) | Self::Measure => "",
-            Self::DryRun(_) => " [--dry-run]",
+            Self::Install | Self::DryRun(_) => " [--dry-run]",
             Self::Rest(_) | Self::MeasureRest => " [-- ARGUMENTS]",
         }
     }

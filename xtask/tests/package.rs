@@ -191,3 +191,29 @@ fn making_them_again_changes_no_byte() {
         deb.as_ref().map(|deb| fs::read(deb).expect("read"))
     );
 }
+
+#[test]
+fn an_installation_for_a_package_stays_below_its_folder() {
+    let folder = folders::open();
+    let install = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["install", "--prefix", "/opt/w s", "--destdir"]).arg(folder.path().join("de st"));
+        command.arg("--plugin").arg(&packages().made.plugin);
+        process::stdout(command.args(words)).expect("installed")
+    };
+    let would = install(&["--dry-run"]);
+    assert!(!folder.path().join("de st").exists());
+    let listed: Vec<PathBuf> = package::files(folder.path()).expect("listed");
+    assert_eq!(listed, Vec::<PathBuf>::new());
+    let said = install(&[]);
+    let did: Vec<&str> = said.lines().filter(|line| line.starts_with("Installed ")).collect();
+    let would: Vec<String> = would.lines().map(|line| line.replace("Would install", "Installed")).collect();
+    assert_eq!(did, would);
+    let files = package::files(folder.path()).expect("listed");
+    assert_eq!(files.len(), did.len());
+    assert!(files.iter().all(|file| file.starts_with("de st/opt/w s")), "{files:?}");
+    let plugins: Vec<_> = files.iter().filter(|file| file.ends_with("epan/wechat.so")).collect();
+    assert_eq!(plugins.len(), 1, "{files:?}");
+    let library = library::inspect(&folder.path().join(plugins[0]));
+    assert_eq!(library, Some(Library::Ours(packages().made.release)));
+}
