@@ -77,9 +77,10 @@ impl Root {
             .with_context(|| format!("no suite with Wireshark {release} can be had"))
     }
 
-    /// A copy to spoil.
-    pub fn copy(&self, name: &str) -> Result<Self> {
-        let copy = Self { suite: self.suite, folder: self.folder.with_file_name(name), folders: Vec::new() };
+    /// A copy to spoil, in which the folders are seen that are seen in `like`.
+    pub fn copy(&self, name: &str, like: &Self) -> Result<Self> {
+        let folder = self.folder.with_file_name(name);
+        let copy = Self { suite: self.suite, folder, folders: like.folders.clone() };
         copy.remove()?;
         process::output(
             Command::new("cp").args(["-a", "--reflink=auto"]).args([&self.folder, &copy.folder]),
@@ -111,18 +112,32 @@ impl Root {
 
     /// cargo inside, with a target folder of its own and no way to the net. Variables are set for it.
     pub fn cargo(&self, target: &Path, variables: &[(&str, &str)]) -> Result<Command> {
-        let cargo_home = home("CARGO_HOME", ".cargo")?;
+        let mut command = self.toolchain(target)?;
+        command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
+        command.arg(home("CARGO_HOME", ".cargo")?.join("bin/cargo"));
+        Ok(command)
+    }
+
+    /// The project's commands inside, built before in that target folder.
+    pub fn xtask(&self, target: &Path) -> Result<Command> {
+        let mut command = self.toolchain(target)?;
+        command.arg(format!("CARGO={}", home("CARGO_HOME", ".cargo")?.join("bin/cargo").display()));
+        command.arg(target.join("debug/xtask"));
+        Ok(command)
+    }
+
+    /// `env` with what cargo needs, in the folder of the sources.
+    fn toolchain(&self, target: &Path) -> Result<Command> {
         let mut command = self.command("env");
         command.arg("-C").arg(cargo::root()?);
         for (name, folder) in [
-            ("CARGO_HOME", cargo_home.as_path()),
+            ("CARGO_HOME", home("CARGO_HOME", ".cargo")?.as_path()),
             ("RUSTUP_HOME", &home("RUSTUP_HOME", ".rustup")?),
             ("CARGO_TARGET_DIR", target),
         ] {
             command.arg(format!("{name}={}", folder.display()));
         }
-        command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
-        command.arg("CARGO_NET_OFFLINE=true").arg(cargo_home.join("bin/cargo"));
+        command.arg("CARGO_NET_OFFLINE=true");
         Ok(command)
     }
 

@@ -280,14 +280,8 @@ impl Tried {
         let installed = folder.join(PLUGIN_NAME);
         fs::copy(plugin, &installed)?;
         let target = cargo::target_dir()?.join("matrix").join(format!("build-{}", self.release));
-        let mut doctor = self.root.command("env");
-        doctor.arg("-C").arg(cargo::root()?);
-        doctor.arg(format!("CARGO_TARGET_DIR={}", target.display()));
-        let cargo_home = root::home("CARGO_HOME", ".cargo")?;
-        doctor.arg(format!("CARGO_HOME={}", cargo_home.display()));
-        doctor.arg(format!("RUSTUP_HOME={}", root::home("RUSTUP_HOME", ".rustup")?.display()));
-        doctor.arg("CARGO_NET_OFFLINE=true").arg(format!("CARGO={}", cargo_home.join("bin/cargo").display()));
-        doctor.arg(target.join("debug/xtask")).arg("doctor");
+        let mut doctor = self.root.xtask(&target)?;
+        doctor.arg("doctor");
         let output = doctor.output().context("cannot start doctor")?;
         fs::remove_file(&installed)?;
         Ok(to_do(&String::from_utf8_lossy(&output.stdout)))

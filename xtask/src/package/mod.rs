@@ -110,7 +110,7 @@ pub fn root(release: &str) -> Result<Root> {
 }
 
 /// Where cargo builds for a release in its root, or `here`.
-fn target(name: &str) -> Result<PathBuf> {
+pub fn target(name: &str) -> Result<PathBuf> {
     let target = cargo::target_dir()?.join("package-build").join(name);
     fs::create_dir_all(&target)?;
     Ok(target)
