@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The project's commands. `cargo xtask` lists them.
 
+mod c_library;
 mod demo;
 mod destdir;
 mod doctor;
@@ -36,7 +37,7 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 20] = [
+const COMMANDS: [Command; 21] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
@@ -45,6 +46,7 @@ const COMMANDS: [Command; 20] = [
     Command { name: "install", arguments: Arguments::Install, summary: "installs the plugin where this machine's Wireshark looks, or below DESTDIR for a package" },
     Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
     Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },
+    Command { name: "c-library", arguments: Arguments::Rest(c_library::run), summary: "installs the dissector for C programs, without Wireshark, below `--destdir D`" },
     Command { name: "package", arguments: Arguments::Rest(xtask::package::run), summary: "makes .deb and .tar.gz for Wireshark 3.4, 4.0, 4.4 and 4.6, or those named, or `here`; `--sign KEY` signs their sums" },
     Command { name: "robustness", arguments: Arguments::MeasureRest, summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
     Command { name: "cost", arguments: Arguments::Measure, summary: "measures what the plugin costs HTTP and TLS on the shared ports" },
