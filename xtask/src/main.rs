@@ -5,6 +5,7 @@ mod c_library;
 mod demo;
 mod destdir;
 mod doctor;
+mod elsewhere;
 mod install;
 mod stage;
 mod suite;

@@ -11,7 +11,7 @@ use xtask::library::{self, Library};
 use xtask::wireshark::Tshark;
 use xtask::{package, packages, process};
 
-use crate::measure;
+use crate::{elsewhere, measure};
 
 /// The promise made to those who load the plugin, in bytes.
 const LARGEST_PLUGIN: u64 = 2_000_000;
@@ -26,6 +26,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     for (name, mut command) in checks() {
         step(name, || process::run(&mut command))?;
     }
+    step("other systems", elsewhere::check)?;
     step("release plugin", check_plugin)?;
     step("tests", || process::run(cargo("test").args(["--workspace"]).args(arguments)))?;
     step("mutated captures", || measure("fire", &[MUTATED, "no-leaks"]))?;
