@@ -26,6 +26,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     for (name, mut command) in checks() {
         step(name, || process::run(&mut command))?;
     }
+    step("cargo-deny", deny)?;
     step("other systems", elsewhere::check)?;
     step("release plugin", check_plugin)?;
     step("tests", || process::run(cargo("test").args(["--workspace"]).args(arguments)))?;
@@ -66,6 +67,16 @@ fn step(name: &str, action: impl FnOnce() -> Result<()>) -> Result<()> {
     action().with_context(|| format!("stopped at the step \"{name}\""))?;
     println!("-- {name}: passed in {:.1?}", start.elapsed());
     Ok(())
+}
+
+/// Licences, bans and sources of all crates. The tests look at those that are linked, and at all sources, without
+/// this tool, which takes longer to build than all of ours.
+fn deny() -> Result<()> {
+    if process::find("cargo-deny").is_none() {
+        println!("Not run: cargo-deny is not here (cargo install --locked cargo-deny).");
+        return Ok(());
+    }
+    process::run(cargo("deny").args(["--offline", "check", "licenses", "bans", "sources"]))
 }
 
 /// One library, small as it is given to others, and for the Wireshark that the tests run.
