@@ -61,7 +61,8 @@ pub fn make(
 
     let package = out.join(format!("{NAME}_{version}_{architecture}.deb"));
     let mut assemble = Command::new("dpkg-deb");
-    assemble.env("SOURCE_DATE_EPOCH", time.to_string());
+    // The compressor cuts its input by the number of threads.
+    assemble.env("SOURCE_DATE_EPOCH", time.to_string()).env("DPKG_DEB_THREADS_MAX", "1");
     assemble.args(["--root-owner-group", "-Zxz", "--build"]).arg(&folder).arg(&package);
     process::output(&mut assemble)?;
     Ok(package)

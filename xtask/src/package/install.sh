@@ -157,23 +157,25 @@ done
 if [ ! -d "$step" ] || [ ! -w "$step" ] || [ ! -x "$step" ]; then die "you may not write to $step"; fi
 take_back() {
     rm -f "$target.new" 2>/dev/null || :
-    if [ -e "$target.old" ]; then mv -f "$target.old" "$target"; fi
     printf '%s' "$made" | while IFS= read -r step; do rmdir "$step" 2>/dev/null || :; done
 }
 umask 022
 trap 'take_back; exit 1' HUP INT TERM
-if ! { mkdir -p "$folder" && cp "$here/$file" "$target.new" && chmod 644 "$target.new"; } 2>"$words"; then
+old=
+if ! {
+    mkdir -p "$folder" && cp "$here/$file" "$target.new" && chmod 644 "$target.new" &&
+        { [ ! -e "$target" ] || { cp -p "$target" "$scratch/old" && old=$scratch/old; }; } &&
+        mv -f "$target.new" "$target"
+} 2>"$words"; then
     take_back
     die "$folder cannot be written to: $(head -n 1 "$words")"
 fi
-if [ -e "$target" ]; then cp -p "$target" "$target.old" && renewed=' again'; fi
-mv -f "$target.new" "$target"
 if ! QT_QPA_PLATFORM=offscreen "$chosen" -G plugins 2>"$words" | grep -qF "$tab$target"; then
-    [ -e "$target.old" ] || rm -f "$target"
+    if [ -n "$old" ]; then cp -p "$old" "$target.new" && mv -f "$target.new" "$target"; else rm -f "$target"; fi
     take_back
-    die "$chosen does not load the plugin: $(grep -F "$file" "$words" | head -n 1)"
+    why=$(grep -F "$file" "$words" | head -n 1)
+    die "$chosen does not load the plugin: ${why:-it does not say why}"
 fi
 trap - HUP INT TERM
-rm -f "$target.old"
-echo "Installed $target${renewed:-}"
+echo "Installed $target${old:+ again}"
 echo "Try it: $chosen -r YOUR.pcap -Y 'wechat or mmtls'"

@@ -137,7 +137,7 @@ pub fn make(place: &Place, ours: &str, out: &Path) -> Result<Made> {
     let work = tempfile::tempdir_in(&target)?;
     let work = work.path();
     let archive = archive::make(release, &plugin, &version, time, work, out)?;
-    let deb = if is_debian() {
+    let deb = if matches!(place, Place::Root(_)) || is_debian() {
         Some(deb::make(place, &wireshark, &plugin, &version, time, work, out)?)
     } else {
         None

@@ -16,9 +16,9 @@ use xtask::wireshark::Folders;
 use crate::{folders, packages};
 
 /// All that the script calls; a machine of a test has these and no more.
-const TOOLS: [&str; 15] = [
+const TOOLS: [&str; 16] = [
     "sh", "cat", "chmod", "cp", "dirname", "grep", "head", "id", "mkdir", "mktemp", "mv", "paste",
-    "readlink", "rm", "rmdir",
+    "readlink", "rm", "rmdir", "sed",
 ];
 
 /// A machine with a user, whose folders have blanks in their names.
@@ -33,7 +33,7 @@ impl Machine {
         let machine = Self { folder: folders::open(), release: packages().made.release.to_string() };
         fs::create_dir_all(machine.home()).expect("a home");
         fs::create_dir_all(machine.path("bin")).expect("a folder");
-        for tool in TOOLS.into_iter().chain(["sed"]) {
+        for tool in TOOLS {
             symlink(process::find(tool).expect(tool), machine.path("bin").join(tool)).expect("linked");
         }
         machine

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The packages for the Wireshark of this machine: what they hold, and what their `install.sh` does.
 
-#[path = "support/folders.rs"]
 mod folders;
-#[path = "support/script.rs"]
 mod script;
 
 use std::fs;
