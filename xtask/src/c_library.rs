@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `cargo xtask c-library --destdir D [--prefix P] [--libdir L]`: the dissector for C programs, without Wireshark.
 //!
-//! cargo-c makes the same files. It is no part of most systems, each of its versions wants a compiler of its own, and
-//! building it takes longer than all else here, so that no test could install it; what it does for one library is below.
+//! cargo-c makes the same files. Each of its versions is tied to one of cargo's, and building it takes longer than all
+//! else here, so that no test could install it; what it does for one library is below.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -40,8 +40,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let words = build(&target, &shared)?;
     let system = native(&words).context("the compiler names no libraries to link the static one with")?;
 
-    let libraries = below(&folders.destdir, &folders.libraries);
-    let headers = below(&folders.destdir, &folders.prefix.join("include"));
+    let libraries = package::below(&folders.destdir, &folders.libraries);
+    let headers = package::below(&folders.destdir, &folders.prefix.join("include"));
     for folder in [&libraries.join("pkgconfig"), &headers] {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
@@ -117,11 +117,6 @@ fn description(folders: &Folders, system: &str) -> String {
         quoted(&folders.libraries),
         package::OURS
     )
-}
-
-/// An absolute path, seen from below another root folder.
-fn below(destdir: &Path, path: &Path) -> PathBuf {
-    destdir.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 #[cfg(test)]

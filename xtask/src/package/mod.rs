@@ -28,7 +28,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use place::{Place, Wireshark};
 pub use sums::write as write_sums;
-pub use tree::{files, lay_out};
+pub use tree::{below, files, lay_out};
 
 use crate::root::{Root, SUITES};
 use crate::wireshark::Release;

@@ -61,7 +61,7 @@ fn documents(folder: &Path) -> Result<()> {
 }
 
 /// An absolute path, seen from below another root folder.
-fn below(destdir: &Path, path: &Path) -> PathBuf {
+pub fn below(destdir: &Path, path: &Path) -> PathBuf {
     destdir.join(path.strip_prefix("/").unwrap_or(path))
 }
 
