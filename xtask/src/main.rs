@@ -100,7 +100,7 @@ impl Arguments {
     fn usage(self) -> &'static str {
         match self {
             Self::None(_) | Self::Measure => "",
-            Self::Install => " [--dry-run] [--destdir FOLDER [--prefix FOLDER] [--plugin FILE]]",
+            Self::Install => " [OPTIONS]",
             Self::DryRun(_) => " [--dry-run]",
             Self::Rest(_) | Self::MeasureRest => " [-- ARGUMENTS]",
         }

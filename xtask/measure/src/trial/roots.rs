@@ -55,6 +55,8 @@ impl Subject {
 
     fn try_all(&self, others: &[&Self]) -> Result<()> {
         let release = self.made.release;
+        let mut lintian = Command::new("lintian");
+        process::output(lintian.args(["--allow-root", "--fail-on", "error,warning"]).arg(&self.deb))?;
         let fresh = Fresh::new(&release.to_string(), &self.root)?;
         fresh.add(&self.deb, "ours.deb")?;
         fresh.add(&self.older, "older.deb")?;
