@@ -178,4 +178,8 @@ if ! QT_QPA_PLATFORM=offscreen "$chosen" -G plugins 2>"$words" | grep -qF "$tab$
 fi
 trap - HUP INT TERM
 echo "Installed $target${old:+ again}"
+profiles=$(folder_of "$chosen" 'Personal configuration')/profiles
+if [ -d "$here/profile" ] && [ "$label" = 'Personal Plugins' ] && [ "$profiles" != /profiles ]; then
+    echo "Its profile, if you want it: mkdir -p '$profiles' && cp -R '$here/profile/.' '$profiles'"
+fi
 echo "Try it: $chosen -r YOUR.pcap -Y 'wechat or mmtls'"

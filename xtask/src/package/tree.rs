@@ -16,11 +16,11 @@ use crate::{cargo, crates};
 /// What goes along with the plugin, by the name it has in the sources; a folder goes with all in it.
 const DOCUMENTS: [&str; 6] = ["README.md", "README.zh-CN.md", "CHANGELOG.md", "docs", "examples", "samples"];
 
-/// A Wireshark profile: settings, columns and colours for these protocols.
+/// Profiles of Wireshark's, a folder each: settings, columns and colours for these protocols.
 const PROFILE: &str = "profile";
 
-/// Where Wireshark lists it.
-const PROFILE_FOLDER: &str = "share/wireshark/profiles/WeChat";
+/// Where Wireshark looks for them.
+const PROFILE_FOLDER: &str = "share/wireshark/profiles";
 
 /// Lays out what an installation has below `destdir`, for a Wireshark with this prefix.
 pub fn lay_out(destdir: &Path, plugin: &Path, wireshark: &Wireshark, prefix: &Path) -> Result<()> {
