@@ -28,16 +28,16 @@ const MANAGERS: [Manager; 3] = [
     Manager { program: "pacman", query: &["-Qqo"], remove: "sudo pacman -R" },
 ];
 
-/// `None` for a file that no package brought, as far as the machine's managers know.
+/// `None` for a file that no package brought. Only the first manager that is here is asked: a second one, which manages
+/// nothing, would begin a list of its own in the user's home.
 pub fn owner(path: &Path) -> Option<Owner> {
-    MANAGERS.iter().filter(|manager| process::find(manager.program).is_some()).find_map(|manager| {
-        let answer = process::stdout(Command::new(manager.program).args(manager.query).arg(path)).ok()?;
-        let package = name(&answer)?;
-        Some(Owner {
-            path: path.to_owned(),
-            remove: format!("{} {}", manager.remove, quote(package)),
-            package: package.to_owned(),
-        })
+    let manager = MANAGERS.iter().find(|manager| process::find(manager.program).is_some())?;
+    let answer = process::stdout(Command::new(manager.program).args(manager.query).arg(path)).ok()?;
+    let package = name(&answer)?;
+    Some(Owner {
+        path: path.to_owned(),
+        remove: format!("{} {}", manager.remove, quote(package)),
+        package: package.to_owned(),
     })
 }
 

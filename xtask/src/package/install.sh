@@ -20,14 +20,15 @@ is_ours() {
     LC_ALL=C grep -q wechat_dissector_new "$1" 2>/dev/null
 }
 
-# The words with which the package is removed that owns FILE, if one does.
+# The words with which the package is removed that owns FILE, if one does. Only the first manager of packages that is
+# here is asked: a second one, which manages nothing, would begin a list of its own in the user's home.
 owner() {
-    if name=$(dpkg-query --search "$1" 2>/dev/null); then
-        echo "apt remove ${name%%:*}"
-    elif name=$(rpm -qf --qf '%{NAME}' "$1" 2>/dev/null); then
-        echo "dnf remove $name"
-    elif name=$(pacman -Qqo "$1" 2>/dev/null); then
-        echo "pacman -R $name"
+    if command -v dpkg-query >/dev/null; then
+        if name=$(dpkg-query --search "$1" 2>/dev/null); then echo "apt remove ${name%%:*}"; fi
+    elif command -v rpm >/dev/null; then
+        if name=$(rpm -qf --qf '%{NAME}' "$1" 2>/dev/null); then echo "dnf remove $name"; fi
+    elif command -v pacman >/dev/null; then
+        if name=$(pacman -Qqo "$1" 2>/dev/null); then echo "pacman -R $name"; fi
     fi
 }
 
@@ -126,7 +127,7 @@ if [ -n "$uninstall" ]; then
     # What was made for it; folders with something in them stay.
     if [ "$label" = 'Personal Plugins' ]; then
         empty=$folder
-        while [ "$empty" != "$HOME/.local/lib" ] && rmdir "$empty" 2>/dev/null; do empty=$(dirname "$empty"); done
+        while [ "$empty" != "$HOME" ] && rmdir "$empty" 2>/dev/null; do empty=$(dirname "$empty"); done
     fi
     echo "Removed $target"
     exit 0
