@@ -32,19 +32,19 @@ owner() {
     fi
 }
 
-# The version of a program of Wireshark's, as 4.0.
+# The version of a tshark, as 4.0.
 version() {
-    QT_QPA_PLATFORM=offscreen "$1" --version 2>/dev/null |
+    "$1" --version 2>/dev/null |
         sed -n 's/^[^0-9]*Wireshark[^0-9]*\([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p' | head -n 1
 }
 
-# A line for each program of this name: its version, a tab, its path. A program that is found twice has one line.
-programs() (
+# A line for each tshark: its version, a tab, its path. One that is found twice has one line.
+tsharks() (
     set -f
     IFS=:
     known=:
     for folder in $PATH; do
-        program=${folder:-.}/$1
+        program=${folder:-.}/tshark
         if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
         real=$(readlink -f "$program") || real=$program
         case $known in *:"$real":*) continue ;; esac
@@ -53,12 +53,12 @@ programs() (
     done
 )
 
-# What a program says of the folder with this label.
+# What a tshark says of the folder with this label.
 folder_of() {
-    QT_QPA_PLATFORM=offscreen "$1" -G folders 2>"$words" | sed -n "s/^$2:[[:space:]]*//p" | head -n 1
+    "$1" -G folders 2>"$words" | sed -n "s/^$2:[[:space:]]*//p" | head -n 1
 }
 
-# The folder that plugins of this kind are put into; $chosen is the program that is asked.
+# The folder that dissectors are put into, below the one with this label.
 plugin_folder() {
     found=$(folder_of "$1" "$2")
     [ -n "$found" ] || die "$1 does not say where its plugins are: $(head -n 1 "$words")"
@@ -91,10 +91,10 @@ if [ -n "$chosen" ]; then
     [ -x "$chosen" ] || die "there is no program $chosen"
     found=$(version "$chosen")$tab$chosen
 else
-    found=$(programs tshark)
-    [ -n "$found" ] || found=$(programs wireshark)
+    found=$(tsharks)
 fi
-[ -n "$found" ] || die "there is no tshark and no wireshark here; install Wireshark $release first"
+# The window's program does not say where its plugins are.
+[ -n "$found" ] || die "there is no tshark here to ask where plugins belong; install tshark $release first"
 fitting=$(printf '%s\n' "$found" | grep "^$release$tab" || :)
 if [ -z "$fitting" ]; then
     die "this plugin is for Wireshark $release, and here is $(printf '%s\n' "$found" |
@@ -127,7 +127,7 @@ if [ -n "$uninstall" ]; then
     # What was made for it; folders with something in them stay.
     if [ "$label" = 'Personal Plugins' ]; then
         empty=$folder
-        while [ "$empty" != "$HOME" ] && rmdir "$empty" 2>/dev/null; do empty=$(dirname "$empty"); done
+        while [ "$empty" != "${HOME:-/}" ] && rmdir "$empty" 2>/dev/null; do empty=$(dirname "$empty"); done
     fi
     echo "Removed $target"
     exit 0
@@ -171,7 +171,7 @@ if ! {
     take_back
     die "$folder cannot be written to: $(head -n 1 "$words")"
 fi
-if ! QT_QPA_PLATFORM=offscreen "$chosen" -G plugins 2>"$words" | grep -qF "$tab$target"; then
+if ! "$chosen" -G plugins 2>"$words" | grep -qF "$tab$target"; then
     if [ -n "$old" ]; then cp -p "$old" "$target.new" && mv -f "$target.new" "$target"; else rm -f "$target"; fi
     take_back
     why=$(grep -F "$file" "$words" | head -n 1)
