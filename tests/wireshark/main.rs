@@ -7,6 +7,9 @@ mod mmtls;
 #[path = "../support/mmtls_truth.rs"]
 mod mmtls_truth;
 mod nested;
+mod pictures;
+mod profile;
+mod samples;
 mod shared_ports;
 mod shim;
 mod short;

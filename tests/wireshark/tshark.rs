@@ -194,11 +194,11 @@ fn columns_name_the_protocol_and_every_frame_of_a_packet() {
         "8 TCP 8080 → 40123 [ACK] Seq=109 Ack=277 Win=65535 Len=0",
         "24 WeChat Send message request seq=4 | Send message request seq=5 | Send message request seq=6",
         "35 WeChat Push (acknowledgement wanted)",
-        "37 WeChat Push acknowledgement seq=8",
+        "37 WeChat Push acknowledgement seq=8 → 120 ms",
         "62 WeChat Direct send one-way seq=13",
-        "66 WeChat Operation 4660 response seq=14",
+        "66 WeChat Operation 4660 response seq=14 → 55 ms",
         "70 WeChat Heartbeat seq=16",
-        "75 WeChat Send message response seq=17 | Notify [packet length 7 is wrong] | Notify: Messages",
+        "75 WeChat Send message response seq=17 → 65 ms | Notify [bad length] | Notify: Messages",
         "81 WeChat Redirect to 203.0.113.80",
         "114 WeChat Heartbeat seq=heartbeat",
     ];
@@ -220,7 +220,7 @@ WeChat long link, Send message response seq=2, 111 bytes
     Operation: 1000000237 (0x3b9acaed), newsendmsg
     Seqid: 2 (0x00000002)
     [Kind: response]
-    [Request operation: 237 (0x000000ed)]
+    [Base operation: newsendmsg (237)]
     [Operation name: newsendmsg]
     [Stream: 0]
     [Carrier: tcp]

@@ -10,7 +10,7 @@ use xtask::library::{self, Library};
 use xtask::package::{self, Place, Wireshark};
 
 const USAGE: &str =
-    "usage: cargo xtask install [--dry-run] [--destdir FOLDER [--prefix FOLDER] [--plugin FILE]]";
+    "usage: cargo xtask install [--dry-run] [--profile | --destdir FOLDER [--prefix FOLDER] [--plugin FILE]]";
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ pub mod library;
 pub mod owner;
 pub mod package;
 pub mod packages;
+pub mod pictures;
 pub mod process;
 pub mod root;
 pub mod sandbox;

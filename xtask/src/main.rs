@@ -5,8 +5,10 @@ mod c_library;
 mod demo;
 mod destdir;
 mod doctor;
+mod draw;
 mod elsewhere;
 mod install;
+mod profile;
 mod stage;
 mod suite;
 
@@ -25,10 +27,10 @@ struct Command {
 #[derive(Clone, Copy)]
 enum Arguments {
     None(fn() -> Result<()>),
-    /// `--dry-run`, or where a package is to be laid out
-    Install,
     /// `--dry-run`
     DryRun(fn(bool) -> Result<()>),
+    /// `--dry-run` and `--profile`, or where a package is to be laid out
+    Install(fn(bool, bool) -> Result<()>),
     /// Everything after `--`
     Rest(fn(&[String]) -> Result<()>),
     /// As `None`, in the program that measures
@@ -38,13 +40,14 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 21] = [
+const COMMANDS: [Command; 22] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
     Command { name: "bless", arguments: Arguments::Rest(suite::bless), summary: "lets the tests write the golden files anew" },
     Command { name: "header", arguments: Arguments::None(suite::bless_header), summary: "writes include/wechat_dissector.h anew" },
-    Command { name: "install", arguments: Arguments::Install, summary: "installs the plugin where this machine's Wireshark looks, or below DESTDIR for a package" },
+    Command { name: "pictures", arguments: Arguments::Rest(draw::pictures), summary: "makes the pictures of Wireshark's window in docs/ anew; all, or those with a word in their names" },
+    Command { name: "install", arguments: Arguments::Install(install::install), summary: "installs the plugin where this machine's Wireshark looks; the profile for its window, too, when asked; below a folder, for a package, with --destdir" },
     Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
     Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },
     Command { name: "c-library", arguments: Arguments::Rest(c_library::run), summary: "installs the dissector for C programs, without Wireshark, below `--destdir D`" },
@@ -83,11 +86,14 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
     match (command.arguments, words.as_slice()) {
         (Arguments::None(run), []) => run(),
-        (Arguments::Install, []) => install::install(false),
-        (Arguments::Install, ["--dry-run"]) => install::install(true),
-        (Arguments::Install, words) => destdir::run(words),
         (Arguments::DryRun(run), []) => run(false),
         (Arguments::DryRun(run), ["--dry-run"]) => run(true),
+        (Arguments::Install(run), words)
+            if words.iter().all(|word| ["--dry-run", "--profile"].contains(word)) =>
+        {
+            run(words.contains(&"--dry-run"), words.contains(&"--profile"))
+        }
+        (Arguments::Install(_), words) => destdir::run(words),
         (Arguments::Rest(run), []) => run(&[]),
         (Arguments::Rest(run), ["--", ..]) => run(&rest[1..]),
         (Arguments::Measure | Arguments::MeasureRest, []) => measure(name, &[]),
@@ -100,8 +106,8 @@ impl Arguments {
     fn usage(self) -> &'static str {
         match self {
             Self::None(_) | Self::Measure => "",
-            Self::Install => " [OPTIONS]",
             Self::DryRun(_) => " [--dry-run]",
+            Self::Install(_) => " [OPTIONS]",
             Self::Rest(_) | Self::MeasureRest => " [-- ARGUMENTS]",
         }
     }

@@ -68,6 +68,15 @@ pub const LINTIAN: &[Need] = &[
     Need { probe: Probe::Program("lintian"), apt: "lintian", dnf: "lintian", pacman: "lintian", brew: "lintian" },
 ];
 
+/// What `cargo xtask pictures` needs on top: Wireshark's window, a screen that nobody sees, keys, and pictures.
+#[rustfmt::skip]
+pub const PICTURES: &[Need] = &[
+    Need { probe: Probe::Program("wireshark"), apt: "wireshark", dnf: "wireshark", pacman: "wireshark-qt", brew: "wireshark" },
+    Need { probe: Probe::Program("Xvfb"), apt: "xvfb", dnf: "xorg-x11-server-Xvfb", pacman: "xorg-server-xvfb", brew: "xquartz" },
+    Need { probe: Probe::Program("xdotool"), apt: "xdotool", dnf: "xdotool", pacman: "xdotool", brew: "xdotool" },
+    Need { probe: Probe::Program("import"), apt: "imagemagick", dnf: "ImageMagick", pacman: "imagemagick", brew: "imagemagick" },
+];
+
 struct Manager {
     program: &'static str,
     /// Run before an install.

@@ -106,9 +106,18 @@ fn check_plugin() -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask bless`: lets the tests that compare with files write them.
+/// Of the tests with tshark, those that compare with files.
+const WRITTEN_BY_TSHARK: [&str; 3] = ["samples::", "statistics::the_readmes", "statistics::the_pages"];
+
+/// `cargo xtask bless`: lets the tests that compare with files write them; without arguments also those with tshark.
 pub fn bless(arguments: &[String]) -> Result<()> {
-    write_anew(&["golden", "readme"], arguments)
+    write_anew(&["golden", "readme", "samples"], arguments)?;
+    if arguments.is_empty() {
+        let mut test = cargo("test");
+        test.args(["--package", PLUGIN_PACKAGE, "--test", "wireshark", "--"]).args(WRITTEN_BY_TSHARK);
+        process::run(test.env("WECHAT_BLESS", "1"))?;
+    }
+    Ok(())
 }
 
 /// `cargo xtask header`: lets the test that makes the header write it.

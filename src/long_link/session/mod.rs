@@ -30,6 +30,7 @@ use event::Tags;
 use link::Link;
 
 pub use fact::Fact;
+pub use link::Interval;
 pub use observed::{Decision, Observed};
 
 /// How an acknowledgement found its push.
@@ -39,25 +40,6 @@ pub enum AckRule {
     ElapsedTime,
     /// It was the oldest one open.
     OldestOpen,
-}
-
-/// Time between two heartbeats, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interval {
-    /// Since the heartbeat before.
-    pub now: i64,
-    /// Between that and the one before it.
-    pub before: Option<i64>,
-}
-
-impl Interval {
-    /// Whether the heartbeat comes much earlier or later than the ones before let expect.
-    pub fn is_irregular(&self) -> bool {
-        // A clock that was set back tells no rhythm.
-        let (now, before) = (self.now, self.before.filter(|before| *before >= 0 && self.now >= 0));
-        let twice = now.saturating_mul(2);
-        before.is_some_and(|before| twice < before || twice > before.saturating_mul(3))
-    }
 }
 
 /// What is known of a frame beyond its own bytes.
@@ -170,9 +152,8 @@ impl Session {
         let kind = event.tags.kind();
         let beats = kind == Kind::HeartbeatRequest;
         let asks = beats || kind == Kind::Request;
-        let intervals = if beats { link.intervals(id.event) } else { None };
         let mut facts = Facts {
-            interval: intervals.map(|(now, before)| Interval { now, before }),
+            interval: if beats { link.interval(id.event) } else { None },
             open: (asks || kind.answers()).then(|| event.tags.open()),
             growth: link.growth(id.event),
             opens: event.tags.has(Tags::EXPECTS),

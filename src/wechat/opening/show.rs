@@ -149,6 +149,7 @@ fn message(report: &mut Report, text: &Text, source: u16, header: &Header, conte
         piece: Piece::Whole { part: 0 },
         inner: None,
         words,
+        instead: None,
     });
 }
 
