@@ -244,7 +244,8 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> O
     let Some(plain) = &known.plain else {
         inferred(report, known);
         if !content.is_empty() {
-            let words = format_args!(" ({} bytes)", content.len());
+            let length = content.len();
+            let words = format_args!(" ({length} bytes)");
             report.wire_labelled(M::ENCRYPTED, content.start..content.end.min(known.data.len()), words);
         }
         if known.event.closed == Some(Closed::Tag) {

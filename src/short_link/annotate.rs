@@ -190,7 +190,8 @@ fn framed(report: &mut Report, known: &Known<'_>) {
     if !request.is_whole() && !known.event.cut {
         let rest = request.rest.clone();
         report.wire(S::UNDECODED, rest.clone());
-        let words = format_args!("{} bytes are left, which no length of the request fits", rest.len());
+        let left = rest.len();
+        let words = format_args!("{left} bytes are left, which no length of the request fits");
         report.note(CN::LENGTH_WRONG, rest, words);
     }
 }

@@ -11,6 +11,7 @@ mod pictures;
 mod profile;
 mod samples;
 mod shared_ports;
+mod shim;
 mod short;
 #[path = "../support/shown.rs"]
 mod shown;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::library::{self, Library};
+use xtask::owner::{self, Owner};
 use xtask::wireshark::{Folders, PLUGIN_NAME, Tshark, is_privileged, user_home};
 use xtask::{cargo, files};
 
@@ -71,6 +72,9 @@ fn install_plugin(dry_run: bool) -> Result<()> {
         "{} is another plugin; move it away first",
         target.display()
     );
+    if let Some(Owner { package, remove, .. }) = owner::owner(&target) {
+        bail!("{} belongs to the package {package}; first: {remove}", target.display());
+    }
 
     let plugin = if dry_run {
         println!("Would build the plugin.");
@@ -117,9 +121,15 @@ pub fn uninstall(dry_run: bool) -> Result<()> {
     let hands = Hands { dry_run };
     let mut found = Profile::find()?.uninstall(&hands)?;
     let mut left = Vec::new();
+    let mut owned = false;
     for folder in [&folders.personal, &folders.global] {
         for copy in library::copies_beside(folder) {
             found = true;
+            if let Some(Owner { package, remove, .. }) = owner::owner(&copy.path) {
+                println!("{} belongs to the package {package}:  {remove}", copy.path.display());
+                owned = true;
+                continue;
+            }
             match hands.remove(&copy.path) {
                 Err(error) if is_denied(&error) => left.push(copy.path),
                 result => result?,
@@ -136,7 +146,7 @@ pub fn uninstall(dry_run: bool) -> Result<()> {
     for path in &left {
         println!("Only root may remove it:  {}", doctor::delete(path, true));
     }
-    ensure!(left.is_empty(), "the plugin is still installed");
+    ensure!(left.is_empty() && !owned, "the plugin is still installed");
     Ok(())
 }
 

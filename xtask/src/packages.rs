@@ -48,6 +48,26 @@ pub const TEST: &[Need] = &[
     Need { probe: Probe::Program("python3"), apt: "python3", dnf: "python3", pacman: "python", brew: "python" },
 ];
 
+/// What making Debian's package needs; elsewhere there is none to make.
+#[rustfmt::skip]
+pub const DEBIAN: &[Need] = &[
+    Need { probe: Probe::Program("dpkg-shlibdeps"), apt: "dpkg-dev", dnf: "dpkg-dev", pacman: "dpkg", brew: "dpkg" },
+];
+
+/// What the packages are tried with.
+#[rustfmt::skip]
+pub const PACKAGE: &[Need] = &[
+    Need { probe: Probe::Program("shellcheck"), apt: "shellcheck", dnf: "ShellCheck", pacman: "shellcheck", brew: "shellcheck" },
+    Need { probe: Probe::Program("valgrind"), apt: "valgrind", dnf: "valgrind", pacman: "valgrind", brew: "valgrind" },
+    Need { probe: Probe::Program("c++"), apt: "g++", dnf: "gcc-c++", pacman: "gcc", brew: "gcc" },
+];
+
+/// What only Debian has to try its package with.
+#[rustfmt::skip]
+pub const LINTIAN: &[Need] = &[
+    Need { probe: Probe::Program("lintian"), apt: "lintian", dnf: "lintian", pacman: "lintian", brew: "lintian" },
+];
+
 /// What `cargo xtask pictures` needs on top: Wireshark's window, a screen that nobody sees, keys, and pictures.
 #[rustfmt::skip]
 pub const PICTURES: &[Need] = &[
@@ -106,9 +126,10 @@ const MANAGERS: [Manager; 4] = [
     },
 ];
 
-/// Debian's packages of all that building and testing need.
+/// Debian's packages of all that building, testing and packaging the plugin need.
 pub fn apt_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = BUILD.iter().chain(TEST).map(|need| need.apt).collect();
+    let needs = BUILD.iter().chain(TEST).chain(DEBIAN);
+    let mut names: Vec<&str> = needs.map(|need| need.apt).collect();
     names.sort_unstable();
     names.dedup();
     names
