@@ -59,7 +59,8 @@ class Progress:
         """A wave is committed."""
         if not self._bar:
             print(
-                f"wave {number} of {waves}: {self._done} of {self._total} inputs, {in_words(statuses)}, {self._seconds():.1f} s",
+                f"wave {number} of {waves}: {self._done} of {self._total} inputs, {in_words(statuses)}, "
+                f"{self._seconds():.1f} s",
                 file=sys.stderr,
                 flush=True,
             )

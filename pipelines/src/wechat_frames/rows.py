@@ -17,7 +17,7 @@ from .schema import COMMANDS, LINES, ORIGIN, TABLES
 from .tool import Settings, Versions
 
 Rows = tuple[str, pa.RecordBatch]
-"""A dataset, and rows of it: the table's columns, and `date` behind them."""
+"""A dataset, and rows of it: the table's columns, those of `ORIGIN` as dictionaries, and `date` behind them."""
 
 DATE = pa.field("date", pa.date32())
 
@@ -108,9 +108,23 @@ def _capture(one: Input, settings: Settings, versions: Versions, **ended: Any) -
 
 
 def _with_origin(one: Input, dataset: str, batch: pa.RecordBatch) -> pa.RecordBatch:
-    same = [pa.repeat(pa.scalar(word, pa.string()), batch.num_rows) for word in (one.identity, one.text)]
-    assert ORIGIN.names == ["input", "capture"]
-    return pa.RecordBatch.from_arrays([*same, *batch.columns], schema=schema(dataset))
+    # Dictionaries of one word: a row costs four bytes.
+    zeros = pa.repeat(pa.scalar(0, pa.int32()), batch.num_rows)
+    same = [pa.DictionaryArray.from_arrays(zeros, pa.array([word])) for word in (one.identity, one.text)]
+    fields = [pa.field(name, array.type) for name, array in zip(ORIGIN.names, same, strict=True)]
+    types = pa.schema([*fields, *LINES[dataset], DATE])
+    return pa.RecordBatch.from_arrays([*same, *batch.columns], schema=types)
+
+
+def _days(times: pa.Array) -> pa.Array:
+    """Date of each time, UTC."""
+
+    def day(times: Any) -> Any:
+        return pc.floor(times).cast(pa.int64()).cast(pa.timestamp("s")).cast(pa.date32())
+
+    ends = pc.min_max(times)
+    first, last = day(ends["min"]), day(ends["max"])
+    return pa.repeat(first, len(times)) if first == last else day(times)
 
 
 def _read(out: IO[bytes]) -> Iterator[Rows]:
@@ -167,5 +181,4 @@ def _parse(text: bytes, dataset: str) -> pa.RecordBatch:
         texts = columns[name]
         # Of no text the schema has an empty list, not nothing.
         columns[name] = pc.if_else(pc.is_valid(texts), pc.split_pattern(texts, ","), _EMPTY_LIST)
-    days = pc.floor(columns["time"]).cast(pa.int64()).cast(pa.timestamp("s")).cast(pa.date32())
-    return pa.RecordBatch.from_arrays([*columns.values(), days], names=[*names, "date"])
+    return pa.RecordBatch.from_arrays([*columns.values(), _days(columns["time"])], names=[*names, "date"])

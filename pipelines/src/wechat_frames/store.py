@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -80,6 +81,20 @@ class Store:
         wave.rename(self.out / wave.name)
 
 
+_OPTIONS: dict[str, dict[str, Any]] = {
+    dataset: {
+        # Of what hardly repeats, a dictionary only costs time; so do statistics of what nobody looks a range up in.
+        "use_dictionary": [
+            field.name for field in schema if not pa.types.is_decimal(field.type) and not field.name.endswith("frame")
+        ],
+        "write_statistics": [name for name in schema.names if name in ("input", "time", "operation", "status")],
+        # Readers get plain texts, as from Spark.
+        "store_schema": False,
+    }
+    for dataset, schema in TABLES.items()
+}
+
+
 class Sink:
     """Rows of a task as Parquet files below a folder, a file for each dataset and date. `close` lists them."""
 
@@ -90,7 +105,7 @@ class Sink:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._writers: dict[str, pq.ParquetWriter] = {}
-        self._kept: dict[str, list[pa.RecordBatch]] = {}
+        self._kept: dict[tuple[str, str], list[pa.RecordBatch]] = {}
         self._rows = 0
         self._files: list[str] = []
 
@@ -101,22 +116,23 @@ class Sink:
         days = dates.unique()
         for date in days:
             mine = rows if len(days) == 1 else rows.filter(pc.equal(dates, date))
-            self._kept.setdefault(f"dataset={dataset}/date={date}", []).append(mine)
+            self._kept.setdefault((dataset, f"dataset={dataset}/date={date}"), []).append(mine)
         self._rows += rows.num_rows
         if self._rows >= self._MOST_ROWS:
             self._flush()
 
     def _flush(self) -> None:
-        for place, batches in self._kept.items():
+        for (dataset, place), batches in self._kept.items():
             if place not in self._writers:
                 if len(self._writers) == self._MOST_OPEN:
                     self._close_writers()
                 file = f"{place}/{uuid.uuid4().hex}.parquet"
                 (self._folder / place).mkdir(parents=True, exist_ok=True)
                 self._files.append(file)
-                writer = pq.ParquetWriter(self._folder / file, batches[0].schema, compression=COMPRESSION)
-                self._writers[place] = writer
-            self._writers[place].write_table(pa.Table.from_batches(batches).combine_chunks())
+                self._writers[place] = pq.ParquetWriter(
+                    self._folder / file, batches[0].schema, compression=COMPRESSION, **_OPTIONS[dataset]
+                )
+            self._writers[place].write_table(pa.Table.from_batches(batches))
         self._kept, self._rows = {}, 0
 
     def _close_writers(self) -> None:

@@ -293,7 +293,7 @@ def _tagged(test: str, tags: int = _TAGS) -> str:
 
 
 def deal_filter(part: int, parts: int) -> str:
-    """What tcpdump keeps for a part: connections by the sum of their ports. Part 0 has all that is no connection, too."""
+    """What tcpdump keeps for a part: connections by the sum of their ports. Part 0 has the rest, too."""
     four, six = "(tcp[0:2] + tcp[2:2])", "(ip6[40:2] + ip6[42:2])"
 
     def both(test: str) -> str:
