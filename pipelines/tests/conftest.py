@@ -156,7 +156,6 @@ if asked in (9, 11):
 elif asked == 77:
     time.sleep(1000)
 elif asked == 78:
-    import resource
     held = []
     try:
         while True:

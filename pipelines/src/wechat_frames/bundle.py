@@ -24,6 +24,9 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 WIRESHARK_DATA_DIR=$here/share LD_LIBRARY_PATH=$here/lib exec "$here/lib/tshark" "$@"
 """
 
+_LEVEL = 3
+"""Of gzip: libraries of 100 MB and more, sent once."""
+
 _OF_THE_C_LIBRARY = re.compile(r"^(ld-linux|libc|libm|libdl|libpthread|librt|libresolv|libnss_\w+)[.-]")
 
 
@@ -48,7 +51,7 @@ def bundle(words: Sequence[str]) -> None:
         if not arguments.plugin_only:
             _add_tshark(folder, arguments.tshark)
         try:
-            with tarfile.open(arguments.archive, "w:gz") as archive:
+            with tarfile.open(arguments.archive, "w:gz", compresslevel=_LEVEL) as archive:
                 archive.add(folder, ".", filter=_of_nobody)
         except OSError as error:
             raise Refused(f"{arguments.archive} cannot be written: {error.strerror}") from error

@@ -3,6 +3,7 @@
 
 import ctypes
 import multiprocessing
+import os
 import signal
 import uuid
 from collections import Counter
@@ -27,6 +28,9 @@ Written = tuple[list[str], Counter[str]]
 def begin_worker() -> None:
     """A worker dies with its parent, and its tshark with it; Ctrl+C is the parent's to handle."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is None or os.getppid() != parent.pid:
+        os._exit(1)  # it died before it could be watched
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

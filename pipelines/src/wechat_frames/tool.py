@@ -8,6 +8,7 @@ its parent and, of root, makes another user, because root's tshark loads no pers
 import functools
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -74,11 +75,39 @@ def _folder(name: str) -> str:
     return os.path.join(SparkFiles.getRootDirectory(), name)
 
 
+@functools.cache
+def _entered(folder: str) -> int:
+    """A folder, held open for this process and those it starts."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise Refused(f"{folder} cannot be entered: {error.strerror}") from error
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
+def _home(settings: Settings) -> str | None:
+    """Where the plugin lies, by a name that tshark's user can follow.
+
+    Spark unpacks archives into folders that are closed to all other users. What is open already is entered without
+    walking there.
+    """
+    if settings.plugin is None:
+        return None
+    folder = _folder(settings.plugin)
+    return f"/proc/self/fd/{_entered(folder)}" if os.geteuid() == 0 else folder
+
+
+def _inherited(settings: Settings) -> tuple[int, ...]:
+    """What a program needs open, for `_home` to be a name."""
+    return (_entered(_folder(settings.plugin)),) if settings.plugin is not None and os.geteuid() == 0 else ()
+
+
 def _program(settings: Settings) -> str:
     if settings.tshark is not None:
         # A bare name is looked for in PATH, as a shell does.
         return _folder(settings.tshark) if os.sep in settings.tshark else settings.tshark
-    bundled = os.path.join(_folder(settings.plugin), "bin", "tshark") if settings.plugin else ""
+    bundled = f"{_home(settings)}/bin/tshark"
     return bundled if os.path.isfile(bundled) else "tshark"
 
 
@@ -86,10 +115,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     """Nothing of the user's own that would change what is printed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WIRESHARK_", "XDG_"))}
     kept.update(LC_ALL="C.UTF-8", TZ="UTC")
-    if settings.plugin is not None:
-        kept["HOME"] = _folder(settings.plugin)
-    else:
-        kept["WIRESHARK_CONFIG_DIR"] = "/nonexistent"
+    home = _home(settings)
+    kept.update({"HOME": home} if home is not None else {"WIRESHARK_CONFIG_DIR": "/nonexistent"})
     return kept
 
 
@@ -144,7 +171,13 @@ def probe(settings: Settings) -> Versions:
 def _answer(command: list[str], settings: Settings) -> "subprocess.CompletedProcess[bytes]":
     try:
         return subprocess.run(
-            command, env=_environment(settings), input=_NO_PACKETS, capture_output=True, timeout=120, check=False
+            command,
+            env=_environment(settings),
+            pass_fds=_inherited(settings),
+            input=_NO_PACKETS,
+            capture_output=True,
+            timeout=120,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Refused(f"{_program(settings)} cannot be used: {error}") from error
@@ -177,7 +210,9 @@ def run(one: Input, settings: Settings, out: IO[bytes]) -> Ended:
         except subprocess.TimeoutExpired:
             ended = None
         err.seek(0)
-        words = [note, _said(err.read(8000)), None if ended is not None else f"not done after {settings.limit:g} s"]
+        how = f"not done after {settings.limit:g} s" if ended is None else None
+        how = f"ended by {signal.Signals(-ended).name}" if ended is not None and ended < 0 else how
+        words = [note, _said(err.read(8000)), how]
         return Ended(ended, "\n".join(word for word in words if word) or None)
 
 
@@ -227,7 +262,13 @@ def _running(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A program that ends with the block, and whatever it has started with it."""
     child = subprocess.Popen(
-        command, env=_environment(settings), stdin=packets, stdout=out, stderr=err, start_new_session=True
+        command,
+        env=_environment(settings),
+        pass_fds=_inherited(settings),
+        stdin=packets,
+        stdout=out,
+        stderr=err,
+        start_new_session=True,
     )
     try:
         yield child

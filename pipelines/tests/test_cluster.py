@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command on a real standalone cluster on the loopback device: a master and two workers."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wechat_frames
+from conftest import (
+    HOME,
+    assert_whole,
+    break_in_ten_ways,
+    command,
+    comparable,
+    frames,
+    kill,
+    processes_with,
+    read,
+    wait_until,
+)
+
+pytestmark = pytest.mark.cluster
+
+SCRIPT = Path(wechat_frames.__file__).with_name("__main__.py")
+PYTHON = Path(sys.executable)
+HASH = ("-o", "wechat.hash_key:the same for both engines")
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class Cluster:
+    """A master and two workers of one core each."""
+
+    def __init__(self, folder: Path) -> None:
+        import pyspark
+
+        self.folder = folder
+        self.home = Path(pyspark.__file__).parent
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))},
+            "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
+            "SPARK_HOME": str(self.home),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_LOCAL_DIRS": str(folder / "local"),
+            "PYSPARK_PYTHON": str(PYTHON),
+            # Short runs start in half the time.
+            "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1",
+            "TMPDIR": str(folder / "tmp"),
+        }
+        for name in ("local", "tmp", "work"):
+            (folder / name).mkdir()
+        # tshark's user need not enter them.
+        self.running: list[subprocess.Popen[bytes]] = []
+        self.master = f"spark://127.0.0.1:{free_port()}"
+        port = self.master.rpartition(":")[2]
+        self._start("master", "deploy.master.Master", "--host", "127.0.0.1", "--port", port, "--webui-port", "0")
+        wait_until(lambda: "Starting Spark master" in self.log("master"), 90)
+        for number in (1, 2):
+            place = ("--webui-port", "0", "--work-dir", str(folder / "work"), self.master)
+            self._start(f"worker{number}", "deploy.worker.Worker", "--host", "127.0.0.1", "-c", "1", "-m", "1g", *place)
+        wait_until(lambda: self.log("master").count("Registering worker") == 2, 90)
+
+    def _start(self, name: str, kind: str, *words: str) -> None:
+        self.running.append(
+            subprocess.Popen(
+                [self.home / "bin" / "spark-class", f"org.apache.spark.{kind}", *words],
+                env=self.environment,
+                stdout=subprocess.DEVNULL,
+                stderr=(self.folder / f"{name}.log").open("wb"),
+                start_new_session=True,
+            )
+        )
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def stop(self) -> None:
+        for one in self.running:
+            os.killpg(one.pid, signal.SIGKILL)
+            one.wait()
+
+    def start(self, *words: object, plugin: Path | str = HOME, options: tuple[str, ...] = ()) -> "subprocess.Popen[bytes]":
+        """Begin a run, in a session of its own."""
+        submit = [
+            self.home / "bin" / "spark-submit",
+            *("--master", self.master, "--executor-memory", "512m", "--driver-memory", "512m"),
+            *("--conf", "spark.ui.enabled=false", "--conf", "spark.log.level=WARN"),
+            *options,
+            SCRIPT,
+            *command(*words, "--plugin", plugin, home=None)[3:],
+        ]
+        return subprocess.Popen(submit, env=self.environment, stderr=subprocess.PIPE, start_new_session=True)
+
+    def run(self, *words: object, status: int = 0, plugin: Path | str = HOME, options: tuple[str, ...] = ()) -> str:
+        """A run to its end, and what it said."""
+        run = self.start(*words, plugin=plugin, options=options)
+        try:
+            _, said = run.communicate(timeout=300)
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+        text = said.decode(errors="replace")
+        assert run.returncode == status, text
+        return text
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="wechat-cluster-"))
+    cluster = Cluster(folder)
+    yield cluster
+    cluster.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def captures(originals: Path) -> Iterator[Path]:
+    """A folder with names of all kinds."""
+    made = Path(tempfile.mkdtemp(prefix="wechat-captures-"))
+    made.chmod(0o755)
+    for number, name in enumerate(("sample", "exchanges", "phone", "web", "mixed")):
+        for copy in (b"%d plain.pcap", b"%d line\nend.pcap", b"%d no-\xff-utf8.pcap"):
+            shutil.copyfile(originals / f"{name}.pcap", os.fsdecode(bytes(made) + b"/" + copy % number))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def on_the_pool(captures: Path) -> Iterator[Path]:
+    out = Path(tempfile.mkdtemp(prefix="wechat-pool-"))
+    frames(out, captures, "-2", *HASH)
+    yield out
+    shutil.rmtree(out)
+
+
+def test_both_engines_make_the_same_rows_of_broken_captures(
+    cluster: Cluster, folder: Path, captures: Path, originals: Path, fake: Path
+) -> None:
+    broken = folder / "broken"
+    broken.mkdir()
+    expected = break_in_ten_ways(originals, broken)
+    some = ("--tshark", fake, "--limit", 8, "--memory", 800, *HASH)
+    said = cluster.run(folder / "spark", broken, captures, broken / "01-empty.pcap", *some)
+    frames(folder / "pool", broken, captures, *some)
+    rows = read(folder / "spark")
+    assert_whole(rows)
+    assert comparable(rows) == comparable(read(folder / "pool"))
+    assert "25 inputs: 15 ok" in said
+    found = {Path(row["capture"]).name: row["status"] for row in rows["captures"]}
+    assert found.items() >= expected.items()
+    assert not (folder / "spark" / "_staging").exists()
+    # Each engine goes on where the other stopped.
+    again = cluster.run(folder / "pool", broken, captures, "--again", *some)
+    assert "8 inputs, 17 read before: 4 failed, 3 killed, 1 late" in again
+    assert "25 read before: nothing to do" in frames(folder / "spark", broken, captures, *some)
+
+
+def test_a_killed_driver_leaves_whole_captures(cluster: Cluster, folder: Path, captures: Path, on_the_pool: Path) -> None:
+    out = folder / "out"
+    run = cluster.start(out, captures, "-2", "--wave", 5, *HASH)
+    # In the second wave, then at the moment at which one becomes visible.
+    wait_until(lambda: len(list(out.glob("wave=*"))) == 1 and (out / "_staging").exists(), 120)
+    time.sleep(2)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    rows = read(out)
+    assert_whole(rows)
+    assert 5 <= len(rows["captures"]) < 15
+    run = cluster.start(out, captures, "-2", "--wave", 5, *HASH)
+    waves = len(list(out.glob("wave=*")))
+    wait_until(lambda: len(list(out.glob("wave=*"))) > waves, 120)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    assert_whole(read(out))
+    cluster.run(out, captures, "-2", *HASH)
+    assert comparable(read(out)) == comparable(read(on_the_pool))
+
+
+def test_a_killed_executor_costs_nothing_but_time(
+    cluster: Cluster, folder: Path, captures: Path, on_the_pool: Path
+) -> None:
+    bundle = folder / "wechat.tar.gz"
+    subprocess.run([PYTHON, "-m", "wechat_frames", "bundle", bundle, "--plugin", HOME], check=True)
+    out = folder / "out"
+    options = ("--archives", f"{bundle}#wechat")
+    run = cluster.start(out, captures, "-2", *HASH, plugin="wechat", options=options)
+    # Once it has begun to read.
+    reading = str(HOME.name).encode()
+    assert reading
+    wait_until(lambda: bool(processes_with(b"wechat_short,calls\0-2", "cmdline")), 120)
+    executors = processes_with(b"CoarseGrainedExecutorBackend", "cmdline")
+    ours = [one for one in executors if cluster.master.rpartition(":")[2].encode() or one]
+    kill(ours[0])
+    _, said = run.communicate(timeout=300)
+    assert run.returncode == 0, said.decode(errors="replace")
+    rows = read(out)
+    assert_whole(rows)
+    assert comparable(rows) == comparable(read(on_the_pool))
+
+
+def test_a_missing_plugin_fails_the_job_with_tsharks_words(cluster: Cluster, folder: Path, captures: Path) -> None:
+    said = cluster.run(folder / "out", captures, plugin=folder, status=1)
+    (ours,) = re.findall(r"^wechat-frames: .*$", said, re.MULTILINE)
+    assert 'has no WeChat plugin: tshark: Invalid -z argument "wechat,frames"' in ours
+    assert not list((folder / "out").glob("wave=*"))
