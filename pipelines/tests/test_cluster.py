@@ -62,7 +62,6 @@ class Cluster:
         }
         for name in ("local", "tmp", "work"):
             (folder / name).mkdir()
-        # tshark's user need not enter them.
         self.running: list[subprocess.Popen[bytes]] = []
         self.master = f"spark://127.0.0.1:{free_port()}"
         port = self.master.rpartition(":")[2]
@@ -102,13 +101,16 @@ class Cluster:
             SCRIPT,
             *command(*words, "--plugin", plugin, home=None)[3:],
         ]
-        return subprocess.Popen(submit, env=self.environment, stderr=subprocess.PIPE, start_new_session=True)
+        # spark-submit hands on what the driver says to its own output.
+        return subprocess.Popen(
+            submit, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
 
     def run(self, *words: object, status: int = 0, plugin: Path | str = HOME, options: tuple[str, ...] = ()) -> str:
         """A run to its end, and what it said."""
         run = self.start(*words, plugin=plugin, options=options)
         try:
-            _, said = run.communicate(timeout=300)
+            said, _ = run.communicate(timeout=300)
         finally:
             if run.poll() is None:
                 os.killpg(run.pid, signal.SIGKILL)
@@ -168,20 +170,24 @@ def test_both_engines_make_the_same_rows_of_broken_captures(
     assert "25 read before: nothing to do" in frames(folder / "spark", broken, captures, *some)
 
 
+def waves(out: Path) -> int:
+    return len(list(out.glob("wave=*")))
+
+
 def test_a_killed_driver_leaves_whole_captures(cluster: Cluster, folder: Path, captures: Path, on_the_pool: Path) -> None:
     out = folder / "out"
     run = cluster.start(out, captures, "-2", "--wave", 5, *HASH)
     # In the second wave, then at the moment at which one becomes visible.
-    wait_until(lambda: len(list(out.glob("wave=*"))) == 1 and (out / "_staging").exists(), 120)
-    time.sleep(2)
+    wait_until(lambda: waves(out) == 1 and (out / "_staging").exists(), 120)
+    time.sleep(1)
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
     rows = read(out)
     assert_whole(rows)
     assert 5 <= len(rows["captures"]) < 15
     run = cluster.start(out, captures, "-2", "--wave", 5, *HASH)
-    waves = len(list(out.glob("wave=*")))
-    wait_until(lambda: len(list(out.glob("wave=*"))) > waves, 120)
+    before = waves(out)
+    wait_until(lambda: waves(out) > before, 120)
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
     assert_whole(read(out))
@@ -197,14 +203,14 @@ def test_a_killed_executor_costs_nothing_but_time(
     out = folder / "out"
     options = ("--archives", f"{bundle}#wechat")
     run = cluster.start(out, captures, "-2", *HASH, plugin="wechat", options=options)
-    # Once it has begun to read.
-    reading = str(HOME.name).encode()
-    assert reading
-    wait_until(lambda: bool(processes_with(b"wechat_short,calls\0-2", "cmdline")), 120)
-    executors = processes_with(b"CoarseGrainedExecutorBackend", "cmdline")
-    ours = [one for one in executors if cluster.master.rpartition(":")[2].encode() or one]
-    kill(ours[0])
-    _, said = run.communicate(timeout=300)
+    # Once both have begun to read.
+    of_ours = f"TMPDIR={cluster.folder}".encode()
+    reading = b"\0-2\0-r\0/dev/stdin"
+    wait_until(lambda: len(set(processes_with(reading, "cmdline")) & set(processes_with(of_ours))) > 1, 120)
+    executors = set(processes_with(b"CoarseGrainedExecutorBackend", "cmdline")) & set(processes_with(of_ours))
+    assert len(executors) == 2
+    kill(executors.pop())
+    said, _ = run.communicate(timeout=300)
     assert run.returncode == 0, said.decode(errors="replace")
     rows = read(out)
     assert_whole(rows)

@@ -21,7 +21,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from . import tasks, tool
 from .inputs import Input, Refused, is_remote
-from .rows import DATE, dissect
+from .rows import DATE, dissect, schema
 from .schema import TABLES
 from .store import COMPRESSION, NO_DATE, STAGING, wave_name
 from .tool import Settings
@@ -39,17 +39,16 @@ _ROW = pa.schema(
     [
         ("dataset", pa.string()),
         DATE,
-        *((dataset, pa.struct(list(schema))) for dataset, schema in TABLES.items()),
+        *((dataset, pa.struct(list(columns))) for dataset, columns in TABLES.items()),
     ]
 )
-_MOST_BATCHES = 256
 _MOST_ROWS = 1 << 16
 
 
 def _wide(dataset: str, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """Rows of a dataset in its column; the others' columns have nothing."""
-    table = pa.Table.from_batches(batches).combine_chunks()
-    rows = table.to_batches()[0]
+    table = pa.Table.from_batches(batches).cast(schema(dataset))
+    (rows,) = table.combine_chunks().to_batches()
     fields = list(TABLES[dataset])
     columns = {
         "dataset": pa.repeat(pa.scalar(dataset), rows.num_rows),
@@ -86,6 +85,7 @@ class Spark:
         self._spark: SparkSession = (
             builder.appName("wechat-frames")
             .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
             .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
             .getOrCreate()
         )
@@ -140,13 +140,13 @@ class Spark:
         dissected = frame.mapInArrow(_work(self._settings), from_arrow_schema(_ROW))
         dissected.write.partitionBy("dataset").option("compression", COMPRESSION).parquet(f"{staging}/rows")
         stored = from_arrow_schema(pa.schema(list(_ROW)[1:]))
-        for dataset, schema in TABLES.items():
+        for dataset, columns in TABLES.items():
             source, target = f"{staging}/rows/dataset={dataset}", f"{staging}/{name}/dataset={dataset}"
             if self._files.exists(self._path(source)):
                 own = self._spark.read.schema(stored).parquet(source).select("date", f"{dataset}.*")
                 own.write.partitionBy("date").option("compression", COMPRESSION).parquet(target)
             else:
-                none = self._spark.createDataFrame([], from_arrow_schema(schema)).coalesce(1)
+                none = self._spark.createDataFrame([], from_arrow_schema(columns)).coalesce(1)
                 none.write.option("compression", COMPRESSION).parquet(f"{target}/{NO_DATE}")
         captures = self._spark.read.parquet(f"{staging}/{name}/dataset=captures")
         counted = captures.groupBy("status").count().collect()
@@ -157,7 +157,10 @@ class Spark:
 
 
 def _refused(error: Exception) -> Refused:
-    """What an executor refused, without Spark's traces; else Spark's first line."""
+    """What an executor refused or raised, without Spark's traces; else Spark's first line."""
     text = str(error)
-    found = re.search(r"Refused: (.+)", text)
-    return Refused(found[1] if found else f"Spark failed: {text.strip().splitlines()[0] if text.strip() else error!r}")
+    if found := re.search(r"Refused: (.+)", text):
+        return Refused(found[1])
+    raised = re.search(r"^[\w.]+: .+$", text.partition("Traceback")[2], re.MULTILINE)
+    first = text.strip().splitlines()[0] if text.strip() else repr(error)
+    return Refused(f"Spark failed: {raised[0] if raised else first}")
