@@ -4,6 +4,7 @@
 mod demo;
 mod doctor;
 mod install;
+mod pipelines;
 mod stage;
 mod suite;
 
@@ -33,7 +34,7 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 18] = [
+const COMMANDS: [Command; 19] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
@@ -51,6 +52,7 @@ const COMMANDS: [Command; 18] = [
     Command { name: "fuzz", arguments: Arguments::MeasureRest, summary: "runs the fuzz targets, 30 minutes each or as many seconds as told" },
     Command { name: "miri", arguments: Arguments::Measure, summary: "runs the core's tests in Rust's interpreter, which sees undefined behaviour" },
     Command { name: "matrix", arguments: Arguments::MeasureRest, summary: "builds and tests on Wireshark 3.4, 4.0, 4.4 and 4.6, and tries each build in the others" },
+    Command { name: "pipelines", arguments: Arguments::Rest(pipelines::run), summary: "checks and tests pipelines/ on a pool; `cluster` on Spark, `thousand` on both with a thousand captures, `bench` measures, `plot` draws" },
     Command { name: "help", arguments: Arguments::None(help), summary: "shows this" },
 ];
 

@@ -11,7 +11,7 @@ use xtask::library::{self, Library};
 use xtask::wireshark::Tshark;
 use xtask::{packages, process};
 
-use crate::measure;
+use crate::{measure, pipelines};
 
 /// The promise made to those who load the plugin, in bytes.
 const LARGEST_PLUGIN: u64 = 2_000_000;
@@ -22,12 +22,15 @@ const MUTATED: &str = "100";
 /// Runs every step, up to the first that fails; `arguments` go to `cargo test`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let start = Instant::now();
-    step("system packages", || packages::ensure_installed(&[packages::BUILD, packages::TEST]))?;
+    step("system packages", || {
+        packages::ensure_installed(&[packages::BUILD, packages::TEST, packages::PIPELINES])
+    })?;
     for (name, mut command) in checks() {
         step(name, || process::run(&mut command))?;
     }
     step("release plugin", check_plugin)?;
     step("tests", || process::run(cargo("test").args(["--workspace"]).args(arguments)))?;
+    step("pipelines", || pipelines::run(&[]))?;
     step("mutated captures", || measure("fire", &[MUTATED, "no-leaks"]))?;
     println!("\nEverything passed, in {:.0?}.", start.elapsed());
     Ok(())

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An archive for `--archives`: the plugin in a HOME layout and, unless told otherwise, tshark itself.
 
-It serves machines of the same kind: the C library is the cluster's own. In it lie `bin/tshark` (a script that sets
-what follows), `lib/` (tshark and the libraries it is linked with), `share/` (Wireshark's data) and
-`.local/lib/wireshark/plugins/` (the plugin).
+It serves machines of the same kind: the C library is the cluster's own. In it lie `bin/tshark` (a script), `lib/` (tshark
+and the libraries that it is linked with) and `.local/lib/wireshark/plugins/` (the plugin).
 """
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -21,7 +19,7 @@ from .inputs import Refused
 _SCRIPT = """\
 #!/bin/sh
 here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
-WIRESHARK_DATA_DIR=$here/share LD_LIBRARY_PATH=$here/lib exec "$here/lib/tshark" "$@"
+LD_LIBRARY_PATH=$here/lib exec "$here/lib/tshark" "$@"
 """
 
 _LEVEL = 3
@@ -81,11 +79,3 @@ def _add_tshark(folder: Path, program: str) -> None:
     script.parent.mkdir()
     script.write_text(_SCRIPT)
     script.chmod(0o755)
-    folders = subprocess.run([found, "-G", "folders"], capture_output=True, text=True, check=False).stdout
-    data = re.search(r"^Global configuration:\s+(\S.*)$", folders, re.MULTILINE)
-    (folder / "share").mkdir()
-    if data and os.path.isdir(data[1]):
-        # Of a data folder, dissectors of ours read nothing; names of vendors and protocols are the large part of it.
-        for name in ("colorfilters", "dfilters", "services"):
-            if (source := Path(data[1]) / name).is_file():
-                shutil.copyfile(source, folder / "share" / name)
