@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measures what the pipeline costs beside bare tshark, in ratios of one run. `cargo xtask pipelines -- bench` starts it.
+"""Measures what the pipeline costs beside bare tshark, in ratios of one run: `cargo xtask pipelines -- bench`.
 
 CPU is that of all processes that a command starts, user and system together, also of those that outlive their parents.
 """
@@ -124,9 +124,12 @@ def small_captures(folder: Path, count: int, times: int) -> None:
     short, long = least(times, spark(few), spark(captures))
     added = count - count // 10
     each = Cost((long.cpu - short.cpu) / added, (long.wall - short.wall) / added)
-    print(f"Spark, {count // 10} captures: {short.cpu:.1f} s CPU, {short.wall:.1f} s wall; all: {long.cpu:.1f} s, {long.wall:.1f} s;")
     print(
-        f"  each more: {each.cpu / (one.cpu / count):.2f} x CPU, {each.wall / (one.wall / count):.2f} x wall of bare tshark",
+        f"Spark, {count // 10} captures: {short.cpu:.1f} s CPU, {short.wall:.1f} s wall; "
+        f"all: {long.cpu:.1f} s CPU, {long.wall:.1f} s wall;"
+    )
+    print(
+        f"  each more: {each.cpu / one.cpu * count:.2f} x CPU, {each.wall / one.wall * count:.2f} x wall of bare tshark",
         flush=True,
     )
 
@@ -139,7 +142,9 @@ def start(folder: Path, times: int) -> None:
     empty, lean = folder / "empty", folder / "lean"
     for place in (empty, lean):
         place.mkdir()
-    listed = subprocess.run([*USER, "tshark", "-G", "protocols"], env=environment(), capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [*USER, "tshark", "-G", "protocols"], env=environment(), capture_output=True, text=True, check=True
+    )
     kept = {"frame", "eth", "ip", "ipv6", "tcp", "vlan", "http", "tls", "wechat", "wechat_web", "mmtls", "wechat_short"}
     others = [line.split("\t")[2] for line in listed.stdout.splitlines()]
     (lean / "disabled_protos").write_text("".join(f"{name}\n" for name in others if name not in kept))
@@ -207,7 +212,10 @@ def parts(folder: Path, megabytes: int) -> None:
     one = cost([*TSHARK, "-r", "-"], capture)
     half = -(-size // 2 >> 20)
     two = cost(pipeline(folder / "parts", capture, "--split", half, "--processes", 2))
-    print(f"{size / 1e9:.2f} GB in two parts: {two.wall:.1f} s wall, {two.cpu:.1f} s CPU; one tshark {one.wall:.1f} s, {one.cpu:.1f} s:")
+    print(
+        f"{size / 1e9:.2f} GB in two parts: {two.wall:.1f} s wall, {two.cpu:.1f} s CPU; "
+        f"one tshark {one.wall:.1f} s wall, {one.cpu:.1f} s CPU:"
+    )
     print(f"  {two.wall / one.wall:.2f} x wall, {two.cpu / one.cpu:.2f} x CPU", flush=True)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Draws what the ready queries answer: `plot.py OUT PICTURE.png`. `cargo xtask pipelines -- plot` makes docs/pipelines.png."""
+"""Draws what the ready queries answer: `plot.py OUT PICTURE.png`; `docs.py` makes the picture in the docs."""
 
 import sys
 from pathlib import Path
@@ -26,7 +26,9 @@ def main(out: str, picture: str) -> None:
     connection.execute("SET VARIABLE out = ?", [out])
     for name in ("tables.duckdb", "newest"):
         connection.execute((QUERIES / f"{name}.sql").read_text())
-    pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "wechat"})
+    pyplot.rcParams.update(
+        {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "wechat"}
+    )
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     times: dict[str, dict[str, object]] = {}
     for row in answer(connection, "response_times"):  # by day; here the last day of each operation
@@ -39,9 +41,9 @@ def main(out: str, picture: str) -> None:
     left.legend(frameon=False)
     sessions = answer(connection, "sessions")
     names = [f"{row['flow']}\nover {row['carrier']}" for row in sessions]
-    begun = [0] * len(sessions)
+    begun = [0.0] * len(sessions)
     for column, colour in (("opened", "#238b45"), ("partly", "#a1d99b"), ("closed", "#bdbdbd")):
-        values = [int(str(row[column])) for row in sessions]
+        values = [float(str(row[column])) for row in sessions]
         right.bar(names, values, bottom=begun, color=colour, label=column)
         begun = [one + more for one, more in zip(begun, values, strict=True)]
     right.set(ylabel="sessions", title="Sessions that keys have opened (sessions.sql)")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What all tests share: generated captures, the staged plugin, and runs of the command."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+
 from wechat_frames.schema import COMMANDS, TABLES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -73,9 +75,9 @@ def _word(word: object) -> str | bytes:
     return word if isinstance(word, bytes) else str(word)
 
 
-def frames(*words: object, home: Path | None = HOME, status: int = 0) -> str:
+def frames(*words: object, home: Path | None = HOME, status: int = 0, timeout: float = 300) -> str:
     """Run the command to its end and return what it said."""
-    ended = subprocess.run(command(*words, home=home), capture_output=True, timeout=300, check=False)
+    ended = subprocess.run(command(*words, home=home), capture_output=True, timeout=timeout, check=False)
     said = ended.stderr.decode(errors="replace")
     assert ended.returncode == status, said
     assert "Traceback" not in said, said
@@ -191,7 +193,12 @@ def break_in_ten_ways(originals: Path, captures: Path) -> dict[str, str]:
     (captures / "04-header-only-half.pcap").write_bytes(sample[:12])
     (captures / "05-garbled.pcap").write_bytes(sample[:5000] + b"\xff" * 4000)
     (captures / "06-gone.pcap").symlink_to(captures / "nowhere")
-    for wish, name in ((9, "07-killed.pcap"), (11, "08-crashing.pcap"), (77, "09-hanging.pcap"), (78, "10-greedy.pcap")):
+    for wish, name in (
+        (9, "07-killed.pcap"),
+        (11, "08-crashing.pcap"),
+        (77, "09-hanging.pcap"),
+        (78, "10-greedy.pcap"),
+    ):
         asking(originals / "sample.pcap", captures / name, wish)
     return {
         "01-empty.pcap": "failed",
@@ -213,7 +220,10 @@ def processes_with(text: bytes, file: str = "environ") -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if text in (entry / file).read_bytes() and (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                if (
+                    text in (entry / file).read_bytes()
+                    and (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+                ):
                     found.append(int(entry.name))
             except OSError:
                 pass
@@ -228,7 +238,5 @@ def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def kill(process: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

@@ -7,7 +7,9 @@ from typing import Any
 import duckdb
 
 FOLDER = Path(__file__).resolve().parents[1] / "queries"
-NAMES = sorted(file.stem for file in FOLDER.glob("*.sql") if file.stem not in ("newest", "tables.duckdb", "tables.spark"))
+NAMES = sorted(
+    file.stem for file in FOLDER.glob("*.sql") if file.stem not in ("newest", "tables.duckdb", "tables.spark")
+)
 
 Answer = list[tuple[Any, ...]]
 

@@ -12,8 +12,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
 import wechat_frames
 from conftest import (
     HOME,
@@ -25,8 +27,10 @@ from conftest import (
     kill,
     processes_with,
     read,
+    statuses,
     wait_until,
 )
+from queries import NAMES, on_duckdb, statements
 
 pytestmark = pytest.mark.cluster
 
@@ -91,26 +95,40 @@ class Cluster:
             os.killpg(one.pid, signal.SIGKILL)
             one.wait()
 
-    def start(self, *words: object, plugin: Path | str = HOME, options: tuple[str, ...] = ()) -> "subprocess.Popen[bytes]":
+    def start(
+        self, *words: object, plugin: Path | str = HOME, options: tuple[str, ...] = ()
+    ) -> "subprocess.Popen[bytes]":
         """Begin a run, in a session of its own."""
         submit = [
             self.home / "bin" / "spark-submit",
             *("--master", self.master, "--executor-memory", "512m", "--driver-memory", "512m"),
             *("--conf", "spark.ui.enabled=false", "--conf", "spark.log.level=WARN"),
+            *("--conf", "spark.sql.shuffle.partitions=2"),
             *options,
             SCRIPT,
             *command(*words, "--plugin", plugin, home=None)[3:],
         ]
         # spark-submit hands on what the driver says to its own output.
         return subprocess.Popen(
-            submit, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            [str(word) for word in submit],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
-    def run(self, *words: object, status: int = 0, plugin: Path | str = HOME, options: tuple[str, ...] = ()) -> str:
+    def run(
+        self,
+        *words: object,
+        status: int = 0,
+        plugin: Path | str = HOME,
+        options: tuple[str, ...] = (),
+        timeout: float = 300,
+    ) -> str:
         """A run to its end, and what it said."""
         run = self.start(*words, plugin=plugin, options=options)
         try:
-            said, _ = run.communicate(timeout=300)
+            said, _ = run.communicate(timeout=timeout)
         finally:
             if run.poll() is None:
                 os.killpg(run.pid, signal.SIGKILL)
@@ -174,7 +192,9 @@ def waves(out: Path) -> int:
     return len(list(out.glob("wave=*")))
 
 
-def test_a_killed_driver_leaves_whole_captures(cluster: Cluster, folder: Path, captures: Path, on_the_pool: Path) -> None:
+def test_a_killed_driver_leaves_whole_captures(
+    cluster: Cluster, folder: Path, captures: Path, on_the_pool: Path
+) -> None:
     out = folder / "out"
     run = cluster.start(out, captures, "-2", "--wave", 5, *HASH)
     # In the second wave, then at the moment at which one becomes visible.
@@ -218,7 +238,69 @@ def test_a_killed_executor_costs_nothing_but_time(
 
 
 def test_a_missing_plugin_fails_the_job_with_tsharks_words(cluster: Cluster, folder: Path, captures: Path) -> None:
-    said = cluster.run(folder / "out", captures, plugin=folder, status=1)
+    said = cluster.run(
+        folder / "out", captures, plugin=folder, status=1, options=("--conf", "spark.task.maxFailures=1")
+    )
     (ours,) = re.findall(r"^wechat-frames: .*$", said, re.MULTILINE)
     assert 'has no WeChat plugin: tshark: Invalid -z argument "wechat,frames"' in ours
     assert not list((folder / "out").glob("wave=*"))
+
+
+def test_spark_answers_the_queries_as_duckdb_does(on_the_pool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    from pyspark.sql import SparkSession
+
+    builder: Any = SparkSession.builder
+    builder = builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "1")
+    spark = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    try:
+        for statement in [*statements("tables.spark"), *statements("newest")]:
+            spark.sql(statement.replace("OUT", str(on_the_pool)))
+        for name in NAMES:
+            (statement,) = statements(name)
+            answer = [tuple(row) for row in spark.sql(statement).collect()]
+            expected = on_duckdb(on_the_pool, name)
+            assert len(answer) == len(expected) > 0, name
+            for ours, theirs in zip(answer, expected, strict=True):
+                for one, other in zip(ours, theirs, strict=True):
+                    assert one == (pytest.approx(other) if isinstance(other, float) else other), name
+    finally:
+        spark.stop()
+
+
+@pytest.mark.long
+def test_a_thousand_captures_become_tables_on_both(
+    cluster: Cluster, folder: Path, originals: Path, fake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    captures = folder / "thousand"
+    captures.mkdir()
+    expected = break_in_ten_ways(originals, captures)
+    for number in range(990):
+        shutil.copyfile(
+            originals / f"{('sample', 'exchanges', 'phone', 'web')[number % 4]}.pcap", captures / f"{number}.pcap"
+        )
+    some = (captures, "-2", "--tshark", fake, "--limit", 20, "--memory", 1500, "--wave", 250, *HASH)
+    run = subprocess.Popen(command(folder / "pool", *some), stderr=subprocess.PIPE)
+    wait_until(lambda: waves(folder / "pool") == 2, 600)
+    run.kill()
+    run.communicate()
+    assert_whole(read(folder / "pool"))
+    said = frames(folder / "pool", *some, timeout=1800)
+    on_spark = cluster.start(folder / "spark", *some)
+    wait_until(lambda: waves(folder / "spark") == 2, 900)
+    os.killpg(on_spark.pid, signal.SIGKILL)
+    on_spark.communicate()
+    assert_whole(read(folder / "spark"))
+    said_too = cluster.run(folder / "spark", *some, timeout=1800)
+    pool, spark = read(folder / "pool"), read(folder / "spark")
+    assert_whole(pool)
+    assert comparable(pool) == comparable(spark)
+    found = statuses(pool)
+    assert len(pool["captures"]) == len(found) == 1000
+    assert found == {**{path.name: "ok" for path in captures.iterdir()}, **expected}
+    answers = {name: on_duckdb(folder / "pool", name) for name in NAMES}
+    assert all(answers.values())
+    with capsys.disabled():
+        ends = [line for text in (said, said_too) for line in text.splitlines() if "read before" in line]
+        print("\n" + "\n".join(ends))
+        print({dataset: len(rows) for dataset, rows in pool.items()})

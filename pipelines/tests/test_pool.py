@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from conftest import (
     HOME,
     asking,
@@ -184,12 +185,12 @@ def marked(mark: str) -> dict[str, str]:
     return {**os.environ, "WECHAT_TEST_MARK": mark}
 
 
-def test_a_killed_run_leaves_whole_captures_and_no_process(folder: Path, captures: Path, fake: Path) -> None:
+def test_a_killed_run_leaves_whole_captures_and_no_process(folder: Path, captures: Path) -> None:
     frames(folder / "undisturbed", captures)
     expected = comparable(read(folder / "undisturbed"), "ticket")
     chance, seen = random.Random(1), set()
     out = folder / "out"
-    for attempt in range(8):
+    for attempt in range(6):
         mark = f"{folder.name}-{attempt}"
         driver = subprocess.Popen(command(out, captures, "--wave", 2), env=marked(mark), stderr=subprocess.DEVNULL)
         # Half of them around the moment at which a wave becomes visible.

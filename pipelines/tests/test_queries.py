@@ -9,8 +9,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
 from conftest import REPOSITORY, Rows, frames, read
 from queries import NAMES, on_duckdb
 
@@ -78,7 +80,7 @@ def test_unanswered(out: Path, rows: Rows) -> None:
 
 def test_heartbeats(out: Path, rows: Rows) -> None:
     apart: dict[str, list[float]] = {}
-    last = {}
+    last: dict[tuple[str, int], Any] = {}
     for row in sorted(rows["frames"], key=lambda row: (row["input"], row["stream"], row["time"], row["frame"])):
         if row["kind"] == "heartbeat request":
             link = (row["input"], row["stream"])

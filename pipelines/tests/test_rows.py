@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
+
 from conftest import HOME, REPOSITORY, generate, packets, read, write_pcap
 from wechat_frames import rows, schema, tool
 from wechat_frames.inputs import Input, discover
@@ -121,14 +122,20 @@ def test_paths_are_bytes(originals: Path, folder: Path) -> None:
     assert found == {name: name.decode("utf-8", "backslashreplace") for name in names}
 
 
-def test_a_folder_has_captures_each_once(originals: Path, folder: Path) -> None:
+def test_a_folder_has_captures_each_once(folder: Path) -> None:
     for name in ("a.pcap", "b.PCAPNG", "c.cap.gz", "d.pcap17", "e.txt", "f.pcap.txt"):
         (folder / name).write_bytes(b"x")
     os.mkfifo(folder / "pipe.pcap")
     (folder / "inner").mkdir()
     (folder / "inner" / "g.pcapng").write_bytes(b"x")
     found = discover([str(folder), str(folder / "inner/../a.pcap"), str(folder)], 1 << 30)
-    assert [one.path.rpartition(b"/")[2] for one in found] == [b"a.pcap", b"b.PCAPNG", b"c.cap.gz", b"d.pcap17", b"g.pcapng"]
+    assert [one.path.rpartition(b"/")[2] for one in found] == [
+        b"a.pcap",
+        b"b.PCAPNG",
+        b"c.cap.gz",
+        b"d.pcap17",
+        b"g.pcapng",
+    ]
     (pipe,) = discover([str(folder / "pipe.pcap")], 1 << 30)
     (about,) = dissected(pipe)["captures"]
     assert (about["status"], about["message"]) == ("failed", "neither a file nor a folder")
@@ -136,7 +143,12 @@ def test_a_folder_has_captures_each_once(originals: Path, folder: Path) -> None:
 
 def test_identity_is_path_size_time_and_part() -> None:
     one = Input(b"/a.pcap", 10, 5)
-    others = [Input(b"/b.pcap", 10, 5), Input(b"/a.pcap", 11, 5), Input(b"/a.pcap", 10, 6), Input(b"/a.pcap", 10, 5, 0, 2)]
+    others = [
+        Input(b"/b.pcap", 10, 5),
+        Input(b"/a.pcap", 11, 5),
+        Input(b"/a.pcap", 10, 6),
+        Input(b"/a.pcap", 10, 5, 0, 2),
+    ]
     assert len({one.identity, *(other.identity for other in others)}) == 5
     assert Input(b"/a.pcap", 10, 5).identity == one.identity
 

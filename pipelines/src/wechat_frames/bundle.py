@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An archive for `--archives`: the plugin in a HOME layout and, unless told otherwise, tshark itself.
 
-It serves machines of the same kind: the C library is the cluster's own. In it lie `bin/tshark` (a script), `lib/` (tshark
-and the libraries that it is linked with) and `.local/lib/wireshark/plugins/` (the plugin).
+It serves machines of the same kind: the C library is the cluster's own. In it lie `bin/tshark` (a script), `lib/`
+(tshark and the libraries that it is linked with) and `.local/lib/wireshark/plugins/` (the plugin).
 """
 
 import argparse

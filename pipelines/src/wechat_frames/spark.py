@@ -113,7 +113,8 @@ class Spark:
         place = f"{self._out}/wave=*/dataset=captures"
         if not self._files.globStatus(self._path(place)):
             return
-        captures = self._spark.read.schema(from_arrow_schema(TABLES["captures"])).parquet(place)
+        reader = self._spark.read.schema(from_arrow_schema(TABLES["captures"])).option("basePath", self._out)
+        captures = reader.parquet(place)
         for row in captures.select("input", "status").toLocalIterator():
             yield row[0], row[1]
 
