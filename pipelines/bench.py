@@ -128,10 +128,8 @@ def small_captures(folder: Path, count: int, times: int) -> None:
         f"Spark, {count // 10} captures: {short.cpu:.1f} s CPU, {short.wall:.1f} s wall; "
         f"all: {long.cpu:.1f} s CPU, {long.wall:.1f} s wall;"
     )
-    print(
-        f"  each more: {each.cpu / one.cpu * count:.2f} x CPU, {each.wall / one.wall * count:.2f} x wall of bare tshark",
-        flush=True,
-    )
+    cpu, wall = each.cpu / one.cpu * count, each.wall / one.wall * count
+    print(f"  each more: {cpu:.2f} x CPU, {wall:.2f} x wall of bare tshark", flush=True)
 
 
 def start(folder: Path, times: int) -> None:
@@ -224,16 +222,19 @@ def main() -> None:
     parser.add_argument("--captures", type=int, default=300)
     parser.add_argument("--megabytes", type=int, default=2000)
     parser.add_argument("--times", type=int, default=2)
-    parser.add_argument("only", nargs="*", choices=["small", "start", "rows", "parts", []])
+    parser.add_argument(
+        "only", nargs="*", choices=["small", "start", "rows", "parts", []], metavar="small | start | rows | parts"
+    )
     arguments = parser.parse_args()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before", flush=True)
-    for name, measure in (
-        ("small", lambda folder: small_captures(folder, arguments.captures, arguments.times)),
-        ("start", lambda folder: start(folder, arguments.times)),
-        ("rows", lambda folder: behind(folder, arguments.times)),
-        ("parts", lambda folder: parts(folder, arguments.megabytes)),
-    ):
+    measures: dict[str, Callable[[Path], None]] = {
+        "small": lambda folder: small_captures(folder, arguments.captures, arguments.times),
+        "start": lambda folder: start(folder, arguments.times),
+        "rows": lambda folder: behind(folder, arguments.times),
+        "parts": lambda folder: parts(folder, arguments.megabytes),
+    }
+    for name, measure in measures.items():
         if arguments.only and name not in arguments.only:
             continue
         with tempfile.TemporaryDirectory(prefix="wechat-bench-") as folder:

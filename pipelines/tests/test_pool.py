@@ -157,6 +157,17 @@ def test_what_cannot_be_done_is_said_in_a_sentence(folder: Path, captures: Path)
     assert not list(out.glob("wave=*"))
 
 
+def test_a_full_disk_is_said_and_is_no_captures_fault(folder: Path, originals: Path) -> None:
+    header = folder / "no packets.pcap"
+    header.write_bytes((originals / "sample.pcap").read_bytes()[:24])
+    full = subprocess.run(
+        ["prlimit", "--fsize=3000", *command(folder / "out", header)], capture_output=True, text=True, check=False
+    )
+    assert full.returncode == 1 and full.stderr.startswith("wechat-frames: rows cannot be written: "), full.stderr
+    assert not list((folder / "out").glob("wave=*"))
+    assert "1 ok" in frames(folder / "out", header)
+
+
 def keys_of(log: Path) -> set[bytes]:
     """All words of a key log that are keys."""
     words = re.findall(rb"[0-9a-fA-F]{32,}", log.read_bytes())

@@ -7,7 +7,7 @@ import struct
 import subprocess
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.ipc
@@ -90,6 +90,18 @@ def test_large_outputs_are_read_in_blocks(originals: Path, monkeypatch: pytest.M
 def test_a_line_of_no_table_is_no_row() -> None:
     with pytest.raises(pa.ArrowInvalid, match="no known table"):
         list(rows._lines(b"a\tb\n", rows._STREAMED))
+
+
+def test_lines_that_tshark_could_not_write_are_no_rows(originals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tool.run
+
+    def full(one: Input, settings: Settings, out: IO[bytes]) -> tool.Ended:
+        run(one, settings, out)
+        return tool.Ended(2, '"-z wechat,frames": the lines cannot be written: No space left on device')
+
+    monkeypatch.setattr(tool, "run", full)
+    found = only(originals / "sample.pcap")
+    assert found["captures"][0]["status"] == "failed" and not found["frames"]
 
 
 def test_a_time_that_no_column_holds_spoils_that_capture_only(originals: Path, folder: Path) -> None:

@@ -114,6 +114,7 @@ def _above_zero(kind: Callable[[str], float]) -> Callable[[str], float]:
             raise argparse.ArgumentTypeError("must be above zero")
         return number
 
+    parse.__name__ = kind.__name__  # argparse says what it wanted
     return parse
 
 
@@ -169,7 +170,7 @@ def main(words: Sequence[str] | None = None) -> int:
             bundle(words[1:])
         else:
             run(_parser().parse_args(words))
-    except Refused as error:
+    except (Refused, OSError) as error:
         print(f"wechat-frames: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

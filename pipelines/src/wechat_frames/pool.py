@@ -13,8 +13,10 @@ from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+
 from . import tasks, tool
-from .inputs import Input
+from .inputs import Input, Refused
 from .rows import dissect, killed
 from .store import Sink, Store, wave_name
 from .tool import Settings, Versions
@@ -106,6 +108,9 @@ class Pool:
                     files, ended = future.result()
                 except BrokenProcessPool:
                     left.append(task)
+                except (OSError, MemoryError, pa.ArrowException) as error:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise Refused(f"rows cannot be written: {error}") from error
                 else:
                     take(folder, files, ended)
         return left

@@ -52,8 +52,8 @@ def dissect(one: Input, settings: Settings, versions: Versions) -> Iterator[Rows
             status = _STATUS.get(exit_status, "killed" if exit_status is not None and exit_status < 0 else "damaged")
         except OSError as error:
             status, message = "failed", error.strerror or str(error)
-        if status == "damaged" and out.seek(0, 2) == 0:
-            status = "failed"  # tshark could not even open it
+        if status == "damaged" and (out.seek(0, 2) == 0 or _UNWRITTEN in (message or "")):
+            status = "failed"  # tshark could not even open it, or our disk is full, which is no fault of the capture
         if status in ("ok", "damaged"):
             try:
                 for dataset, batch in _read(out):
@@ -81,6 +81,7 @@ def dissect(one: Input, settings: Settings, versions: Versions) -> Iterator[Rows
 
 
 _STATUS = {0: "ok", None: "late"}
+_UNWRITTEN = "the lines cannot be written"
 
 
 def killed(one: Input, settings: Settings, versions: Versions, started: datetime) -> pa.RecordBatch:
