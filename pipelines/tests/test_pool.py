@@ -48,14 +48,14 @@ def test_broken_captures_have_a_row_and_spoil_nothing(
     folder: Path, captures: Path, originals: Path, fake: Path
 ) -> None:
     expected = break_in_ten_ways(originals, captures)
-    said = frames(folder / "out", captures, captures / "06-gone.pcap", "--tshark", fake, "--limit", 5, "--memory", 800)
+    said = frames(folder / "out", captures, captures / "06-gone.pcap", "--tshark", fake, "--limit", 12, "--memory", 800)
     rows = read(folder / "out")
     assert_whole(rows)
     assert statuses(rows) == {**{path.name: "ok" for path in captures.iterdir()}, **expected}
     about = {Path(row["capture"]).name: row for row in rows["captures"]}
     assert about["07-killed.pcap"]["exit"] == -9 and about["08-crashing.pcap"]["exit"] == -11
     assert about["10-greedy.pcap"]["exit"] == -6 and about["09-hanging.pcap"]["exit"] is None
-    assert "not done after 5 s" in about["09-hanging.pcap"]["message"]
+    assert "not done after 12 s" in about["09-hanging.pcap"]["message"]
     assert "cut short" in about["03-cut.pcap"]["message"] and about["03-cut.pcap"]["frames"] > 0
     assert about["07-killed.pcap"]["message"] == "ended by SIGKILL"
     assert all(row["message"] for row in rows["captures"] if row["status"] != "ok")
@@ -63,7 +63,7 @@ def test_broken_captures_have_a_row_and_spoil_nothing(
     assert "18 inputs: 8 ok" in said
     # Nothing of it is read again, except what failed when asked for.
     assert "18 read before: nothing to do" in frames(folder / "out", captures, "--tshark", fake)
-    again = frames(folder / "out", captures, "--tshark", fake, "--again", "--limit", 2, "--memory", 800)
+    again = frames(folder / "out", captures, "--tshark", fake, "--again", "--limit", 12, "--memory", 800)
     assert "8 inputs, 10 read before: 4 failed, 3 killed, 1 late" in again
     # What is repaired is another input, and becomes ok.
     shutil.copyfile(originals / "sample.pcap", captures / "02-junk.pcap")
@@ -71,14 +71,14 @@ def test_broken_captures_have_a_row_and_spoil_nothing(
 
 
 def test_memory_is_limited(folder: Path, originals: Path) -> None:
-    generate("bench", folder / "large.pcap", "--frames", 300000, "--connections", 20)
+    generate("bench", folder / "large.pcap", "--frames", 200000, "--connections", 20)
     small = folder / "small.pcap"
     shutil.copyfile(originals / "sample.pcap", small)
-    for least in range(256, 2048, 32):
+    for least in range(256, 2048, 16):
         said = subprocess.run(command(folder / "least", small, "--memory", least), capture_output=True, check=False)
         if b"1 ok" in said.stderr:
             break
-    frames(folder / "out", small, folder / "large.pcap", "--memory", least + 32)
+    frames(folder / "out", small, folder / "large.pcap", "--memory", least + 16)
     rows = read(folder / "out")
     assert statuses(rows) == {"small.pcap": "ok", "large.pcap": "killed"}, rows["captures"]
 
@@ -163,7 +163,8 @@ def test_a_full_disk_is_said_and_is_no_captures_fault(folder: Path, originals: P
     full = subprocess.run(
         ["prlimit", "--fsize=3000", *command(folder / "out", header)], capture_output=True, text=True, check=False
     )
-    assert full.returncode == 1 and full.stderr.startswith("wechat-frames: rows cannot be written: "), full.stderr
+    assert full.returncode == 1 and full.stderr.startswith("wechat-frames: "), full.stderr
+    assert "File too large" in full.stderr and full.stderr.count("\n") == 1
     assert not list((folder / "out").glob("wave=*"))
     assert "1 ok" in frames(folder / "out", header)
 
