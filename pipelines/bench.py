@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyspark
+
 import wechat_frames
 from wechat_frames import rows, store, tool
 from wechat_frames.inputs import Input
@@ -114,10 +116,11 @@ def small_captures(folder: Path, count: int, times: int) -> None:
         def run() -> Cost:
             shutil.rmtree(folder / "spark", ignore_errors=True)
             script = Path(wechat_frames.__file__).with_name("__main__.py")
-            home = subprocess.run(["find-spark-home"], capture_output=True, text=True, check=True).stdout.strip()
-            submit = [Path(home) / "bin/spark-submit", "--master", "local[2]", "--conf", "spark.ui.enabled=false"]
+            submit = [Path(pyspark.__file__).parent / "bin/spark-submit", "--master", "local[2]"]
+            submit += ["--conf", "spark.ui.enabled=false"]
             words = [*submit, script, *pipeline(folder / "spark", some)[3:]]
-            return cost(words, SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
+            home = str(Path(pyspark.__file__).parent)
+            return cost(words, SPARK_HOME=home, SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
 
         return run
 
