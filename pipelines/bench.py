@@ -117,7 +117,8 @@ def small_captures(folder: Path, count: int, times: int) -> None:
             shutil.rmtree(folder / "spark", ignore_errors=True)
             script = Path(wechat_frames.__file__).with_name("__main__.py")
             submit = [Path(pyspark.__file__).parent / "bin/spark-submit", "--master", "local[2]"]
-            submit += ["--conf", "spark.ui.enabled=false"]
+            # Spark's daemon of Python does not wait for its workers, whose time would be counted nowhere.
+            submit += ["--conf", "spark.ui.enabled=false", "--conf", "spark.python.use.daemon=false"]
             words = [*submit, script, *pipeline(folder / "spark", some)[3:]]
             home = str(Path(pyspark.__file__).parent)
             return cost(words, SPARK_HOME=home, SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
