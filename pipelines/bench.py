@@ -117,8 +117,7 @@ def small_captures(folder: Path, count: int, times: int) -> None:
             shutil.rmtree(folder / "spark", ignore_errors=True)
             script = Path(wechat_frames.__file__).with_name("__main__.py")
             submit = [Path(pyspark.__file__).parent / "bin/spark-submit", "--master", "local[2]"]
-            # Spark's daemon of Python does not wait for its workers, whose time would be counted nowhere.
-            submit += ["--conf", "spark.ui.enabled=false", "--conf", "spark.python.use.daemon=false"]
+            submit += ["--conf", "spark.ui.enabled=false"]
             words = [*submit, script, *pipeline(folder / "spark", some)[3:]]
             home = str(Path(pyspark.__file__).parent)
             return cost(words, SPARK_HOME=home, SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
@@ -126,14 +125,13 @@ def small_captures(folder: Path, count: int, times: int) -> None:
         return run
 
     short, long = least(times, spark(few), spark(captures))
-    added = count - count // 10
-    each = Cost((long.cpu - short.cpu) / added, (long.wall - short.wall) / added)
+    # Spark's daemon of Python does not wait for its workers, so that nobody knows their CPU time.
+    each = (long.wall - short.wall) / (count - count // 10)
+    print(f"Spark, {count // 10} captures: {short.wall:.1f} s wall; all: {long.wall:.1f} s wall;")
+    bare_each, pool_each = one.wall / count, other.wall / count
     print(
-        f"Spark, {count // 10} captures: {short.cpu:.1f} s CPU, {short.wall:.1f} s wall; "
-        f"all: {long.cpu:.1f} s CPU, {long.wall:.1f} s wall;"
+        f"  each more: {each / bare_each:.2f} x wall of bare tshark, {each / pool_each:.2f} x of the pool", flush=True
     )
-    cpu, wall = each.cpu / one.cpu * count, each.wall / one.wall * count
-    print(f"  each more: {cpu:.2f} x CPU, {wall:.2f} x wall of bare tshark", flush=True)
 
 
 def start(folder: Path, times: int) -> None:
