@@ -70,19 +70,6 @@ def test_broken_captures_have_a_row_and_spoil_nothing(
     assert "1 inputs, 17 read before: 1 ok" in frames(folder / "out", captures, "--tshark", fake)
 
 
-def test_memory_is_limited(folder: Path, originals: Path) -> None:
-    generate("bench", folder / "large.pcap", "--frames", 200000, "--connections", 20)
-    small = folder / "small.pcap"
-    shutil.copyfile(originals / "sample.pcap", small)
-    for least in range(256, 2048, 16):
-        said = subprocess.run(command(folder / "least", small, "--memory", least), capture_output=True, check=False)
-        if b"1 ok" in said.stderr:
-            break
-    frames(folder / "out", small, folder / "large.pcap", "--memory", least + 16)
-    rows = read(folder / "out")
-    assert statuses(rows) == {"small.pcap": "ok", "large.pcap": "killed"}, rows["captures"]
-
-
 def test_the_same_input_twice_is_read_once(folder: Path, captures: Path) -> None:
     twice = captures / "sample0.pcap"
     frames(folder / "out", twice, captures, f"{captures}/../captures/sample0.pcap", twice)
