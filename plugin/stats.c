@@ -355,9 +355,17 @@ static tap_packet_status lines_packet(void *data, packet_info *pinfo G_GNUC_UNUS
 {
     writer *all = (writer *)data;
 
-    lines_begin(all);
-    for (const wechat_record *record = first; record != NULL; record = record->next)
-        lines_put(all, wechat_lines_write(all->lines, record));
+    for (const wechat_record *record = first; record != NULL; record = record->next) {
+        const char *text = wechat_lines_write(all->lines, record);
+        /* What is gathered for the end gets its headings there, so that they stand above their lines. */
+        if (*text == '\0')
+            continue;
+        if (!all->begun) {
+            lines_begin(all);
+            text = wechat_lines_write(all->lines, record); /* the headings took its place */
+        }
+        lines_put(all, text);
+    }
     lines_flush(all);
     return TAP_PACKET_DONT_REDRAW;
 }

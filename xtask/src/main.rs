@@ -8,6 +8,7 @@ mod doctor;
 mod draw;
 mod elsewhere;
 mod install;
+mod pipelines;
 mod profile;
 mod stage;
 mod suite;
@@ -40,7 +41,7 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 22] = [
+const COMMANDS: [Command; 23] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
@@ -62,6 +63,7 @@ const COMMANDS: [Command; 22] = [
     Command { name: "miri", arguments: Arguments::Measure, summary: "runs the core's tests in Rust's interpreter, which sees undefined behaviour" },
     Command { name: "matrix", arguments: Arguments::MeasureRest, summary: "builds and tests on Wireshark 3.4, 4.0, 4.4 and 4.6, and tries each build in the others" },
     Command { name: "trial", arguments: Arguments::MeasureRest, summary: "tries the packages in fresh roots, and builds them twice, offline, and with the oldest compiler; or `roots`, `twice`, `offline`, `oldest`" },
+    Command { name: "pipelines", arguments: Arguments::Rest(pipelines::run), summary: "checks and tests pipelines/ on a pool; `cluster` on Spark, `thousand` on both with a thousand captures, `bench` measures, `plot` draws" },
     Command { name: "help", arguments: Arguments::None(help), summary: "shows this" },
 ];
 

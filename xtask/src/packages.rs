@@ -13,6 +13,8 @@ enum Probe {
     Program(&'static str),
     /// A library's headers, by their name in pkg-config.
     Headers(&'static str),
+    /// A module of Python.
+    Python(&'static str),
 }
 
 /// Something we need and the package that brings it, by package manager.
@@ -75,6 +77,21 @@ pub const PICTURES: &[Need] = &[
     Need { probe: Probe::Program("Xvfb"), apt: "xvfb", dnf: "xorg-x11-server-Xvfb", pacman: "xorg-server-xvfb", brew: "xquartz" },
     Need { probe: Probe::Program("xdotool"), apt: "xdotool", dnf: "xdotool", pacman: "xdotool", brew: "xdotool" },
     Need { probe: Probe::Program("import"), apt: "imagemagick", dnf: "ImageMagick", pacman: "imagemagick", brew: "imagemagick" },
+];
+
+/// What the pipelines need on top.
+#[rustfmt::skip]
+pub const PIPELINES: &[Need] = &[
+    Need { probe: Probe::Program("mergecap"), apt: "wireshark-common", dnf: "wireshark-cli", pacman: "wireshark-cli", brew: "wireshark" },
+    Need { probe: Probe::Program("tcpdump"), apt: "tcpdump", dnf: "tcpdump", pacman: "tcpdump", brew: "tcpdump" },
+    Need { probe: Probe::Program("setpriv"), apt: "util-linux", dnf: "util-linux", pacman: "util-linux", brew: "util-linux" },
+    Need { probe: Probe::Python("ensurepip"), apt: "python3-venv", dnf: "python3", pacman: "python", brew: "python" },
+];
+
+/// And what a cluster of Spark needs.
+#[rustfmt::skip]
+pub const CLUSTER: &[Need] = &[
+    Need { probe: Probe::Program("java"), apt: "openjdk-17-jre-headless", dnf: "java-17-openjdk-headless", pacman: "jre17-openjdk-headless", brew: "openjdk@17" },
 ];
 
 struct Manager {
@@ -186,6 +203,7 @@ fn names(needs: &[&Need]) -> String {
     let name = |need: &&Need| match need.probe {
         Probe::Program(program) => program.to_owned(),
         Probe::Headers(module) => format!("the headers of {module}"),
+        Probe::Python(module) => format!("Python's {module}"),
     };
     needs.iter().map(name).collect::<Vec<_>>().join(", ")
 }
@@ -202,13 +220,15 @@ impl Need {
     fn is_there(&self) -> bool {
         match self.probe {
             Probe::Program(program) => process::find(program).is_some(),
-            Probe::Headers(module) => Command::new("pkg-config")
-                .args(["--exists", module])
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success()),
+            Probe::Headers(module) => succeeds("pkg-config", &["--exists", module]),
+            Probe::Python(module) => succeeds("python3", &["-c", &format!("import {module}")]),
         }
     }
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// What this user can do about root's rights.

@@ -11,7 +11,7 @@ use xtask::library::{self, Library};
 use xtask::wireshark::Tshark;
 use xtask::{package, packages, process};
 
-use crate::{elsewhere, measure};
+use crate::{elsewhere, measure, pipelines};
 
 /// The promise made to those who load the plugin, in bytes.
 const LARGEST_PLUGIN: u64 = 2_000_000;
@@ -30,13 +30,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
     step("other systems", elsewhere::check)?;
     step("release plugin", check_plugin)?;
     step("tests", || process::run(cargo("test").args(["--workspace"]).args(arguments)))?;
+    step("pipelines", || pipelines::run(&[]))?;
     step("mutated captures", || measure("fire", &[MUTATED, "no-leaks"]))?;
     println!("\nEverything passed, in {:.0?}.", start.elapsed());
     Ok(())
 }
 
 fn needs() -> Vec<&'static [packages::Need]> {
-    let mut needs = vec![packages::BUILD, packages::TEST, packages::PACKAGE];
+    let mut needs = vec![packages::BUILD, packages::TEST, packages::PACKAGE, packages::PIPELINES];
     if package::is_debian() {
         needs.extend([packages::DEBIAN, packages::LINTIAN]);
     }
