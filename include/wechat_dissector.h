@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // Version of this interface. It changes whenever a layout or a meaning does.
-#define WECHAT_ABI_VERSION 8
+#define WECHAT_ABI_VERSION 9
 
 // Version of `wechat_record`.
 #define WECHAT_RECORD_VERSION 3
@@ -395,6 +395,8 @@ typedef struct wechat_hand_off {
   uint32_t flags;
   // What the table's fallback is told of them, a text; 0 for nothing.
   uint32_t words;
+  // The item that is not to be shown if somebody takes the bytes: its place in the report's items plus 1; 0 for none.
+  uint32_t instead;
   // The source.
   uint16_t source;
   // The table: by its place among those that a protocol offers, and that protocol's.
@@ -608,6 +610,10 @@ typedef struct wechat_part {
   const char *name;
   // Words in the dialog.
   const char *help;
+  // What the cells of a column may say, the first where nobody has said anything; none for any text.
+  const char *const *choices;
+  // Number of `choices`.
+  size_t choice_count;
 } wechat_part;
 
 // A preference: a row to register with the host.
@@ -641,6 +647,10 @@ typedef struct wechat_offer {
   // Name of the host's own dissector that gets what nobody else takes, and the hand-off's words; NULL for none.
   // Columns are closed to it.
   const char *fallback;
+  // Names of the host's own dissectors that a user may choose for a key (Decode As).
+  const char *const *choices;
+  // Number of `choices`.
+  size_t choice_count;
 } wechat_offer;
 
 // A table in which a protocol registers itself.
@@ -661,6 +671,8 @@ typedef struct wechat_node {
   const char *const *ranges;
   // Number of `ranges`.
   size_t range_count;
+  // It and what is part of it are to be created when one of them first changes; the others when anything does.
+  bool rare;
 } wechat_node;
 
 // A protocol: everything to register of it. A title that is NULL says that there is no such thing.
@@ -690,11 +702,11 @@ typedef struct wechat_protocol {
   const struct wechat_value_row *values;
   // Number of `values`.
   size_t value_count;
-  // Nodes of its tree of counters; a tick names one by its place.
+  // Nodes of its tree of counters; a tick names one by its place. The first stands first, however the tree is sorted.
   const struct wechat_node *nodes;
   // Number of `nodes`.
   size_t node_count;
-  // Title of the tree of counters.
+  // Title of the tree of counters: a submenu and, behind a slash, the entry.
   const char *tree_title;
   // Title of its table of response times.
   const char *responses_title;

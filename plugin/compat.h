@@ -62,6 +62,11 @@ typedef bool ws_bool;
 typedef gboolean ws_bool;
 #endif
 
+/* Entries in menus had a slash in front that became two. */
+#ifndef STATS_TREE_MENU_SEPARATOR
+#define STATS_TREE_MENU_SEPARATOR "/"
+#endif
+
 /* Handles of one protocol got descriptions of their own, by which tables tell them apart. */
 #if WS_AT_LEAST(3, 5)
 #define described_handle(dissector, proto, description) \

@@ -189,7 +189,15 @@ static proto_item *draw_text(proto_tree *tree, const shim_field *field, const we
                                  text);
 }
 
-static void draw_items(const drawing *drawing, const wechat_report *report, packet_info *pinfo, proto_tree *tree)
+/* Finds the item that goes if somebody takes the bytes that it is of. */
+static void keep_instead(drawing *drawing, size_t place, proto_item *drawn)
+{
+    for (size_t i = 0; i < drawing->hand_off_count; i++)
+        if (drawing->hand_offs[i].to.instead == place + 1)
+            drawing->hand_offs[i].instead = drawn;
+}
+
+static void draw_items(drawing *drawing, const wechat_report *report, packet_info *pinfo, proto_tree *tree)
 {
     const drawn_source *const sources = drawing->sources;
     const char *const texts = report->texts;
@@ -218,6 +226,8 @@ static void draw_items(const drawing *drawing, const wechat_report *report, pack
         case WECHAT_ITEM_KIND_DERIVED:
             drawn = draw_wire(parent, field, item, source);
             has_children = kind != WECHAT_ITEM_KIND_WIRE;
+            if (drawing->hand_off_count > 0)
+                keep_instead(drawing, (size_t)(item - report->items), drawn);
             break;
         case WECHAT_ITEM_KIND_GENERATED:
         case WECHAT_ITEM_KIND_DECODED:
@@ -251,7 +261,7 @@ static void draw_items(const drawing *drawing, const wechat_report *report, pack
     }
 }
 
-void draw_report(const drawing *drawing, const wechat_report *report, unsigned length, packet_info *pinfo,
+void draw_report(drawing *drawing, const wechat_report *report, unsigned length, packet_info *pinfo,
                  proto_tree *tree)
 {
     const drawn_source *pdu = &drawing->sources[0];
@@ -324,7 +334,7 @@ void draw_take(drawing *drawing, const wechat_report *report, drawn_source pdu, 
         if (drawing->hand_offs == NULL)
             drawing->hand_offs = wmem_alloc_array(pinfo->pool, drawn_hand_off, report->hand_off_count);
         drawing->hand_offs[drawing->hand_off_count++] = (drawn_hand_off){
-            *one, one->words != 0 ? wmem_strdup(pinfo->pool, report->texts + one->words) : NULL,
+            *one, one->words != 0 ? wmem_strdup(pinfo->pool, report->texts + one->words) : NULL, NULL,
         };
     }
     if (report->object_count > 0)
@@ -374,9 +384,13 @@ static void hand_off(const drawn_hand_off *one, const drawn_source *source, pack
         handed_bytes = tvb;
         handed = to;
     }
-    if (dissector_try_uint(offer->table, to->key, tvb, pinfo, tree) == 0 &&
-        !dissector_try_heuristic(offer->heuristics, tvb, pinfo, tree, &entry, NULL) && offer->fallback != NULL)
+    if (dissector_try_uint(offer->table, to->key, tvb, pinfo, tree) != 0 ||
+        dissector_try_heuristic(offer->heuristics, tvb, pinfo, tree, &entry, NULL)) {
+        if (one->instead != NULL)
+            proto_item_set_hidden(one->instead);
+    } else if (offer->fallback != NULL) {
         call_quietly(offer->fallback, tvb, pinfo, tree, one->words);
+    }
 }
 
 void draw_hand_offs(const drawing *drawing, packet_info *pinfo, proto_tree *tree)
@@ -470,6 +484,8 @@ void draw_register(void)
             shim_offer *offer = &protocol->offers[j];
 
             offer->table = register_dissector_table(row->name, row->title, protocol->proto, FT_UINT32, BASE_DEC);
+            if (row->choice_count > 0)
+                dissector_table_allow_decode_as(offer->table);
             offer->heuristics = find_heur_dissector_list(row->heuristics);
             if (offer->heuristics == NULL)
                 offer->heuristics = register_heur_dissector_list(row->heuristics, protocol->proto);
@@ -495,6 +511,18 @@ static void find_infos(shim_protocol *protocol)
         protocol->note_infos[i] = proto_registrar_get_nth((unsigned)protocol->note_ids[i].hf);
 }
 
+/* Lets a user choose dissectors for the keys of a table (Decode As). */
+static void add_choices(const wechat_offer *offer)
+{
+    for (size_t i = 0; i < offer->choice_count; i++) {
+        dissector_handle_t handle = find_dissector(offer->choices[i]);
+
+        /* Not every version has each of them. */
+        if (handle != NULL)
+            dissector_add_for_decode_as(offer->name, handle);
+    }
+}
+
 void draw_handoff(void)
 {
     tap_expert = find_tap_id("expert");
@@ -505,6 +533,8 @@ void draw_handoff(void)
         for (size_t j = 0; j < row->offer_count; j++)
             if (row->offers[j].fallback != NULL)
                 shim_protocols[i].offers[j].fallback = find_dissector(row->offers[j].fallback);
+        for (size_t j = 0; j < row->offer_count; j++)
+            add_choices(&row->offers[j]);
         for (size_t j = 0; j < row->join_count; j++) {
             const wechat_join *join = &row->joins[j];
             dissector_add_uint(join->table, join->key, shim_protocols[i].handle);

@@ -165,6 +165,7 @@ typedef struct {
 typedef struct {
     const table *table;
     size_t number;
+    const char *empty;
 } table_column;
 
 /* A UAT. */
@@ -189,8 +190,9 @@ static void cell_set(void *record, const char *text, unsigned length, const void
 
 static void cell_get(void *record, char **text, unsigned *length, const void *data, const void *unused G_GNUC_UNUSED)
 {
-    const char *cell = ((table_row *)record)->cells[((const table_column *)data)->number];
-    *text = g_strdup(cell ? cell : "");
+    const table_column *column = (const table_column *)data;
+    const char *cell = ((table_row *)record)->cells[column->number];
+    *text = g_strdup(cell != NULL && *cell != '\0' ? cell : column->empty);
     *length = (unsigned)strlen(*text);
 }
 
@@ -225,6 +227,15 @@ static ws_bool row_check(void *record, char **error)
     return false;
 }
 
+/* What the dialog offers for a cell; the number is of no meaning. */
+static const value_string *cell_choices(const wechat_part *part)
+{
+    value_string *values = wmem_alloc0_array(wmem_epan_scope(), value_string, part->choice_count + 1);
+    for (size_t i = 0; i < part->choice_count; i++)
+        values[i] = (value_string){ (uint32_t)i, part->choices[i] };
+    return values;
+}
+
 static void register_table(const shim_protocol *protocol, module_t *module, preference *preference)
 {
     const wechat_preference *row = preference->row;
@@ -235,10 +246,12 @@ static void register_table(const shim_protocol *protocol, module_t *module, pref
     table->columns = MIN(row->part_count, MOST_COLUMNS);
     for (size_t i = 0; i < table->columns; i++) {
         table_column *column = &table->columns_of_cells[i];
-        *column = (table_column){ table, i };
+        const wechat_part *part = &row->parts[i];
+        const bool chosen = part->choice_count > 0;
+        *column = (table_column){ table, i, chosen ? part->choices[0] : "" };
         table->fields[i] = (uat_field_t){
-            row->parts[i].name, row->parts[i].name, PT_TXTMOD_STRING, { NULL, cell_set, cell_get },
-            { column, column, column }, NULL, row->parts[i].help, FLDFILL,
+            part->name, part->name, chosen ? PT_TXTMOD_ENUM : PT_TXTMOD_STRING, { NULL, cell_set, cell_get },
+            { column, column, column }, chosen ? cell_choices(part) : NULL, part->help, FLDFILL,
         };
     }
     uat_t *uat = uat_new(shim_words("%s %s", protocol->label, row->title), sizeof(table_row),

@@ -134,10 +134,11 @@ typedef struct {
     const uint8_t *bytes;
 } drawn_source;
 
-/* What a report hands to others, and what it says of that, or NULL. */
+/* What a report hands to others, what it says of that, or NULL, and the item that goes if somebody takes it. */
 typedef struct {
     wechat_hand_off to;
     const char *words;
+    proto_item *instead;
 } drawn_hand_off;
 
 /* A report's sources, and what it hands to others: both outlive it. */
@@ -154,7 +155,7 @@ typedef struct drawing {
 void draw_take(drawing *drawing, const wechat_report *report, drawn_source pdu, drawn_source body, packet_info *pinfo);
 
 /* Puts a report into the tree; `length` bytes of its PDU are there. May throw. */
-void draw_report(const drawing *drawing, const wechat_report *report, unsigned length, packet_info *pinfo,
+void draw_report(drawing *drawing, const wechat_report *report, unsigned length, packet_info *pinfo,
                  proto_tree *tree);
 
 /* Calls those for whom bytes are. What one of them runs into hides no other. The report is gone behind it. */

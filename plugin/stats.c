@@ -59,10 +59,11 @@ static void srt_init(struct register_srt *srt, GArray *srt_array)
 
 /* ---- trees of counters ---- */
 
-/* A node of a tree: its number and its parent's in the tree, and what it counts, for the tree's own counters
- * cannot be read. None may fall below zero where a filter lets through what ends something, but not what
- * began it; and none may wrap around. */
+/* A node of a tree: whether it is there yet, its number and its parent's in the tree, and what it counts, for the
+ * tree's own counters cannot be read. None may fall below zero where a filter lets through what ends something, but
+ * not what began it; and none may wrap around. */
 typedef struct {
+    bool made;
     int id;
     int parent;
     int count;
@@ -104,21 +105,49 @@ static void tree_forget(stats_tree *tree)
 
 static void tree_begin(stats_tree *tree, const wechat_protocol *protocol)
 {
-    const wechat_node *rows = protocol->nodes;
-    size_t count = protocol->node_count;
-    tree_node *nodes = wmem_alloc0_array(wmem_epan_scope(), tree_node, count);
-
-    for (size_t i = 0; i < count; i++) {
-        const wechat_node *row = &rows[i];
-        nodes[i].parent = row->parent != NULL ? stats_tree_parent_id_by_name(tree, row->parent) : 0;
-        nodes[i].id = row->range_count > 0
-                          ? stats_tree_create_range_node_string(tree, row->name, nodes[i].parent,
-                                                                (int)row->range_count, (char **)row->ranges)
-                          : stats_tree_create_node(tree, row->name, nodes[i].parent, STAT_DT_INT, true);
-    }
     /* A tree that is reset begins again. */
     tree_forget(tree);
-    wmem_map_insert(tree_nodes, tree, nodes);
+    wmem_map_insert(tree_nodes, tree, wmem_alloc0_array(wmem_epan_scope(), tree_node, protocol->node_count));
+}
+
+/* Whether a row is part of another one; NULL has the top ones. Names are the rows' own. */
+static bool tree_is_part(const wechat_node *part, const wechat_node *row)
+{
+    return part->parent == (row != NULL ? row->name : NULL);
+}
+
+static void tree_make(stats_tree *tree, const wechat_protocol *protocol, tree_node *nodes, size_t place);
+
+/* The parts of a row, or the top rows, that do not wait until they count. */
+static void tree_make_parts(stats_tree *tree, const wechat_protocol *protocol, tree_node *nodes, const wechat_node *of)
+{
+    for (size_t i = 0; i < protocol->node_count; i++)
+        if (tree_is_part(&protocol->nodes[i], of) && !protocol->nodes[i].rare)
+            tree_make(tree, protocol, nodes, i);
+}
+
+/* Makes a node, what it is part of, and its own parts. */
+static void tree_make(stats_tree *tree, const wechat_protocol *protocol, tree_node *nodes, size_t place)
+{
+    const wechat_node *row = &protocol->nodes[place];
+    tree_node *node = &nodes[place];
+
+    if (node->made)
+        return;
+    node->made = true;
+    for (size_t i = 0; i < place; i++)
+        if (tree_is_part(row, &protocol->nodes[i])) {
+            tree_make(tree, protocol, nodes, i);
+            node->parent = nodes[i].id;
+        }
+    node->id = row->range_count > 0
+                   ? stats_tree_create_range_node_string(tree, row->name, node->parent, (int)row->range_count,
+                                                         (char **)row->ranges)
+                   : stats_tree_create_node(tree, row->name, node->parent, STAT_DT_INT, true);
+    /* Windows sort by name. */
+    if (place == 0)
+        stat_node_set_flags(tree, row->name, 0, true, ST_FLG_SORT_TOP);
+    tree_make_parts(tree, protocol, nodes, row);
 }
 
 static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC_UNUSED,
@@ -127,12 +156,16 @@ static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC
     tree_node *nodes = (tree_node *)wmem_map_lookup(tree_nodes, tree);
 
     for (const wechat_record *record = first; record != NULL; record = record->next) {
-        const wechat_node *rows = protocol_of(record)->row->nodes;
+        const wechat_protocol *protocol = protocol_of(record)->row;
         wechat_tick ticks[WECHAT_MOST_TICKS];
         size_t count = wechat_tree_ticks(record, ticks, WECHAT_MOST_TICKS);
-        for (size_t i = 0; i < count; i++)
-            tree_change(tree, &nodes[ticks[i].node], rows[ticks[i].node].name, ticks[i].part,
+        if (count > 0)
+            tree_make_parts(tree, protocol, nodes, NULL);
+        for (size_t i = 0; i < count; i++) {
+            tree_make(tree, protocol, nodes, ticks[i].node);
+            tree_change(tree, &nodes[ticks[i].node], protocol->nodes[ticks[i].node].name, ticks[i].part,
                         (wechat_tick_kind)ticks[i].how, ticks[i].amount);
+        }
     }
     return TAP_PACKET_REDRAW;
 }
@@ -143,6 +176,16 @@ static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo G_GNUC
         tree_begin(tree, shim_protocols[number].row);     \
     }
 EACH_PROTOCOL(TREE_INIT)
+
+static void tree_register(const shim_protocol *protocol, void (*init)(stats_tree *))
+{
+    char **words = g_strsplit(protocol->row->tree_title, "/", 0);
+    char *place = g_strjoinv(STATS_TREE_MENU_SEPARATOR, words);
+
+    stats_tree_register_plugin(protocol->filter, protocol->filter, place, 0, tree_packet, init, tree_forget);
+    g_free(place);
+    g_strfreev(words);
+}
 
 /* ---- tables of delays ---- */
 
@@ -459,8 +502,10 @@ static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_diss
         if (sentence.raw) {
             g_byte_array_append(line->data, record->bytes, record->byte_count);
         } else {
-            g_byte_array_append(line->data, (const uint8_t *)sentence.line, (unsigned)strlen(sentence.line));
-            g_byte_array_append(line->data, (const uint8_t *)"\n", 1);
+            char *text =
+                g_strdup_printf("%u  %.6f  %s\n", record->packet, nstime_to_sec(&pinfo->rel_ts), sentence.line);
+            g_byte_array_append(line->data, (const uint8_t *)text, (unsigned)strlen(text));
+            g_free(text);
         }
         info->bytes_written[line->is_server] += line->data->len;
         info->payload = g_list_prepend(info->payload, line);
@@ -561,8 +606,7 @@ void stats_register(void)
         if (row->responses_title != NULL)
             register_srt_table(protocol->proto, protocol->filter, 1, srt_packet, srt_init, NULL);
         if (row->tree_title != NULL)
-            stats_tree_register_plugin(protocol->filter, protocol->filter, row->tree_title, 0, tree_packet,
-                                       tree_inits[i], tree_forget);
+            tree_register(protocol, tree_inits[i]);
         if (row->delays_title != NULL)
             delays_register(protocol);
         if (row->lines_title != NULL)

@@ -197,6 +197,7 @@ impl Capture {
             }
             self.reach(segment, &[]);
         }
+        self.report.put_briefs(protocols::note);
         if segment.first_visit
             && !self.pending.is_empty()
             && matches!(step, Step::Consumed(_))
@@ -241,6 +242,7 @@ impl Capture {
             self.calls.begin(segment.place());
             self.reach(segment, body);
         }
+        self.report.put_briefs(protocols::note);
         head
     }
 

@@ -184,7 +184,21 @@ pub fn preference(number: u16) -> Option<&'static Preference> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::rows::Severity;
     use std::collections::HashSet;
+
+    /// Of bytes that are no PDU, and of what failed, the words for the Info column say nothing else.
+    #[test]
+    fn trouble_has_a_brief_for_the_info_column() {
+        const SAID: [&str; 4] = [".segment_missing", ".resynchronised", ".out_of_step", ".internal_error"];
+        for row in PROTOCOLS.iter().flat_map(|row| row.protocol.notes) {
+            let name = row.filter.to_str().unwrap();
+            let wants = matches!(row.severity, Severity::Warning | Severity::Error);
+            let is_said = SAID.iter().any(|said| name.ends_with(said));
+            assert!(!wants || row.brief.is_empty() == is_said, "{name}");
+            assert!(row.brief.len() <= 24 && row.brief.is_ascii(), "{name}");
+        }
+    }
 
     #[test]
     fn filter_names_are_unique_and_their_protocols_own() {

@@ -227,6 +227,21 @@ fn identify_with_account() {
     check("identify_with_account", "The preference show_account shows the account number", story);
 }
 
+/// Two rows for one number: the last counts, and the first frame says so.
+fn with_two_names(config: &mut Config) {
+    for name in ["first", "second"] {
+        config.add_row(P::OPERATIONS, &["4711", name, "any"]);
+    }
+}
+
+#[test]
+fn names_of_the_users() {
+    let story = [4711, 4711, 4712].into_iter().zip(1..).fold(Story::new(), |story, (number, seqid)| {
+        story.client(Pdu::new(number, seqid, filler(20)).encode())
+    });
+    check("names_twice", "The user's table has two rows for an operation", story.configured(with_two_names));
+}
+
 #[test]
 fn names_by_cgi_type_and_direction() {
     let story = Story::new()

@@ -952,12 +952,20 @@ fn heartbeats_repeat_their_seqid_and_have_a_rhythm() {
     });
     let early = beat(&mut hand, 149_999);
     let unanswered = beat(&mut hand, 150_000);
-    assert_eq!(hand.facts(places[2]), "heartbeat.interval 60000 ms, response_in 6");
+    assert_eq!(
+        hand.facts(places[2]),
+        "heartbeat.interval 60000 ms, heartbeat.after 3, response_in 6, heartbeat.next_in 7"
+    );
     let lost = "superseded_in 8, !superseded, unanswered 1";
-    assert_eq!(hand.facts(early), format!("heartbeat.interval 29999 ms, !heartbeat.irregular, {lost}"));
+    assert_eq!(
+        hand.facts(early),
+        format!(
+            "heartbeat.interval 29999 ms, heartbeat.after 5, !heartbeat.irregular, {lost}, heartbeat.next_in 8"
+        )
+    );
     assert_eq!(
         hand.facts(unanswered),
-        "supersedes 7, heartbeat.interval 1 ms, !heartbeat.irregular, unanswered 1, !no_response_yet"
+        "supersedes 7, heartbeat.interval 1 ms, heartbeat.after 7, !heartbeat.irregular, unanswered 1, !no_response_yet"
     );
 }
 

@@ -13,6 +13,7 @@ use wechat_dissector::kernel::line::{Cell, Lines, VERSION};
 use wechat_dissector::kernel::rows::{Severity, Type};
 use wechat_dissector::protocols::{PROTOCOLS, protocol};
 use wechat_dissector::web::members::{PARAMETERS, PARTS, ROOT, SYNC_KEY, Shape, Take};
+use wechat_dissector::wechat::operation::{OPERATIONS, Role};
 use wechat_dissector::wechat::secret::{HARMLESS, Rule, SECRET_ENDS, SECRET_PARTS, USER_ENDS, may_be_secret};
 
 fn type_name(ty: Type) -> &'static str {
@@ -99,6 +100,29 @@ fn the_table_of_protocols_is_up_to_date() {
 #[test]
 fn the_table_of_filters_is_up_to_date() {
     check("docs/filters.md", ["<!-- filters -->\n", "<!-- end -->"], &tables());
+}
+
+fn operations() -> String {
+    let mut text = String::from(
+        "\n| number | name | in the Info column | what it is | cgi type |\n| ---: | --- | --- | --- | ---: |\n",
+    );
+    for row in OPERATIONS {
+        let role = match row.role {
+            Role::Request => "request",
+            Role::Push => "push",
+            Role::OneWay => "one-way",
+            Role::Heartbeat => "heartbeat",
+        };
+        let cgi = if row.cgi == 0 { String::new() } else { row.cgi.to_string() };
+        writeln!(text, "| {} | `{}` | {} | {role} | {cgi} |", row.number, row.name, row.title).unwrap();
+    }
+    text.push('\n');
+    text
+}
+
+#[test]
+fn the_table_of_operations_is_up_to_date() {
+    check("docs/operations.md", ["<!-- operations -->\n", "<!-- end -->"], &operations());
 }
 
 /// Names of values and what is done with them, of a shape and all shapes in it.
@@ -271,8 +295,11 @@ fn the_schema_is_up_to_date() {
 #[test]
 fn what_the_readme_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_dir(root.join("docs")).expect("docs").map(|entry| entry.expect("an entry").path());
-    let pages = docs.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    let folders = ["docs", "docs/zh-CN", "samples"].map(|name| root.join(name));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder"));
+    let pages = files
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"));
     for page in pages.chain(["README.md", "README.zh-CN.md", "CONTRIBUTING.md"].map(|name| root.join(name))) {
         let (name, folder) = (page.display(), page.parent().expect("a folder"));
         let text = fs::read_to_string(&page).expect("a page");
@@ -349,6 +376,23 @@ fn both_languages_name_the_same_commands_and_filters() {
     };
     assert!(packets("README.md").len() > 5);
     assert_eq!(packets("README.md"), packets("README.zh-CN.md"));
+    assert!(of("docs/profile.md").len() > 10);
+    assert_eq!(of("docs/profile.md"), of("docs/zh-CN/profile.md"));
+    let rows = PROTOCOLS.iter().map(|row| row.protocol);
+    let fields = rows.clone().flat_map(|of| of.fields).map(|row| row.filter);
+    let names: BTreeSet<&str> = fields
+        .chain(rows.flat_map(|of| of.notes).map(|row| row.filter))
+        .map(|name| name.to_str().unwrap())
+        .collect();
+    let filters = of("docs/zh-CN/filters.md");
+    let words =
+        filters.iter().flat_map(|code| code.split(|c: char| !(c.is_alphanumeric() || "._".contains(c))));
+    let named: Vec<&str> =
+        words.filter(|word| word.starts_with("wechat") || word.starts_with("mmtls")).collect();
+    assert!(named.len() > 40);
+    for name in named {
+        assert!(names.contains(name), "docs/zh-CN/filters.md: there is no {name}");
+    }
     let (english, chinese) = (of("docs/mmtls.md"), of("docs/zh-CN/keys.md"));
     let labels = |of: &BTreeSet<String>| {
         of.iter().filter(|code| code.starts_with("MMTLS_")).cloned().collect::<Vec<_>>()

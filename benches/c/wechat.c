@@ -49,7 +49,7 @@
 static int proto = -1;
 static int hf_packet_len = -1, hf_head_len = -1, hf_version = -1, hf_op = -1, hf_seq = -1, hf_body = -1;
 static int hf_carrier = -1;
-static int hf_stream = -1, hf_body_len = -1, hf_unanswered = -1, hf_open_requests = -1, hf_heartbeat_interval = -1;
+static int hf_stream = -1, hf_body_len = -1, hf_unanswered = -1, hf_open_requests = -1, hf_heartbeat_interval = -1, hf_heartbeat_after = -1, hf_heartbeat_next = -1;
 static int hf_attempt = -1, hf_attempt_after = -1, hf_attempt_next = -1, hf_delivery = -1;
 static int hf_send_news_in = -1, hf_news_send = -1, hf_news_time = -1;
 static int hf_synckey_delta = -1, hf_synckey_previous = -1, hf_synckey_next = -1;
@@ -62,7 +62,7 @@ static int hf_synckey = -1, hf_synckey_count = -1, hf_synckey_entry = -1, hf_syn
 static int hf_business = -1, hf_business_head_len = -1, hf_business_compression = -1, hf_business_algorithm = -1;
 static int hf_business_cookie_len = -1, hf_client_version = -1, hf_account_hidden = -1, hf_business_cgi = -1;
 static int hf_business_plain_len = -1, hf_business_packed_len = -1, hf_business_rest = -1;
-static int hf_encrypted = -1, hf_undecoded = -1;
+static int hf_opened = -1, hf_why_closed = -1, hf_encrypted = -1, hf_undecoded = -1;
 static int ett_frame = -1, ett_body = -1, ett_push_flags = -1, ett_synckey = -1, ett_synckey_entry = -1;
 static int ett_business = -1;
 static expert_field ei_no_response_yet = EI_INIT;
@@ -86,6 +86,14 @@ static const value_string push_names[] = {
     { 12, "redirect" }, { 24, "newnotify" }, { 122, "push" }, { 0, NULL },
 };
 static value_string_ext push_names_ext = VALUE_STRING_EXT_INIT(push_names);
+
+/* A number that is also pushed has the name of the request. */
+static const value_string base_names[] = {
+    { 6, "noop" },       { 8, "directsend" }, { 12, "heartbeat (WeChat 6.0)" }, { 24, "newnotify" },
+    { 34, "searchcontact" }, { 121, "newsync" },  { 122, "push" }, { 205, "identify" }, { 237, "newsendmsg" },
+    { 1000000122, "push ack (before 5.4)" }, { 1000000190, "push ack" }, { 0, NULL },
+};
+static value_string_ext base_names_ext = VALUE_STRING_EXT_INIT(base_names);
 
 static const value_string push_titles[] = {
     { 12, "Redirect" }, { 24, "Notify" }, { 122, "Push" }, { 0, NULL },
@@ -144,6 +152,7 @@ typedef struct {
     sync_key *keys;
     nstime_t time;
     nstime_t heartbeat_interval;
+    uint32_t heartbeat_after, heartbeat_next;
     nstime_t news_time;
     uint32_t number, stream, open_requests, key_count;
     uint32_t attempt, attempt_after, attempt_next;
@@ -368,6 +377,8 @@ static frame_info *find_frame(tvbuff_t *tvb, packet_info *pinfo, const header_t 
         if (header->kind == KIND_HEARTBEAT_REQUEST) {
             if (info->last_heartbeat != NULL) {
                 nstime_delta(&frame->heartbeat_interval, &frame->time, &info->last_heartbeat->time);
+                frame->heartbeat_after = info->last_heartbeat->number;
+                info->last_heartbeat->heartbeat_next = frame->number;
                 frame->has_interval = true;
             }
             info->last_heartbeat = frame;
@@ -466,8 +477,12 @@ static void show_links(proto_tree *tree, tvbuff_t *tvb, packet_info *pinfo, cons
     if (header->kind == KIND_REQUEST || header->kind == KIND_HEARTBEAT_REQUEST || header->kind == KIND_RESPONSE ||
         header->kind == KIND_HEARTBEAT_RESPONSE)
         add_generated_uint(tree, hf_open_requests, tvb, 12, frame->open_requests);
-    if (frame->has_interval)
+    if (frame->has_interval) {
         add_generated_time(tree, hf_heartbeat_interval, tvb, &frame->heartbeat_interval);
+        add_generated_uint(tree, hf_heartbeat_after, tvb, 12, frame->heartbeat_after);
+    }
+    if (later && frame->heartbeat_next != 0)
+        add_generated_uint(tree, hf_heartbeat_next, tvb, 12, frame->heartbeat_next);
     if (later && pair != NULL && pair->second_frame == 0 && header->kind != KIND_PUSH)
         show_unanswered(tree, tvb, pinfo, frame);
     if (frame->news_send != 0) {
@@ -553,6 +568,9 @@ static bool dissect_business(tvbuff_t *tvb, unsigned offset, proto_tree *tree, c
                         (uint32_t)packed);
     if (rest < head_end)
         proto_tree_add_item(business, hf_business_rest, tvb, (int)rest, (int)(head_end - rest), ENC_NA);
+    proto_item_set_generated(proto_tree_add_boolean(tree, hf_opened, tvb, (int)head_end, (int)(end - head_end), false));
+    proto_item_set_generated(
+        proto_tree_add_string(tree, hf_why_closed, tvb, (int)head_end, (int)(end - head_end), "no key log"));
     item = proto_tree_add_item(tree, hf_encrypted, tvb, (int)head_end, (int)(end - head_end), ENC_NA);
     proto_item_append_text(item, " (%s)", algorithm);
     return true;
@@ -684,7 +702,22 @@ static void dissect_body(tvbuff_t *tvb, proto_tree *tree, const header_t *header
 
 /* ---- frames ---- */
 
-static void sentence(const header_t *header, tvbuff_t *tvb, char *out, size_t size)
+/* How long an answer took, behind an arrow. */
+static size_t elapsed(char *out, size_t size, const nstime_t *time)
+{
+    const uint64_t whole = (uint64_t)time->secs * 1000000000 + (uint64_t)time->nsecs;
+    const uint64_t tenths = (whole + 50000) / 100000, milliseconds = (whole + 500000) / 1000000;
+
+    if (tenths < 100)
+        return (size_t)snprintf(out, size, " \u2192 %" PRIu64 ".%" PRIu64 " ms", tenths / 10, tenths % 10);
+    if (milliseconds < 1000)
+        return (size_t)snprintf(out, size, " \u2192 %" PRIu64 " ms", milliseconds);
+    return (size_t)snprintf(out, size, " \u2192 %" PRIu64 ".%" PRIu64 " s", (whole + 50000000) / 1000000000,
+                            (whole + 50000000) / 100000000 % 10);
+}
+
+static void sentence(const header_t *header, const frame_info *info, const nstime_t *now, tvbuff_t *tvb, char *out,
+                     size_t size)
 {
     const char *title = try_val_to_str_ext(header->kind == KIND_PUSH ? header->op : header->base,
                                            header->kind == KIND_PUSH ? &push_titles_ext : &request_titles_ext);
@@ -714,6 +747,13 @@ static void sentence(const header_t *header, tvbuff_t *tvb, char *out, size_t si
         used += (size_t)snprintf(out + used, size - used, " seq=%u", header->seq);
         break;
     }
+    if (info != NULL && info->pair != NULL &&
+        (header->kind == KIND_RESPONSE || header->kind == KIND_HEARTBEAT_RESPONSE || header->kind == KIND_PUSH_ACK)) {
+        nstime_t time;
+
+        nstime_delta(&time, now, &info->pair->first_time);
+        used += elapsed(out + used, size - used, &time);
+    }
     if (header->kind == KIND_PUSH && wants_ack(tvb))
         snprintf(out + used, size - used, " (acknowledgement wanted)");
 }
@@ -739,10 +779,10 @@ static void show_header(proto_tree *tree, tvbuff_t *tvb, const header_t *header,
         proto_item_append_text(item, " (heartbeat)");
     item = proto_tree_add_string(tree, hf_kind, tvb, 8, 4, kind_names[header->kind]);
     proto_item_set_generated(item);
-    if (header->kind == KIND_RESPONSE || header->kind == KIND_HEARTBEAT_RESPONSE) {
-        item = proto_tree_add_uint(tree, hf_op_base, tvb, 8, 4, header->base);
-        proto_item_set_generated(item);
-    }
+    item = proto_tree_add_uint(tree, hf_op_base, tvb, 8, 4, header->base);
+    proto_item_set_generated(item);
+    if (name != NULL && strcmp(name, val_to_str_ext_const(header->base, &base_names_ext, "")) != 0)
+        proto_item_append_text(item, ", here %s", name);
     if (name != NULL) {
         item = proto_tree_add_string(tree, hf_op_name, tvb, 8, 4, name);
         proto_item_set_generated(item);
@@ -768,7 +808,7 @@ static int dissect_frame(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, vo
     header.kind = kind_of(header.op, header.seq, header.from_server);
     header.base = header.kind != KIND_PUSH_ACK && header.op >= ANSWER ? header.op - ANSWER : header.op;
     info = find_frame(tvb, pinfo, &header);
-    sentence(&header, tvb, words, sizeof words);
+    sentence(&header, info, &pinfo->abs_ts, tvb, words, sizeof words);
     col_append_sep_str(pinfo->cinfo, COL_INFO, " | ", words);
     if (tree != NULL && info != NULL) {
         proto_item *item = proto_tree_add_item(tree, proto, tvb, 0, -1, ENC_NA);
@@ -815,7 +855,7 @@ static void register_protocol(void)
         { &hf_seq, { "Seqid", "wechat.seq", FT_UINT32, BASE_DEC_HEX, NULL, 0, NULL, HFILL } },
         { &hf_body, { "Body", "wechat.body", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_kind, { "Kind", "wechat.kind", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_op_base, { "Request operation", "wechat.op.base", FT_UINT32, BASE_DEC_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_op_base, { "Base operation", "wechat.op.base", FT_UINT32, BASE_DEC_HEX | BASE_EXT_STRING, &base_names_ext, 0, NULL, HFILL } },
         { &hf_op_name, { "Operation name", "wechat.op.name", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_direction, { "Direction", "wechat.direction", FT_UINT8, BASE_DEC, VALS(directions), 0, NULL, HFILL } },
         { &hf_stream, { "Stream", "wechat.stream", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
@@ -823,6 +863,10 @@ static void register_protocol(void)
         { &hf_body_len, { "Body length", "wechat.body_len", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_unanswered, { "Unanswered", "wechat.unanswered", FT_BOOLEAN, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_open_requests, { "Open requests", "wechat.open_requests", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_heartbeat_after, { "Heartbeat after the one in", "wechat.heartbeat.after", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL, HFILL } },
+        { &hf_heartbeat_next, { "Next heartbeat in", "wechat.heartbeat.next_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL, HFILL } },
+        { &hf_opened, { "Opened", "wechat.business.opened", FT_BOOLEAN, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_why_closed, { "Closed because", "wechat.business.why_closed", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_heartbeat_interval, { "Heartbeat interval", "wechat.heartbeat.interval", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_attempt, { "Attempt", "wechat.attempt", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_attempt_after, { "Attempt after", "wechat.attempt.after", FT_FRAMENUM, BASE_NONE, NULL, 0, NULL, HFILL } },

@@ -40,7 +40,7 @@ local f = {
     seq = ProtoField.uint32("wechat.seq", "Seqid", base.DEC_HEX),
     body = ProtoField.bytes("wechat.body", "Body"),
     kind = ProtoField.string("wechat.kind", "Kind"),
-    op_base = ProtoField.uint32("wechat.op.base", "Request operation", base.DEC_HEX),
+    op_base = ProtoField.uint32("wechat.op.base", "Base operation", base.DEC_HEX),
     op_name = ProtoField.string("wechat.op.name", "Operation name"),
     direction = ProtoField.uint8("wechat.direction", "Direction", base.DEC, directions),
     response_in = ProtoField.framenum("wechat.response_in", "Response in", base.NONE, frametype.RESPONSE),
@@ -306,7 +306,7 @@ local function dissect_body(tvb, tree, frame)
     end
 end
 
-local function sentence(tvb, frame)
+local function sentence(tvb, pinfo, frame, pair)
     local kind = frame.kind
     local title = kind == "push" and push_titles[frame.op] or kind ~= "push" and request_titles[frame.base]
     local words = title or ("Operation " .. frame.base .. (kind == "push" and " push" or ""))
@@ -319,6 +319,10 @@ local function sentence(tvb, frame)
         words = words .. " seq=heartbeat"
     elseif frame.seq ~= 0 then
         words = words .. " seq=" .. frame.seq
+    end
+    if pair and (answers(kind) or kind == "push acknowledgement") then
+        local elapsed = pinfo.abs_ts - pair.first_time
+        words = words .. string.format(elapsed < 0.00995 and " → %.1f ms" or " → %.0f ms", elapsed * 1000)
     end
     if kind == "push" and wants_ack(tvb) then words = words .. " (acknowledgement wanted)" end
     return words
@@ -336,7 +340,7 @@ local function show_header(tree, tvb, frame)
     if frame.seq == 0xfffffffe then seq:append_text(" (identify)") end
     if frame.seq == 0xffffffff then seq:append_text(" (heartbeat)") end
     tree:add(f.kind, tvb(8, 4), frame.kind):set_generated()
-    if answers(frame.kind) then tree:add(f.op_base, tvb(8, 4), frame.base):set_generated() end
+    tree:add(f.op_base, tvb(8, 4), frame.base):set_generated()
     if name then tree:add(f.op_name, tvb(8, 4), name):set_generated() end
     tree:add(f.direction, tvb(8, 4), frame.from_server and 2 or 1):set_generated()
 end
@@ -349,7 +353,7 @@ local function dissect_frame(tvb, pinfo, root)
     frame.kind = kind_of(op, seq, frame.from_server)
     frame.base = (not is_ack and op >= ANSWER) and op - ANSWER or op
     local pair = find_pair(tvb, pinfo, frame.kind, seq)
-    local words = sentence(tvb, frame)
+    local words = sentence(tvb, pinfo, frame, pair)
     local info = tostring(pinfo.cols.info)
     pinfo.cols.info:append((info == "" or info == "(info)") and words or " | " .. words)
     local tree = root:add(wechat, tvb())

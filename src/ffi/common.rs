@@ -12,7 +12,7 @@ use libc::size_t;
 use libc::strnlen;
 
 /// Version of this interface. It changes whenever a layout or a meaning does.
-pub const WECHAT_ABI_VERSION: u32 = 8;
+pub const WECHAT_ABI_VERSION: u32 = 9;
 
 /// What a function says of its call. A malformed frame is never an error: it is a report with a note.
 #[repr(C)]

@@ -126,6 +126,8 @@ pub struct wechat_hand_off {
     pub flags: u32,
     /// What the table's fallback is told of them, a text; 0 for nothing.
     pub words: u32,
+    /// The item that is not to be shown if somebody takes the bytes: its place in the report's items plus 1; 0 for none.
+    pub instead: u32,
     /// The source.
     pub source: u16,
     /// The table: by its place among those that a protocol offers, and that protocol's.
@@ -135,7 +137,7 @@ pub struct wechat_hand_off {
 impl wechat_hand_off {
     /// A hand-off of a report whose sources are these; none where no byte was captured.
     fn of(hand_off: &HandOff, sources: &[Source]) -> Option<Self> {
-        let HandOff { table, key, source, start, length, inner, words, .. } = *hand_off;
+        let HandOff { table, key, source, start, length, inner, words, instead, .. } = *hand_off;
         let there = sources.get(usize::from(source))?.captured as usize;
         let captured = there.checked_sub(start)?.min(length);
         let set = |is_set: Option<bool>, flag| if is_set == Some(true) { flag } else { 0 };
@@ -151,6 +153,7 @@ impl wechat_hand_off {
             position: inner.map_or(0, |inner| inner.position),
             flags: set(Some(inner.is_some()), WECHAT_INSIDE) | side | counted,
             words,
+            instead: instead.map_or(0, |place| number(place.saturating_add(1))),
             source,
             table,
         })

@@ -286,6 +286,10 @@ pub struct wechat_part {
     pub name: *const c_char,
     /// Words in the dialog.
     pub help: *const c_char,
+    /// What the cells of a column may say, the first where nobody has said anything; none for any text.
+    pub choices: *const *const c_char,
+    /// Number of `choices`.
+    pub choice_count: size_t,
 }
 
 /// A preference: a row to register with the host.
@@ -320,6 +324,8 @@ pub struct wechat_node {
     pub ranges: *const *const c_char,
     /// Number of `ranges`.
     pub range_count: size_t,
+    /// It and what is part of it are to be created when one of them first changes; the others when anything does.
+    pub rare: bool,
 }
 
 /// A table in which other dissectors register for bytes of a protocol: to be made.
@@ -334,6 +340,10 @@ pub struct wechat_offer {
     /// Name of the host's own dissector that gets what nobody else takes, and the hand-off's words; NULL for none.
     /// Columns are closed to it.
     pub fallback: *const c_char,
+    /// Names of the host's own dissectors that a user may choose for a key (Decode As).
+    pub choices: *const *const c_char,
+    /// Number of `choices`.
+    pub choice_count: size_t,
 }
 
 /// A table in which a protocol registers itself.
@@ -387,11 +397,11 @@ pub struct wechat_protocol {
     pub values: *const wechat_value_row,
     /// Number of `values`.
     pub value_count: size_t,
-    /// Nodes of its tree of counters; a tick names one by its place.
+    /// Nodes of its tree of counters; a tick names one by its place. The first stands first, however the tree is sorted.
     pub nodes: *const wechat_node,
     /// Number of `nodes`.
     pub node_count: size_t,
-    /// Title of the tree of counters.
+    /// Title of the tree of counters: a submenu and, behind a slash, the entry.
     pub tree_title: *const c_char,
     /// Title of its table of response times.
     pub responses_title: *const c_char,
@@ -502,8 +512,12 @@ impl Rows {
     }
 
     fn preference(&mut self, row: &Preference) -> wechat_preference {
-        let part = |part: &Part| wechat_part { name: part.name.as_ptr(), help: part.help.as_ptr() };
-        let (parts, part_count) = self.keep(row.parts.iter().map(part));
+        let part = |part: &Part| {
+            let (choices, choice_count) = self.texts(part.choices);
+            wechat_part { name: part.name.as_ptr(), help: part.help.as_ptr(), choices, choice_count }
+        };
+        let parts: Vec<_> = row.parts.iter().map(part).collect();
+        let (parts, part_count) = self.keep(parts.into_iter());
         wechat_preference {
             name: row.name.as_ptr(),
             title: row.title.as_ptr(),
@@ -520,7 +534,7 @@ impl Rows {
         let (ranges, range_count) = self.texts(row.ranges);
         let parent = row.parent.and_then(|parent| nodes.get(usize::from(parent)));
         let parent = parent.map_or(ptr::null(), |parent| parent.name.as_ptr());
-        wechat_node { name: row.name.as_ptr(), parent, ranges, range_count }
+        wechat_node { name: row.name.as_ptr(), parent, ranges, range_count, rare: row.rare }
     }
 
     fn protocol(&mut self, row: &Row) -> wechat_protocol {
@@ -532,12 +546,18 @@ impl Rows {
             severity: row.severity.into(),
         };
         let words = |words: Option<&CStr>| words.map_or(ptr::null(), CStr::as_ptr);
-        let offer = |row: &OfferTable| wechat_offer {
-            name: row.name.as_ptr(),
-            title: row.title.as_ptr(),
-            heuristics: row.heuristics.as_ptr(),
-            fallback: words(row.fallback),
+        let mut offer = |row: &OfferTable| {
+            let (choices, choice_count) = self.texts(row.choices);
+            wechat_offer {
+                name: row.name.as_ptr(),
+                title: row.title.as_ptr(),
+                heuristics: row.heuristics.as_ptr(),
+                fallback: words(row.fallback),
+                choices,
+                choice_count,
+            }
         };
+        let offers: Vec<_> = of.offers.iter().map(&mut offer).collect();
         let join = |(table, key): &(&CStr, u32)| wechat_join { table: table.as_ptr(), key: *key };
         let fields: Vec<_> = of.fields.iter().map(|row| self.field(row)).collect();
         let preferences: Vec<_> = of.preferences.iter().map(|row| self.preference(row)).collect();
@@ -546,7 +566,7 @@ impl Rows {
         let (fields, field_count) = self.keep(fields.into_iter());
         let (notes, note_count) = self.keep(of.notes.iter().map(note));
         let (preferences, preference_count) = self.keep(preferences.into_iter());
-        let (offers, offer_count) = self.keep(of.offers.iter().map(offer));
+        let (offers, offer_count) = self.keep(offers.into_iter());
         let (joins, join_count) = self.keep(row.joins.iter().map(join));
         let values = value_rows(of.table);
         let (nodes, node_count) = self.keep(nodes.into_iter());

@@ -676,6 +676,7 @@ pub struct Skipped {
 /// Shows bytes in which no PDU is shown; `data` is what was captured of `length`.
 pub fn skipped<H: Header>(report: &mut Report, words: &Skipped, data: &[u8], length: usize, why: Why) {
     let Skipped { own, pdu, .. } = *words;
+    let proxy = proxy::header(data).map_or(0, |proxy| proxy.version);
     let (note, field, words): (Option<u16>, _, &dyn Display) = match why {
         Why::Resynchronised => (
             Some(words.resynchronised),
@@ -706,11 +707,7 @@ pub fn skipped<H: Header>(report: &mut Report, words: &Skipped, data: &[u8], len
             words.skipped,
             &format_args!("a header of {} bytes begins here, {length} of them are here", H::LENGTH),
         ),
-        Why::Proxy => (
-            None,
-            words.proxy,
-            &format_args!("PROXY header, version {}", proxy::header(data).map_or(0, |proxy| proxy.version)),
-        ),
+        Why::Proxy => (None, words.proxy, &format_args!("PROXY header, version {proxy}")),
     };
     report.set_info(format_args!("[{words}]"));
     report.subtree(own, 0..length, format_args!(", {words}"), |report| {

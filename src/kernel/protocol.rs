@@ -58,12 +58,14 @@ pub struct OfferTable {
     /// Name of the host's own dissector that gets what nobody else takes, and a hand-off's words. What it would
     /// write into columns stays out of them.
     pub fallback: Option<&'static CStr>,
+    /// Names of dissectors of the host's that a user may choose for a key (Decode As).
+    pub choices: &'static [&'static CStr],
 }
 
 impl OfferTable {
     /// One that nobody of the host's takes anything from.
     pub const fn new(name: &'static CStr, title: &'static CStr, heuristics: &'static CStr) -> Self {
-        Self { name, title, heuristics, fallback: None }
+        Self { name, title, heuristics, fallback: None, choices: &[] }
     }
 }
 

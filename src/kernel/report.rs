@@ -131,6 +131,8 @@ pub struct HandOff {
     pub inner: Option<Inner>,
     /// What the table's dissector of the host's is told of them, a text of the report; 0 for nothing.
     pub words: Text,
+    /// The item that says that nobody knows them, by its place: it is not shown if somebody does.
+    pub instead: Option<usize>,
 }
 
 /// Bytes of a source that a user may export.
@@ -493,9 +495,14 @@ impl Report {
         self.add_plain(ItemKind::Generated, field, range, value);
     }
 
+    /// As [`Self::generated`], with words behind the value.
+    pub fn generated_labelled(&mut self, field: u16, range: Range<usize>, value: u64, words: impl Words) {
+        self.add(ItemKind::Generated, field, range, value, words);
+    }
+
     /// As [`Self::generated`], and labelled as what probably, not certainly, is so.
     pub fn inferred(&mut self, field: u16, range: Range<usize>, value: u64) {
-        self.add(ItemKind::Generated, field, range, value, " (inference)");
+        self.generated_labelled(field, range, value, " (inference)");
     }
 
     /// A value read from `range`, with words behind it.
@@ -657,6 +664,59 @@ impl Report {
         put(&mut self.texts, format_args!("{}", NoteNames(&self.items, row)))
     }
 
+    /// Adds what the rows of the notes have for the Info column, behind its words and those of the report's own item.
+    pub fn put_briefs(&mut self, row: fn(u16) -> Option<&'static Note>) {
+        if self.wanted.columns {
+            self.info = self.with_briefs(self.info, row);
+        }
+        if let Some(&Item { kind: ItemKind::Subtree, text, .. }) = self.items.first()
+            && self.wanted.labels
+        {
+            let text = self.with_briefs(text, row);
+            self.items.iter_mut().take(1).for_each(|own| own.text = text);
+        }
+    }
+
+    /// A text with the briefs of all notes behind it, each once; the text itself if there are none.
+    pub fn with_briefs(&mut self, text: Text, row: fn(u16) -> Option<&'static Note>) -> Text {
+        let Self { items, texts, .. } = self;
+        let start = texts.len();
+        let from = start.min(text as usize);
+        let mut briefs = items
+            .iter()
+            .filter(|item| item.kind == ItemKind::Note)
+            .filter_map(|note| row(note.field))
+            .map(|row| row.brief)
+            .filter(|brief| !brief.is_empty())
+            .enumerate()
+            .peekable();
+        if briefs.peek().is_none() {
+            return text;
+        }
+        let length = texts.iter().skip(from).take_while(|byte| **byte != 0).count();
+        texts.extend_from_within(from..from.saturating_add(length));
+        if length > 0 {
+            texts.push(b' ');
+        }
+        let list = texts.len();
+        for (place, brief) in briefs {
+            let said = texts.get(list..).unwrap_or_default();
+            // There are few.
+            if said.windows(brief.len()).any(|part| part == brief.as_bytes()) {
+                continue;
+            }
+            texts.extend_from_slice(if place == 0 { b"[" } else { b", " });
+            texts.extend_from_slice(brief.as_bytes());
+        }
+        texts.extend_from_slice(b"]\0");
+        u32::try_from(start).unwrap_or(0)
+    }
+
+    /// The place of the last item of a field.
+    pub fn place_of(&self, field: u16) -> Option<usize> {
+        self.items.iter().rposition(|item| item.field == field && item.kind != ItemKind::Note)
+    }
+
     /// Whether there is such a note.
     pub fn has_note(&self, note: u16) -> bool {
         self.items.iter().any(|item| item.kind == ItemKind::Note && item.field == note)
@@ -672,7 +732,7 @@ fn put(texts: &mut Vec<u8>, words: impl Words) -> Text {
         return 0;
     }
     // Almost all texts are plain; others are looked at character by character.
-    if !is_plain(text) {
+    if !is_plain(text) && !is_harmless(text) {
         texts.truncate(start);
         let _ = words.write(&mut Printable(texts));
     }
@@ -696,6 +756,11 @@ fn is_plain(text: &[u8]) -> bool {
     };
     let (words, _) = text.as_chunks();
     words.iter().fold(odd(last), |all, word| all | odd(word)) & TOP == 0
+}
+
+/// Whether a text has neither a control character nor what may begin one beyond ASCII, or U+FFFE and U+FFFF.
+fn is_harmless(text: &[u8]) -> bool {
+    !text.iter().fold(false, |odd, byte| odd | matches!(byte, 0..0x20 | 0x7f | 0xc2 | 0xef))
 }
 
 /// Takes any text.
@@ -836,6 +901,7 @@ mod tests {
                 piece: Piece::At { part: 0, position: 5, more: true },
                 inner: None,
                 words: 0,
+                instead: None,
             });
         });
         report.wire(4, 0..9);

@@ -159,6 +159,14 @@ pub struct Note {
     pub group: Group,
     /// How bad it is.
     pub severity: Severity,
+    /// What the Info column says of it; nothing where it says enough already.
+    pub brief: &'static str,
+}
+
+impl Note {
+    pub(crate) const fn brief(self, brief: &'static str) -> Self {
+        Self { brief, ..self }
+    }
 }
 
 /// What a preference holds.
@@ -219,6 +227,14 @@ pub struct Part {
     pub name: &'static CStr,
     /// Words in the dialog.
     pub help: &'static CStr,
+    /// Of a column, what its cells may say, the first where nobody has said anything; empty for any text.
+    pub choices: &'static [&'static CStr],
+}
+
+impl Part {
+    pub(crate) const fn new(name: &'static CStr, help: &'static CStr) -> Self {
+        Self { name, help, choices: &[] }
+    }
 }
 
 /// How many of a number's bits are the row's; those above are the table's.
@@ -296,7 +312,7 @@ pub(crate) const fn note(
     filter: &'static CStr,
     summary: &'static CStr,
 ) -> Note {
-    Note { filter, summary, group, severity }
+    Note { filter, summary, group, severity, brief: "" }
 }
 
 /// Some of the fields that one protocol's reports may have: its own, and those that all share (table 0).

@@ -18,13 +18,25 @@ pub struct Node {
     pub parent: Option<u16>,
     /// Ranges into which values fall, such as `10-19`; the last is open.
     pub ranges: &'static [&'static CStr],
+    /// Nothing of it is shown, nor of its parts, before something of them is counted. The others stand there from
+    /// the tree's first count, because 0 says something.
+    pub rare: bool,
+}
+
+impl Node {
+    pub(crate) const fn rare(self) -> Self {
+        Self { rare: true, ..self }
+    }
 }
 
 pub(crate) const fn top(name: &'static CStr) -> Node {
-    Node { name, parent: None, ranges: &[] }
+    Node { name, parent: None, ranges: &[], rare: false }
+}
+pub(crate) const fn ranged(name: &'static CStr, ranges: &'static [&'static CStr]) -> Node {
+    Node { ranges, ..top(name) }
 }
 pub(crate) const fn part(parent: u16, name: &'static CStr) -> Node {
-    Node { name, parent: Some(parent), ranges: &[] }
+    Node { parent: Some(parent), ..top(name) }
 }
 
 /// How a node changes.
@@ -112,9 +124,9 @@ impl<'a, 'b> Ticks<'a, 'b> {
 /// A tree of counters.
 #[derive(Clone, Copy, Debug)]
 pub struct Tree {
-    /// What it is called in menus.
+    /// What it is called in menus: a submenu and, behind a slash, the entry.
     pub title: &'static CStr,
-    /// Its nodes.
+    /// Its nodes. A window shows the first one first, and the other top ones by their names.
     pub nodes: &'static [Node],
     /// What a record changes.
     pub ticks: for<'a> fn(View<'a>, &mut Ticks<'a, '_>),

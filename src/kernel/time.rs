@@ -122,6 +122,30 @@ impl Display for Roughly {
     }
 }
 
+/// Nanoseconds as the Info column says them, rounded: ` → 0.3 ms`, ` → 27 ms`, ` → 25.0 s`.
+#[derive(Clone, Copy, Debug)]
+pub struct Elapsed(pub i64);
+
+impl Elapsed {
+    /// Writes it behind an arrow, as it stands behind the words of an answer. It is done for each of them.
+    pub fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let whole = self.0.unsigned_abs();
+        let rounded = |unit: u64| whole.saturating_add(unit / 2).checked_div(unit).unwrap_or(0);
+        let (number, tenth, unit) = match (rounded(100_000), rounded(1_000_000), rounded(100_000_000)) {
+            (tenths @ 0..100, ..) => (tenths / 10, Some(tenths % 10), " ms"),
+            (_, milliseconds @ 0..1000, _) => (milliseconds, None, " ms"),
+            (.., tenths) => (tenths / 10, Some(tenths % 10), " s"),
+        };
+        out.write_str(if self.0 < 0 { " → -" } else { " → " })?;
+        out.write_str(itoa::Buffer::new().format(number))?;
+        if let Some(tenth) = tenth {
+            out.write_str(".")?;
+            out.write_str(itoa::Buffer::new().format(tenth))?;
+        }
+        out.write_str(unit)
+    }
+}
+
 /// How far behind something the last packet of the capture is, in words.
 #[derive(Clone, Copy, Debug)]
 pub struct LastPacket(pub i64);
@@ -157,6 +181,24 @@ mod tests {
         assert_eq!(Time::new(i64::MAX, 0).since(Time::new(i64::MIN, 0)), i64::MAX);
         assert_eq!(Time::new(i64::MIN, 0).since(Time::new(i64::MAX, 0)), i64::MIN);
         assert_eq!(Time::new(5, 0).since(Time::new(5, i32::MIN)), 2_147_483_648);
+    }
+
+    #[test]
+    fn what_elapsed_is_short() {
+        let said = |nanoseconds: i64| {
+            let mut words = String::new();
+            Elapsed(nanoseconds).write(&mut words).unwrap();
+            words.trim_start_matches(" → ").to_owned()
+        };
+        assert_eq!(said(0), "0.0 ms");
+        assert_eq!(said(340_000), "0.3 ms");
+        assert_eq!(said(9_940_000), "9.9 ms");
+        assert_eq!(said(9_999_999), "10 ms");
+        assert_eq!(said(27_000_000), "27 ms");
+        assert_eq!(said(-999_400_000), "-999 ms");
+        assert_eq!(said(999_999_999), "1.0 s");
+        assert_eq!(said(25 * SECOND), "25.0 s");
+        assert_eq!(said(i64::MIN), "-9223372036.9 s");
     }
 
     #[test]

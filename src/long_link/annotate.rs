@@ -10,10 +10,10 @@ use super::frame::{HEADER_LEN, Header, SEQ_HEARTBEAT, SEQ_IDENTIFY, SEQ_PUSH, VE
 use super::session::{AckRule, Fact, Facts, Interval};
 use super::settings::Settings;
 use crate::kernel::framing::{self, Skipped, Why};
-use crate::kernel::place::{Missing, Partner};
+use crate::kernel::place::Partner;
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Wanted, Words};
 use crate::kernel::rows::number_of;
-use crate::kernel::time::{LastPacket, Seconds};
+use crate::kernel::time::{Elapsed, LastPacket, Seconds};
 use crate::wechat::fields::{FIELDS, S};
 use crate::wechat::opening::body::Body;
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Operation, Sender, Sync};
@@ -39,6 +39,8 @@ pub struct Known<'a> {
     pub opened: Option<&'a Body>,
     /// What carries the stream.
     pub carrier: &'static str,
+    /// It is the first of an operation for which the user's table has two rows.
+    pub named_twice: bool,
     /// The packet length is not to be believed: the frame ends at `extent`.
     pub wrong_length: bool,
 }
@@ -61,8 +63,9 @@ fn in_bodies() -> impl Iterator<Item = u16> {
 /// Whether there is to be anything of what is in bodies, of which a key has opened one.
 fn wants_bodies(report: &Report, is_open: bool) -> bool {
     let wanted = report.wanted();
-    // A note on a body is told in the record too.
+    // A note on a body is told in the record and the Info column too.
     wanted.record
+        || wanted.columns
         || wanted.objects
         || wanted.inside && is_open
         || wanted.items && (wanted.fields.is_none() || in_bodies().any(|field| report.wants(field)))
@@ -87,9 +90,10 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
         if items {
             sync(report, known);
         }
-        // A note on a body is told in the record too.
+        // A note on a body is told in the record and the Info column too. A packet that nobody opened has none.
+        let columns = columns && (known.layout != Layout::Business || known.opened.is_some());
         let is_open = known.opened.is_some_and(|body| body.opened.is_ok());
-        if !body.is_empty() && (items || record || objects || inside && is_open) {
+        if !body.is_empty() && (items || columns || record || objects || inside && is_open) {
             show_body(report, known, settings, body.clone());
         }
     });
@@ -103,6 +107,7 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
             piece: Piece::Whole { part: 0 },
             inner: None,
             words: 0,
+            instead: report.place_of(S::UNDECODED),
         });
     }
 }
@@ -162,6 +167,13 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
         "" => report.wire(F::OP, at::OP),
         _ => report.wire_labelled(F::OP, at::OP, (", ", name)),
     }
+    if known.named_twice {
+        let words = format_args!(
+            "the user's table has two rows for operation {}: the last counts",
+            known.meaning.base
+        );
+        report.note(N::NAMED_TWICE, at::OP, words);
+    }
     if let (Some(back), Some(back_op)) = (known.facts.back, known.facts.back_op)
         && known.meaning.kind.answers()
         && !operation::answers(op, back_op)
@@ -198,9 +210,7 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
 /// What follows from header and direction.
 fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>, body_len: usize) {
     report.text_value(F::KIND, at::OP, known.meaning.kind.label());
-    if known.meaning.kind.answers() {
-        report.generated(F::OP_BASE, at::OP, known.meaning.base.into());
-    }
+    report.generated_labelled(F::OP_BASE, at::OP, known.meaning.base.into(), Here(name));
     if !name.exact().is_empty() {
         report.text_value(F::OP_NAME, at::OP, name);
     }
@@ -239,13 +249,17 @@ fn links(report: &mut Report, known: &Known<'_>) {
     }
     if let Some(interval) = interval {
         report.generated(F::HEARTBEAT_INTERVAL, at::SEQ, interval.now as u64);
-        if let Interval { now, before: Some(before) } = interval
+        report.generated(F::HEARTBEAT_AFTER, at::SEQ, interval.after.into());
+        if let Interval { now, before: Some(before), .. } = interval
             && interval.is_irregular()
         {
             let (now, before) = (Seconds::from(now), Seconds::from(before));
             let words = format_args!("heartbeat after {now:.1} s, the one before after {before:.1} s");
             report.note(N::HEARTBEAT_IRREGULAR, at::SEQ, words);
         }
+    }
+    if let Some(next) = known.facts.next_heartbeat {
+        report.generated(F::HEARTBEAT_NEXT, at::SEQ, next.into());
     }
 }
 
@@ -319,7 +333,9 @@ fn remarks(report: &mut Report, known: &Known<'_>) {
             Fact::SeqRestart => {
                 note(report, N::SEQ_RESTART, format_args!("seqid 1 after {value}: the client counts anew"));
             }
-            Fact::SeqBack => note(report, N::SEQ_BACK, format_args!("seqid {seq} after {value}")),
+            Fact::SeqBack => {
+                note(report, N::SEQ_BACK, format_args!("seqid goes back: {seq} comes after {value}"))
+            }
             Fact::LateStart => {
                 note(
                     report,
@@ -474,6 +490,22 @@ impl Words for &Name<'_> {
     }
 }
 
+/// The name behind the one that the table has for the number alone, if that is another's.
+#[derive(Clone, Copy)]
+struct Here<'a>(&'a Name<'a>);
+
+impl Words for Here<'_> {
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let Self(name) = self;
+        match operation::name(name.meaning.base) {
+            Some(other) if !name.exact().is_empty() && other != name.exact() => {
+                [", here ", name.exact()].write(out)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What the tree says of a frame behind the protocol's name.
 #[derive(Clone, Copy)]
 struct Line<'a>(Sentence<'a>);
@@ -519,20 +551,13 @@ impl Words for Sentence<'_> {
             SEQ_HEARTBEAT => out.write_str(" seq=heartbeat"),
             seq => [" seq=", itoa::Buffer::new().format(seq)].write(out),
         }?;
+        if let Some(Partner { elapsed, .. }) = self.known.facts.back {
+            Elapsed(elapsed).write(out)?;
+        }
         if self.known.wrong_length {
-            return write!(out, " [packet length {} is wrong]", header.packet_len);
+            return Ok(());
         }
         let body = header.body(self.known.end());
-        body::summarise(out, self.known.data, body, self.known.layout)?;
-        self.known.facts.rest().try_for_each(|(fact, _)| match fact {
-            Fact::Retry | Fact::DuplicateRequest | Fact::DuplicateOf => out.write_str(" [again]"),
-            _ => Ok(()),
-        })?;
-        let overdue = |missing: Missing| !missing.superseded && !missing.is_soon();
-        match (self.known.facts.missing.is_some_and(overdue), meaning.kind) {
-            (false, _) => Ok(()),
-            (true, Kind::Push) => out.write_str(" [no acknowledgement seen]"),
-            (true, _) => out.write_str(" [no response seen]"),
-        }
+        body::summarise(out, self.known.data, body, self.known.layout)
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::kernel::rows::Type::*;
 use crate::kernel::rows::{Field, Group, Note, Severity, Value, field, mark, note, rows};
+use crate::wechat::operation;
 
 /// Number of the table.
 pub const TABLE: u16 = 1;
@@ -23,7 +24,7 @@ rows! {
 
         // What the frame is.
         KIND = field(Text, c"wechat.kind", c"Kind", c"request, response, push, push acknowledgement, one-way, heartbeat request, heartbeat response or unknown");
-        OP_BASE = field(U32, c"wechat.op.base", c"Request operation", c"Of an answer, its request's operation").dec_hex();
+        OP_BASE = field(U32, c"wechat.op.base", c"Base operation", c"Of an answer, its request's operation; of others, their own").dec_hex().values(operation::NAMES);
         OP_NAME = field(Text, c"wechat.op.name", c"Operation name", c"By direction, cgi type and the user's table");
         DIRECTION = field(U8, c"wechat.direction", c"Direction", c"Who sent the frame").values(DIRECTIONS);
 
@@ -52,6 +53,8 @@ rows! {
         ACK_INFERRED_TO = field(RequestPacket, c"wechat.ack.inferred_to", c"Probably acknowledges the push in", c"Inference: an unknown request behind a push, never answered, or an acknowledgement behind a notice");
         PUSH_ACK_INFERRED_IN = field(AckPacket, c"wechat.push.ack_inferred_in", c"Probably acknowledged in", c"Inference: the packet of an unknown request behind the push, or of an acknowledgement behind the notice");
         HEARTBEAT_INTERVAL = field(Duration, c"wechat.heartbeat.interval", c"Heartbeat interval", c"Time since the stream's heartbeat before");
+        HEARTBEAT_AFTER = field(RequestPacket, c"wechat.heartbeat.after", c"Heartbeat after the one in", c"The packet of the stream's heartbeat before");
+        HEARTBEAT_NEXT = field(RequestPacket, c"wechat.heartbeat.next_in", c"Next heartbeat in", c"The packet of the stream's heartbeat behind it");
         ATTEMPT = field(U32, c"wechat.attempt", c"Attempt", c"Which of the client's links this is that follow each other within seconds; only links with payload count");
         ATTEMPT_AFTER = field(Packet, c"wechat.attempt.after", c"Attempt after", c"The packet of the last frame of the attempt before");
         ATTEMPT_NEXT = field(Packet, c"wechat.attempt.next_in", c"Next attempt in", c"The packet of the first frame of the client's next link");
@@ -107,37 +110,38 @@ rows! {
 rows! {
     /// Names of the notes.
     N, NOTES: Note, of (TABLE) {
-        PACKET_LEN_SHORT = note(Group::Malformed, Severity::Error, c"wechat.packet_len_short", c"Packet length below 16");
-        PACKET_LEN_BEYOND_LIMIT = note(Group::Malformed, Severity::Error, c"wechat.packet_len_beyond_limit", c"Packet length beyond the largest frame accepted");
-        HEAD_LEN_SHORT = note(Group::Malformed, Severity::Error, c"wechat.head_len_short", c"Head length below 16");
-        HEAD_LEN_BEYOND = note(Group::Malformed, Severity::Error, c"wechat.head_len_beyond", c"Head length above the packet length");
-        PACKET_LEN_WRONG = note(Group::Malformed, Severity::Error, c"wechat.packet_len_wrong", c"Packet length wrong: the next frame begins inside this one");
-        VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"wechat.version_unknown", c"Version other than 1");
-        TRUNCATED = note(Group::Reassemble, Severity::Warning, c"wechat.truncated", c"The rest of the frame was not seen");
+        PACKET_LEN_SHORT = note(Group::Malformed, Severity::Error, c"wechat.packet_len_short", c"Packet length below 16").brief("bad length");
+        PACKET_LEN_BEYOND_LIMIT = note(Group::Malformed, Severity::Error, c"wechat.packet_len_beyond_limit", c"Packet length beyond the largest frame accepted").brief("bad length");
+        HEAD_LEN_SHORT = note(Group::Malformed, Severity::Error, c"wechat.head_len_short", c"Head length below 16").brief("bad head length");
+        HEAD_LEN_BEYOND = note(Group::Malformed, Severity::Error, c"wechat.head_len_beyond", c"Head length above the packet length").brief("bad head length");
+        PACKET_LEN_WRONG = note(Group::Malformed, Severity::Error, c"wechat.packet_len_wrong", c"Packet length wrong: the next frame begins inside this one").brief("wrong length");
+        VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"wechat.version_unknown", c"Version other than 1").brief("unknown version");
+        TRUNCATED = note(Group::Reassemble, Severity::Warning, c"wechat.truncated", c"The rest of the frame was not seen").brief("cut");
         NOT_CAPTURED = note(Group::Undecoded, Severity::Note, c"wechat.not_captured", c"Bytes cut off by the snap length");
         SEGMENT_MISSING = note(Group::Sequence, Severity::Warning, c"wechat.segment_missing", c"The stream has a hole before these bytes");
         RESYNCHRONISED = note(Group::Sequence, Severity::Warning, c"wechat.resynchronised", c"Resynchronised on the next frame");
         OUT_OF_STEP = note(Group::Sequence, Severity::Warning, c"wechat.out_of_step", c"No frame begins in these bytes");
         SEEN_BEFORE = note(Group::Sequence, Severity::Note, c"wechat.seen_before", c"These stream bytes were seen before");
-        PUSH_WITH_SEQ = note(Group::Protocol, Severity::Warning, c"wechat.push_with_seq", c"A push with a seqid");
-        OP_MISMATCH = note(Group::Protocol, Severity::Warning, c"wechat.op_mismatch", c"The operation does not answer the request's");
-        NO_RESPONSE = note(Group::Sequence, Severity::Warning, c"wechat.no_response", c"No response seen");
+        PUSH_WITH_SEQ = note(Group::Protocol, Severity::Warning, c"wechat.push_with_seq", c"A push with a seqid").brief("push with a seqid");
+        OP_MISMATCH = note(Group::Protocol, Severity::Warning, c"wechat.op_mismatch", c"The operation does not answer the request's").brief("not the answer");
+        NO_RESPONSE = note(Group::Sequence, Severity::Warning, c"wechat.no_response", c"No response seen").brief("no response seen");
         NO_RESPONSE_YET = note(Group::Sequence, Severity::Chat, c"wechat.no_response_yet", c"No response seen, but the capture ends soon after");
-        NO_REQUEST = note(Group::Sequence, Severity::Note, c"wechat.no_request", c"A response, but no request seen");
+        NO_REQUEST = note(Group::Sequence, Severity::Note, c"wechat.no_request", c"A response, but no request seen").brief("no request seen");
         SUPERSEDED = note(Group::Sequence, Severity::Note, c"wechat.superseded", c"The same was asked again before an answer");
-        RETRY = note(Group::Sequence, Severity::Note, c"wechat.retry", c"The same request again, before an answer");
-        DUPLICATE_REQUEST = note(Group::Sequence, Severity::Note, c"wechat.duplicate_request", c"The same request again, after its answer");
-        SEQ_IN_USE = note(Group::Sequence, Severity::Warning, c"wechat.seq_in_use", c"An open request of another operation has this seqid");
-        DUPLICATE_RESPONSE = note(Group::Sequence, Severity::Note, c"wechat.duplicate_response", c"The request was answered before");
+        RETRY = note(Group::Sequence, Severity::Note, c"wechat.retry", c"The same request again, before an answer").brief("again");
+        DUPLICATE_REQUEST = note(Group::Sequence, Severity::Note, c"wechat.duplicate_request", c"The same request again, after its answer").brief("again");
+        SEQ_IN_USE = note(Group::Sequence, Severity::Warning, c"wechat.seq_in_use", c"An open request of another operation has this seqid").brief("seqid in use");
+        DUPLICATE_RESPONSE = note(Group::Sequence, Severity::Note, c"wechat.duplicate_response", c"The request was answered before").brief("again");
         SEQ_GAP = note(Group::Sequence, Severity::Chat, c"wechat.seq_gap", c"Seqids left out");
-        SEQ_BACK = note(Group::Sequence, Severity::Note, c"wechat.seq_back", c"The seqid went back");
+        SEQ_BACK = note(Group::Sequence, Severity::Note, c"wechat.seq_back", c"The seqid went back").brief("seqid goes back");
         SEQ_RESTART = note(Group::Sequence, Severity::Chat, c"wechat.seq_restart", c"The client counts from 1 again");
         LATE_START = note(Group::Sequence, Severity::Chat, c"wechat.late_start", c"The first seqid seen is not 1");
-        PUSH_NO_ACK = note(Group::Sequence, Severity::Warning, c"wechat.push.no_ack", c"No acknowledgement seen");
+        PUSH_NO_ACK = note(Group::Sequence, Severity::Warning, c"wechat.push.no_ack", c"No acknowledgement seen").brief("no acknowledgement seen");
         PUSH_NO_ACK_YET = note(Group::Sequence, Severity::Chat, c"wechat.push.no_ack_yet", c"No acknowledgement seen, but the capture ends soon after");
         ACK_NO_PUSH = note(Group::Sequence, Severity::Chat, c"wechat.ack.no_push", c"An acknowledgement, but no push that waits for one");
         HEARTBEAT_IRREGULAR = note(Group::Sequence, Severity::Chat, c"wechat.heartbeat.irregular", c"The heartbeat's interval changed much");
-        PUSH_LEN_MISMATCH = note(Group::Malformed, Severity::Warning, c"wechat.push_len_mismatch", c"The length in the push does not fit its body");
+        PUSH_LEN_MISMATCH = note(Group::Malformed, Severity::Warning, c"wechat.push_len_mismatch", c"The length in the push does not fit its body").brief("bad push length");
+        NAMED_TWICE = note(Group::Protocol, Severity::Note, c"wechat.op.named_twice", c"Two rows of the user's table are for this operation");
         INTERNAL_ERROR = note(Group::Undecoded, Severity::Error, c"wechat.internal_error", c"The dissector failed on this frame");
     }
 }

@@ -51,7 +51,7 @@ use crate::wechat::fields::FAULTS;
 use crate::wechat::opening::Bodies;
 use crate::wechat::opening::body::{self as opened, Body};
 use crate::wechat::operation::{self, Kind, Layout, Meaning, Sender};
-use crate::wechat::{business, selector, synckey};
+use crate::wechat::{CHOICES, business, selector, synckey};
 use annotate::Known;
 use frame::Header;
 use record::Rows;
@@ -62,7 +62,7 @@ use settings::Settings;
 pub static LONG_LINK: Protocol = Protocol {
     on_streams: true,
     preferences: settings::PREFERENCES,
-    offers: &[OfferTable::new(BODIES, c"WeChat operation", c"wechat")],
+    offers: &[OfferTable { choices: CHOICES, ..OfferTable::new(BODIES, c"WeChat operation", c"wechat") }],
     values: record::VALUES,
     tree: Some(statistics::TREE),
     response_times: Some(statistics::RESPONSE_TIMES),
@@ -162,6 +162,8 @@ pub struct LongLink {
     keys: Vec<(u64, u64)>,
     /// What keys open of the frames' bodies.
     bodies: Bodies,
+    /// The first frame of each operation for which the user's table has two rows.
+    named_twice: HashMap<u32, Place>,
 }
 
 /// What of a frame is on record: as decided on the first visit.
@@ -304,7 +306,9 @@ impl LongLink {
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
         self.rows.learn(meaning.base);
         let known = known(segment, decided, layout, facts, self.carrier(segment));
-        let known = Known { opened: opened.as_ref(), ..known };
+        let named_twice = self.settings.is_repeated(meaning.base)
+            && *self.named_twice.entry(meaning.base).or_insert(place) == place;
+        let known = Known { opened: opened.as_ref(), named_twice, ..known };
         annotate::frame(report, &known, &self.settings);
         record::make(report, segment, &known, &self.settings, &self.rows);
         Step::Consumed(extent)
@@ -346,7 +350,8 @@ impl LongLink {
                 let opened = opened.map(|(_, body)| body);
                 let facts = self.session.facts(event, segment.first_visit);
                 let known = known(segment, decided, layout, facts, self.carrier(segment));
-                let known = Known { opened: opened.as_ref(), ..known };
+                let named_twice = self.named_twice.get(&meaning.base) == Some(&place);
+                let known = Known { opened: opened.as_ref(), named_twice, ..known };
                 annotate::frame(report, &known, &self.settings);
                 record::make(report, segment, &known, &self.settings, &self.rows);
                 Step::Consumed(extent)
@@ -427,6 +432,7 @@ fn known<'a>(
         facts,
         opened: None,
         carrier,
+        named_twice: false,
         wrong_length,
     }
 }

@@ -174,7 +174,8 @@ pub fn make(report: &mut Report, segment: &Segment<'_>, known: &Known<'_>, setti
     let texts = u32::try_from(report.texts().len().saturating_sub(1)).unwrap_or(0);
     let mut record = segment.record(texts);
     record.set_text(R::NOTES, report.put_notes(note));
-    record.set_text(R::INFO, report.put(Sentence { known, name: &name }));
+    let info = report.put(Sentence { known, name: &name });
+    record.set_text(R::INFO, report.with_briefs(info, note));
     record.set_text(R::NAME, report.put(&name));
     record.set_text(R::ROW_NAME, report.put(RowName { row, base: known.meaning.base, name: &row_name }));
     record.set_text(R::CARRIER, report.put(known.carrier));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a user may set for the long link: preferences, and the table of operations of their own.
 
+use std::ffi::CStr;
+
 use super::fields::TABLE;
 use super::frame::HEADER_LEN;
 use crate::config::{self, Config};
@@ -32,15 +34,18 @@ rows! {
         OPERATIONS = Preference {
             check: |cells| operation(cells).map(|_| ()),
             parts: &[
-                Part { name: c"Operation", help: c"Number on the wire, decimal or 0x..., below 1000000000" },
-                Part { name: c"Name", help: c"Letters, digits, space and . _ - /" },
-                Part { name: c"Role", help: c"request, push, one-way, heartbeat, or empty for any" },
+                Part::new(c"Operation", c"Number on the wire, decimal or 0x..., below 1000000000"),
+                Part::new(c"Name", c"Letters, digits, space and . _ - /"),
+                Part { choices: ROLES, ..Part::new(c"Role", c"Who sends it, and whether it is answered") },
             ],
             ..Preference::new(PrefType::Table, c"operations", c"Operations",
-                c"Adds operations, or gives known ones another name; of two rows that fit, the upper one counts")
+                c"Adds operations, or gives known ones another name; of two rows for one number and role the lower counts")
         };
     }
 }
+
+/// What a row may say of the role. Files hold these texts: once shipped they stay. An empty one is any too.
+const ROLES: &[&CStr] = &[c"any", c"request", c"push", c"one-way", c"heartbeat"];
 
 /// An operation of the user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +67,8 @@ pub struct Settings {
     /// Whether a stream on any port may be claimed.
     pub try_any_port: bool,
     operations: Vec<UserOperation>,
+    /// Numbers of which two rows have the same role.
+    repeated: Vec<u32>,
 }
 
 impl Default for Settings {
@@ -74,13 +81,15 @@ impl Settings {
     /// What the user has set. Rows that make no sense are left out.
     pub fn of(config: &Config, shared: Shared) -> Self {
         let number = |preference| config.number(PREFERENCES, preference);
+        let operations: Vec<_> =
+            config.rows(P::OPERATIONS).filter_map(|cells| operation(cells).ok()).collect();
         Self {
             shared,
             desegment: number(P::DESEGMENT) != 0,
             limit: number(P::MAX_FRAME).clamp(HEADER_LEN as u32, LARGEST_LIMIT),
             try_any_port: number(P::TRY_ANY_PORT) != 0,
-            // The row above speaks first, so that the user can put an exception before a rule.
-            operations: config.rows(P::OPERATIONS).filter_map(|cells| operation(cells).ok()).collect(),
+            repeated: repeated(&operations),
+            operations,
         }
     }
 
@@ -91,7 +100,12 @@ impl Settings {
         };
         // A row made for this role is meant more than a row for any.
         let rows = || self.operations.iter().filter(fits);
-        rows().find(|row| row.role.is_some()).or_else(|| rows().next()).map(|row| row.name.as_str())
+        rows().rfind(|row| row.role.is_some()).or_else(|| rows().next_back()).map(|row| row.name.as_str())
+    }
+
+    /// Whether two rows of the user's table say something of an operation; the last counts.
+    pub fn is_repeated(&self, base: u32) -> bool {
+        self.repeated.contains(&base)
     }
 
     /// Whether a table lists the operation of a frame: ours or the user's.
@@ -103,7 +117,7 @@ impl Settings {
     /// answers.
     pub fn kind(&self, meaning: Meaning, op: u32) -> Kind {
         let Meaning { kind, sender, base } = meaning;
-        let role = self.operations.iter().filter(|row| row.number == base).find_map(|row| row.role);
+        let role = self.operations.iter().rev().filter(|row| row.number == base).find_map(|row| row.role);
         let from_server = sender == Some(Sender::Server);
         match (kind, role) {
             (Kind::PushAck | Kind::Push, _) | (_, None) => kind,
@@ -117,6 +131,14 @@ impl Settings {
             _ => kind,
         }
     }
+}
+
+fn repeated(rows: &[UserOperation]) -> Vec<u32> {
+    let same =
+        |row: &UserOperation, other: &UserOperation| row.number == other.number && row.role == other.role;
+    let again =
+        rows.iter().enumerate().filter(|(place, row)| rows.iter().take(*place).any(|other| same(row, other)));
+    again.map(|(_, row)| row.number).collect()
 }
 
 /// Longest name of an operation, in characters.
@@ -152,14 +174,14 @@ fn operation(cells: &[impl AsRef<str>]) -> Result<UserOperation, String> {
         return Err(format!("the name of operation {number} holds \"{}\"", odd.escape_debug()));
     }
     let role = match role.trim() {
-        "" => None,
+        "any" | "" => None,
         "request" => Some(Role::Request),
         "push" => Some(Role::Push),
         "one-way" => Some(Role::OneWay),
         "heartbeat" => Some(Role::Heartbeat),
         other => {
             let other = other.escape_debug();
-            return Err(format!("\"{other}\" is no role: request, push, one-way, heartbeat, or nothing"));
+            return Err(format!("\"{other}\" is no role: request, push, one-way, heartbeat or any"));
         }
     };
     Ok(UserOperation { number, name: name.to_owned(), role })
@@ -186,7 +208,9 @@ mod tests {
         let answer = classify(1_000_004_711, 4, 10, None);
         assert_eq!(Settings::of(&config, Shared::default()).kind(answer, 1_000_004_711), Kind::Response);
         add(&mut config, ["237", "again", ""]);
-        assert_eq!(Settings::of(&config, Shared::default()).operation_name(send), Some("my send"));
+        let settings = Settings::of(&config, Shared::default());
+        assert_eq!(settings.operation_name(send), Some("again"));
+        assert!(settings.is_repeated(237) && !settings.is_repeated(4711));
         add(&mut config, ["4712", "pushed", ""]);
         add(&mut config, ["4712", "pushed too", "push"]);
         let pushed = classify(4712, 4, 10, Some(Sender::Server));

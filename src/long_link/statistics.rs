@@ -11,7 +11,7 @@ use crate::kernel::line::{Cell, Column, Lines};
 use crate::kernel::protocol::{Dialogue, Sentence, Side};
 use crate::kernel::record::View;
 use crate::kernel::rows::rows;
-use crate::kernel::tick::{Node, Response, ResponseTimes, Sample, Table, Ticks, Tree, part, top};
+use crate::kernel::tick::{Node, Response, ResponseTimes, Sample, Table, Ticks, Tree, part, ranged, top};
 use crate::kernel::time::Seconds;
 use crate::wechat::operation::{Kind, Sender};
 
@@ -25,7 +25,7 @@ rows! {
     T, NODES: Node {
         FRAMES = top(c"Frames");
         // In the order of `Kind`.
-        UNKNOWN = part(T::FRAMES, c"Direction unknown");
+        UNKNOWN = part(T::FRAMES, c"Direction unknown").rare();
         REQUESTS = part(T::FRAMES, c"Requests");
         RESPONSES = part(T::FRAMES, c"Responses");
         PUSHES = part(T::FRAMES, c"Pushes");
@@ -35,22 +35,23 @@ rows! {
         HEARTBEAT_RESPONSES = part(T::FRAMES, c"Heartbeat responses");
 
         EXCHANGES = top(c"Requests that are to be answered");
-        UNANSWERED = part(T::EXCHANGES, c"Unanswered");
-        AGAIN = top(c"Sent again");
-        RETRIES = part(T::AGAIN, c"Request again");
-        DUPLICATES = part(T::AGAIN, c"Response again");
-        PUSHED = top(c"Pushes by acknowledgement");
+        // The filter that finds them knows them after the first pass only, other than this count.
+        UNANSWERED = part(T::EXCHANGES, c"Unanswered (wechat.unanswered with -2)");
+        PUSHED = top(c"Pushes by acknowledgement").rare();
         ACK_NOT_WANTED = part(T::PUSHED, c"No acknowledgement wanted");
         ACK_WANTED = part(T::PUSHED, c"Acknowledgement wanted");
         UNACKNOWLEDGED = part(T::ACK_WANTED, c"Not acknowledged");
 
-        INTERVALS = Node { ranges: INTERVAL_RANGES, ..top(c"Heartbeat interval (s)") };
-        LENGTHS = Node { ranges: LENGTH_RANGES, ..top(c"Frame length (bytes)") };
-        BODY_LENGTHS = top(c"Body length (bytes)");
+        AGAIN = top(c"Sent again").rare();
+        RETRIES = part(T::AGAIN, c"Request again");
+        DUPLICATES = part(T::AGAIN, c"Response again");
+        INTERVALS = ranged(c"Heartbeat interval (s)", INTERVAL_RANGES).rare();
 
+        LENGTHS = ranged(c"Frame length (bytes)", LENGTH_RANGES);
+        BODY_LENGTHS = top(c"Body length (bytes)");
         BYTES = top(c"Bytes of frames");
         // In the order of `wechat.direction`.
-        BYTES_UNKNOWN = part(T::BYTES, c"direction unknown");
+        BYTES_UNKNOWN = part(T::BYTES, c"direction unknown").rare();
         BYTES_CLIENT = part(T::BYTES, c"client to server");
         BYTES_SERVER = part(T::BYTES, c"server to client");
     }
@@ -96,7 +97,7 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
 }
 
 /// The tree of counters.
-pub const TREE: Tree = Tree { title: c"WeChat", nodes: NODES, ticks };
+pub const TREE: Tree = Tree { title: c"WeChat/Long link", nodes: NODES, ticks };
 
 /// Response times by operation.
 pub const RESPONSE_TIMES: ResponseTimes = ResponseTimes {
@@ -128,7 +129,7 @@ fn forward(delay: Option<i64>) -> Option<i64> {
 fn samples(record: View<'_>, take: &mut dyn FnMut(Sample)) {
     match delivery(record) {
         // A push is the message: there is nothing to wait for.
-        Some(Delivery::Push) => take(Sample { row: D::PUSH, delay: Some(0) }),
+        Some(Delivery::Push) => take(Sample { row: D::PUSH, delay: None }),
         Some(Delivery::NoticeAndSync) => {
             take(Sample { row: D::NOTICE_AND_SYNC, delay: forward(record.signed(R::DELIVERY_TIME)) });
         }

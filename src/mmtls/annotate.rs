@@ -244,7 +244,8 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> O
     let Some(plain) = &known.plain else {
         inferred(report, known);
         if !content.is_empty() {
-            let words = format_args!(" ({} bytes)", content.len());
+            let length = content.len();
+            let words = format_args!(" ({length} bytes)");
             report.wire_labelled(M::ENCRYPTED, content.start..content.end.min(known.data.len()), words);
         }
         if known.event.closed == Some(Closed::Tag) {
@@ -273,6 +274,7 @@ fn encrypted(report: &mut Report, known: &Known<'_>, context: &Context<'_>) -> O
                 piece: Piece::At { part: known.event.session, position: known.event.inner, more: known.more },
                 inner: None,
                 words: 0,
+                instead: None,
             });
         }
     });
@@ -359,7 +361,7 @@ pub fn skipped(report: &mut Report, data: &[u8], length: usize, why: Why) {
 pub fn unfinished(report: &mut Report, data: &[u8], extent: usize, header: Header) {
     let name = name_of(TYPES, header.kind.into()).and_then(|name| name.to_str().ok()).unwrap_or("Record");
     let words = format_args!("{name}, {extent} of {} bytes", header.pdu_len());
-    report.set_info(format_args!("[{words}]"));
+    report.set_info(words);
     report.subtree(M::MMTLS, 0..extent, format_args!(", {words}"), |report| {
         report.wire(M::TYPE, at::TYPE);
         report.wire(M::VERSION, at::VERSION);

@@ -153,30 +153,30 @@ pub const FAULTS: Faults =
 rows! {
     /// Names of the notes.
     MN, NOTES: Note, of (TABLE) {
-        TYPE_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.type_unknown", c"A record of an unknown type");
-        VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.version_unknown", c"A record of an unknown version");
-        EMPTY = note(Group::Malformed, Severity::Warning, c"mmtls.empty", c"A record without content");
-        LENGTH_WRONG = note(Group::Malformed, Severity::Error, c"mmtls.length_wrong", c"Record length wrong: the next record begins inside this one");
-        LENGTH_BEYOND_KNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.length_beyond_known", c"A record longer than any known");
-        TAG = note(Group::Protocol, Severity::Warning, c"mmtls.tag", c"A line of the key log names the record, and its key does not fit");
-        KEYLOG_UNREADABLE = note(Group::Undecoded, Severity::Warning, c"mmtls.keylog_unreadable", c"The key log cannot be read");
+        TYPE_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.type_unknown", c"A record of an unknown type").brief("unknown type");
+        VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.version_unknown", c"A record of an unknown version").brief("unknown version");
+        EMPTY = note(Group::Malformed, Severity::Warning, c"mmtls.empty", c"A record without content").brief("empty");
+        LENGTH_WRONG = note(Group::Malformed, Severity::Error, c"mmtls.length_wrong", c"Record length wrong: the next record begins inside this one").brief("wrong length");
+        LENGTH_BEYOND_KNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.length_beyond_known", c"A record longer than any known").brief("very long");
+        TAG = note(Group::Protocol, Severity::Warning, c"mmtls.tag", c"A line of the key log names the record, and its key does not fit").brief("key does not fit");
+        KEYLOG_UNREADABLE = note(Group::Undecoded, Severity::Warning, c"mmtls.keylog_unreadable", c"The key log cannot be read").brief("key log unreadable");
         KEYLOG_WRONG_LENGTH = note(Group::Undecoded, Severity::Note, c"mmtls.keylog_wrong_length", c"Lines of the key log have keys of a wrong length");
         NOT_CAPTURED = note(Group::Undecoded, Severity::Note, c"mmtls.not_captured", c"Bytes cut off by the snap length");
-        TRUNCATED = note(Group::Reassemble, Severity::Warning, c"mmtls.truncated", c"The rest of the record was not seen");
+        TRUNCATED = note(Group::Reassemble, Severity::Warning, c"mmtls.truncated", c"The rest of the record was not seen").brief("cut");
         SEGMENT_MISSING = note(Group::Sequence, Severity::Warning, c"mmtls.segment_missing", c"The stream has a hole before these bytes");
         RESYNCHRONISED = note(Group::Sequence, Severity::Warning, c"mmtls.resynchronised", c"Resynchronised on the next record");
         OUT_OF_STEP = note(Group::Sequence, Severity::Warning, c"mmtls.out_of_step", c"No record begins in these bytes");
         SEEN_BEFORE = note(Group::Sequence, Severity::Note, c"mmtls.seen_before", c"These stream bytes were seen before");
-        MESSAGE_SHORT = note(Group::Malformed, Severity::Error, c"mmtls.message_short", c"A message is shorter than its fields");
-        MESSAGE_EXCESS = note(Group::Malformed, Severity::Warning, c"mmtls.message_excess", c"Bytes behind the known layout");
-        LENGTH_BEYOND = note(Group::Malformed, Severity::Error, c"mmtls.length_beyond", c"An inner length reaches beyond what it is in");
-        COUNT_WRONG = note(Group::Malformed, Severity::Error, c"mmtls.count_wrong", c"A number says more than there are");
-        TOO_MANY = note(Group::Undecoded, Severity::Warning, c"mmtls.too_many", c"More is in the message than is shown");
-        HELLO_VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.hello_version_unknown", c"A hello of an unknown version");
-        HELLO_VERSION_DIFFERS = note(Group::Protocol, Severity::Warning, c"mmtls.hello_version_differs", c"A hello of another version than its record");
-        TIME_DIFFERS = note(Group::Protocol, Severity::Warning, c"mmtls.time_differs", c"The extensions' time is not the hello's");
-        REPLAYED = note(Group::Sequence, Severity::Warning, c"mmtls.replayed", c"A hello that another session had before");
-        NOT_VERIFIED = note(Group::Protocol, Severity::Warning, c"mmtls.not_verified", c"The HMAC of a Finished is wrong");
+        MESSAGE_SHORT = note(Group::Malformed, Severity::Error, c"mmtls.message_short", c"A message is shorter than its fields").brief("message too short");
+        MESSAGE_EXCESS = note(Group::Malformed, Severity::Warning, c"mmtls.message_excess", c"Bytes behind the known layout").brief("bytes left over");
+        LENGTH_BEYOND = note(Group::Malformed, Severity::Error, c"mmtls.length_beyond", c"An inner length reaches beyond what it is in").brief("bad inner length");
+        COUNT_WRONG = note(Group::Malformed, Severity::Error, c"mmtls.count_wrong", c"A number says more than there are").brief("bad count");
+        TOO_MANY = note(Group::Undecoded, Severity::Warning, c"mmtls.too_many", c"More is in the message than is shown").brief("too many to show");
+        HELLO_VERSION_UNKNOWN = note(Group::Protocol, Severity::Warning, c"mmtls.hello_version_unknown", c"A hello of an unknown version").brief("unknown hello version");
+        HELLO_VERSION_DIFFERS = note(Group::Protocol, Severity::Warning, c"mmtls.hello_version_differs", c"A hello of another version than its record").brief("hello of another version");
+        TIME_DIFFERS = note(Group::Protocol, Severity::Warning, c"mmtls.time_differs", c"The extensions' time is not the hello's").brief("times differ");
+        REPLAYED = note(Group::Sequence, Severity::Warning, c"mmtls.replayed", c"A hello that another session had before").brief("replayed");
+        NOT_VERIFIED = note(Group::Protocol, Severity::Warning, c"mmtls.not_verified", c"The HMAC of a Finished is wrong").brief("HMAC wrong");
         FAILED = note(Group::Malformed, Severity::Error, c"mmtls.internal_error", c"The dissector failed on these bytes");
     }
 }

@@ -94,6 +94,7 @@ impl Carried for InHttp {
             piece: Piece::Whole { part: message.event },
             inner: None,
             words: 0,
+            instead: None,
         });
     }
 

@@ -91,7 +91,8 @@ pub fn make(report: &mut Report, known: &Known<'_>, source: Option<u16>, what: &
     if let Some(ticket) = known.offered() {
         record.set_text(R::TICKET, report.put(&*ticket.shown(&known.settings.shared)));
     }
-    record.set_text(R::INFO, report.put(format_args!("{what}")));
+    let info = report.put(format_args!("{what}"));
+    record.set_text(R::INFO, report.with_briefs(info, note));
     record.set_text(R::NOTES, report.put_notes(note));
     report.set_record(record);
 }
@@ -118,30 +119,30 @@ rows! {
         EARLY = part(T::RECORDS, c"Handshake with early data");
         DATA = part(T::RECORDS, c"Data");
         ALERTS = part(T::RECORDS, c"Alert");
-        OTHERS = part(T::RECORDS, c"Another type");
+        OTHERS = part(T::RECORDS, c"Another type").rare();
 
         ENCRYPTED = top(c"Encrypted records");
         OPENED = part(T::ENCRYPTED, c"Opened");
         // In the order of `Source::ALL`.
-        LINE = part(T::OPENED, c"line");
-        SAME_DIRECTION = part(T::OPENED, c"same direction");
-        SECRET = part(T::OPENED, c"secret");
-        COMMENT = part(T::OPENED, c"comment");
+        LINE = part(T::OPENED, c"line").rare();
+        SAME_DIRECTION = part(T::OPENED, c"same direction").rare();
+        SECRET = part(T::OPENED, c"secret").rare();
+        COMMENT = part(T::OPENED, c"comment").rare();
         CLOSED = part(T::ENCRYPTED, c"Closed");
         // In the order of `Closed::ALL`.
-        NO_KEY_LOG = part(T::CLOSED, c"no key log");
-        NO_LINE = part(T::CLOSED, c"no line");
-        KEY_LATER = part(T::CLOSED, c"key came later");
-        TAG = part(T::CLOSED, c"tag");
-        CUT = part(T::CLOSED, c"cut");
-        SEQUENCE = part(T::CLOSED, c"sequence unknown");
+        NO_KEY_LOG = part(T::CLOSED, c"no key log").rare();
+        NO_LINE = part(T::CLOSED, c"no line").rare();
+        KEY_LATER = part(T::CLOSED, c"key came later").rare();
+        TAG = part(T::CLOSED, c"tag").rare();
+        CUT = part(T::CLOSED, c"cut").rare();
+        SEQUENCE = part(T::CLOSED, c"sequence unknown").rare();
 
         BYTES = top(c"Bytes of records");
         // In the order of `R::SENDER`.
-        BYTES_UNKNOWN = part(T::BYTES, c"direction unknown");
+        BYTES_UNKNOWN = part(T::BYTES, c"direction unknown").rare();
         BYTES_CLIENT = part(T::BYTES, c"client to server");
         BYTES_SERVER = part(T::BYTES, c"server to client");
-        PLAIN_BYTES = top(c"Bytes opened");
+        PLAIN_BYTES = top(c"Bytes opened").rare();
     }
 }
 
@@ -180,7 +181,7 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
 }
 
 /// The tree of counters.
-pub const TREE: Tree = Tree { title: c"MMTLS", nodes: NODES, ticks };
+pub const TREE: Tree = Tree { title: c"WeChat/MMTLS", nodes: NODES, ticks };
 
 /// The sessions, a line each.
 pub const LINES: Lines = Lines {

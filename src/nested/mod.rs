@@ -32,7 +32,7 @@ rows! {
 rows! {
     /// Numbers of the notes.
     NN, NOTES: Note, of (TABLE) {
-        SHORT = note(Group::Malformed, Severity::Error, c"wechat_nested.short", c"The message is too short");
+        SHORT = note(Group::Malformed, Severity::Error, c"wechat_nested.short", c"The message is too short").brief("short");
         FAILED = note(Group::Malformed, Severity::Error, c"wechat_nested.internal_error", c"The dissector failed on this message");
     }
 }
@@ -72,6 +72,7 @@ impl State for Nested {
                     piece: Piece::At { part: 0, position: u32::from_be_bytes([*a, *b, *c, *d]), more: true },
                     inner: None,
                     words: 0,
+                    instead: None,
                 });
             });
         });

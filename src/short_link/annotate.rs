@@ -11,11 +11,12 @@ use super::fields::{C, CN, FAULTS, TABLE};
 use super::request::{self, Request};
 use super::sync::Since;
 use crate::http::target;
+use crate::kernel::place::Partner;
 use crate::kernel::reader::Reader;
 use crate::kernel::report::{CAME_IN, HandOff, Piece, Report, Words};
 use crate::kernel::rows::number_of;
 use crate::kernel::segment::Segment;
-use crate::kernel::time::LastPacket;
+use crate::kernel::time::{Elapsed, LastPacket};
 use crate::wechat::business::{self, Brief, ClientVersion, Of};
 use crate::wechat::fields::S;
 use crate::wechat::inflate::{self, Not};
@@ -189,7 +190,8 @@ fn framed(report: &mut Report, known: &Known<'_>) {
     if !request.is_whole() && !known.event.cut {
         let rest = request.rest.clone();
         report.wire(S::UNDECODED, rest.clone());
-        let words = format_args!("{} bytes are left, which no length of the request fits", rest.len());
+        let left = rest.len();
+        let words = format_args!("{left} bytes are left, which no length of the request fits");
         report.note(CN::LENGTH_WRONG, rest, words);
     }
 }
@@ -289,6 +291,7 @@ fn addresses(report: &mut Report, known: &Known<'_>, at: Range<usize>) {
         piece: Piece::Whole { part: 0 },
         inner: None,
         words: 0,
+        instead: None,
     };
     match inflated(known.data) {
         Ok(None) => {
@@ -398,15 +401,9 @@ impl Words for Sentence<'_> {
             Part::Answer | Part::Head | Part::Addresses => " response",
             Part::Continuation => " continuation",
         })?;
-        if event.cut {
-            out.write_str(" [cut]")?;
-        }
-        if facts.retry.is_some() {
-            out.write_str(" [again]")?;
-        }
-        match facts.missing {
-            Some(missing) if !missing.is_soon() => out.write_str(" [no response seen]"),
-            _ => Ok(()),
+        match facts.back {
+            Some(Partner { elapsed, .. }) => Elapsed(elapsed).write(out),
+            None => Ok(()),
         }
     }
 }

@@ -11,7 +11,7 @@ pub const TABLE: u16 = 4;
 rows! {
     /// Numbers of the fields.
     C, FIELDS: Field, of (TABLE) {
-        SHORT = field(Protocol, c"wechat_short", c"WeChat-Short", c"WeChat Short Link");
+        SHORT = field(Protocol, c"wechat_short", c"WeChatSL", c"WeChat Short Link");
         STREAM = field(U32, c"wechat_short.stream", c"TCP stream", c"Number of the TCP stream, as tcp.stream");
         CARRIER = field(Text, c"wechat_short.carrier", c"Carrier", c"mmtls, or http where the call is the body of HTTP's message itself");
 
@@ -45,19 +45,19 @@ pub const FAULTS: Faults =
 rows! {
     /// Numbers of the notes.
     CN, NOTES: Note, of (TABLE) {
-        LENGTH_WRONG = note(Group::Malformed, Severity::Error, c"wechat_short.length_wrong", c"The lengths in a request do not fit each other");
-        TRUNCATED = note(Group::Reassemble, Severity::Warning, c"wechat_short.truncated", c"The rest of the message was not seen");
-        NO_BEGINNING = note(Group::Sequence, Severity::Warning, c"wechat_short.no_beginning", c"The beginning of the message was not seen or not opened");
+        LENGTH_WRONG = note(Group::Malformed, Severity::Error, c"wechat_short.length_wrong", c"The lengths in a request do not fit each other").brief("bad lengths");
+        TRUNCATED = note(Group::Reassemble, Severity::Warning, c"wechat_short.truncated", c"The rest of the message was not seen").brief("cut");
+        NO_BEGINNING = note(Group::Sequence, Severity::Warning, c"wechat_short.no_beginning", c"The beginning of the message was not seen or not opened").brief("beginning not seen");
         UNDECODED = note(Group::Undecoded, Severity::Chat, c"wechat_short.undecoded", c"The body is no business packet that agrees with itself");
-        NO_RESPONSE = note(Group::Sequence, Severity::Warning, c"wechat_short.no_response", c"No response seen");
+        NO_RESPONSE = note(Group::Sequence, Severity::Warning, c"wechat_short.no_response", c"No response seen").brief("no response seen");
         NO_RESPONSE_YET = note(Group::Sequence, Severity::Chat, c"wechat_short.no_response_yet", c"No response seen, but the capture ends soon after");
-        NO_REQUEST = note(Group::Sequence, Severity::Note, c"wechat_short.no_request", c"A response, but no request seen");
-        RETRY = note(Group::Sequence, Severity::Note, c"wechat_short.retry", c"The same call again, before an answer");
-        DUPLICATE_REQUEST = note(Group::Sequence, Severity::Chat, c"wechat_short.duplicate_request", c"The very same request again, after its answer");
+        NO_REQUEST = note(Group::Sequence, Severity::Note, c"wechat_short.no_request", c"A response, but no request seen").brief("no request seen");
+        RETRY = note(Group::Sequence, Severity::Note, c"wechat_short.retry", c"The same call again, before an answer").brief("again");
+        DUPLICATE_REQUEST = note(Group::Sequence, Severity::Chat, c"wechat_short.duplicate_request", c"The very same request again, after its answer").brief("again");
         NAME_DIFFERS = note(Group::Protocol, Severity::Note, c"wechat_short.name_differs", c"The cgi type is known as another call's");
-        CGI_DIFFERS = note(Group::Protocol, Severity::Warning, c"wechat_short.cgi_differs", c"The answer's cgi type is not the request's");
-        NO_ADDRESSES = note(Group::Undecoded, Severity::Warning, c"wechat_short.no_addresses", c"The list of addresses is neither XML nor deflated XML");
-        INFLATED_TOO_MUCH = note(Group::Malformed, Severity::Warning, c"wechat_short.inflated_too_much", c"The list of addresses inflates to more than is read");
+        CGI_DIFFERS = note(Group::Protocol, Severity::Warning, c"wechat_short.cgi_differs", c"The answer's cgi type is not the request's").brief("another cgi type");
+        NO_ADDRESSES = note(Group::Undecoded, Severity::Warning, c"wechat_short.no_addresses", c"The list of addresses is neither XML nor deflated XML").brief("no addresses");
+        INFLATED_TOO_MUCH = note(Group::Malformed, Severity::Warning, c"wechat_short.inflated_too_much", c"The list of addresses inflates to more than is read").brief("inflates too much");
         FAILED = note(Group::Malformed, Severity::Error, c"wechat_short.internal_error", c"The dissector failed on this message");
     }
 }

@@ -135,6 +135,7 @@ impl Carried for InHttp {
             piece: Piece::Whole { part: event },
             inner: None,
             words: 0,
+            instead: None,
         });
     }
 

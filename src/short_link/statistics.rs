@@ -13,7 +13,7 @@ use crate::kernel::protocol::{self, Dialogue, Side};
 use crate::kernel::record::{End, ValueRow, View, duration, mark, number, signed, text};
 use crate::kernel::report::Report;
 use crate::kernel::rows::{Note, row_of, rows, table_of};
-use crate::kernel::tick::{Node, Response, ResponseTimes, Ticks, Tree, part, top};
+use crate::kernel::tick::{Node, Response, ResponseTimes, Ticks, Tree, part, ranged, top};
 use crate::kernel::time::{MILLISECOND, Seconds};
 use crate::wechat::fields::{NOTES as SHARED_NOTES, S};
 
@@ -89,7 +89,8 @@ pub fn make(report: &mut Report, known: &Known<'_>) {
     record.set_text(R::NAME, report.put(known.name()));
     record.set_text(R::HOST, report.put(known.host()));
     record.set_text(R::ROW_NAME, report.put(if row == OTHERS { "other calls" } else { known.name() }));
-    record.set_text(R::INFO, report.put(Sentence(known)));
+    let info = report.put(Sentence(known));
+    record.set_text(R::INFO, report.with_briefs(info, note));
     record.set_text(R::NOTES, report.put_notes(note));
     report.set_record(record);
 }
@@ -112,14 +113,14 @@ rows! {
         IN_MMTLS = part(T::CALLS, c"in MMTLS");
         IN_HTTP = part(T::CALLS, c"in HTTP");
         UNANSWERED = top(c"Calls without a response");
-        UNASKED = top(c"Responses without a request");
-        AGAIN = top(c"Calls made again");
+        UNASKED = top(c"Responses without a request").rare();
+        AGAIN = top(c"Calls made again").rare();
         RETRIES = part(T::AGAIN, c"before a response");
         DUPLICATES = part(T::AGAIN, c"after a response");
-        DIFFERS = top(c"Names of other calls than the cgi type's");
-        TIME = Node { ranges: TIMES, ..top(c"Response time (ms)") };
-        REQUESTS = Node { ranges: LENGTHS, ..top(c"Body of a request (bytes)") };
-        RESPONSES = Node { ranges: LENGTHS, ..top(c"Body of a response (bytes)") };
+        DIFFERS = top(c"Names of other calls than the cgi type's").rare();
+        TIME = ranged(c"Response time (ms)", TIMES).rare();
+        REQUESTS = ranged(c"Body of a request (bytes)", LENGTHS).rare();
+        RESPONSES = ranged(c"Body of a response (bytes)", LENGTHS).rare();
     }
 }
 
@@ -144,7 +145,7 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
 }
 
 /// The tree of counters.
-pub const TREE: Tree = Tree { title: c"WeChat-Short", nodes: NODES, ticks };
+pub const TREE: Tree = Tree { title: c"WeChat/Short link", nodes: NODES, ticks };
 
 /// Response times by call.
 pub const RESPONSE_TIMES: ResponseTimes = ResponseTimes {

@@ -16,7 +16,7 @@ use super::walk::{self, Entry, row, walk};
 use crate::http::{Head, Kind, target};
 use crate::kernel::report::{CAME_IN, PASSED_ON, Report};
 use crate::kernel::rows::name_of;
-use crate::kernel::time::LastPacket;
+use crate::kernel::time::{Elapsed, LastPacket};
 use crate::wechat::secret::Rule;
 use crate::wechat::settings::Shared;
 use crate::wechat::synckey::Steps;
@@ -236,8 +236,8 @@ const MOST_ENTRIES: usize = 256;
 pub fn show(report: &mut Report, known: &Known<'_>, gist: &Gist, facts: Facts<'_>, config: &Shared) {
     let sentence = Sentence { known, gist, facts, config };
     report.set_info(format_args!("{sentence}"));
-    // Notes are told in the record too.
-    if !(report.wanted().items || report.wanted().record) {
+    // Notes are told in the record and the Info column too.
+    if !(report.wanted().items || report.wanted().columns || report.wanted().record) {
         return;
     }
     let (name, kind) = (known.name(config), kind(known));
@@ -593,7 +593,10 @@ impl Display for Sentence<'_> {
             }
         }
         if !known.is_request() {
-            return Ok(());
+            return match facts.partner() {
+                Some(partner) => Elapsed(partner.elapsed).write(out),
+                None => Ok(()),
+            };
         }
         let method = known.data.get(known.head.at.start..known.head.target.start).unwrap_or_default();
         write!(out, ", {}", String::from_utf8_lossy(method.trim_ascii()))?;

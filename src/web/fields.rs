@@ -12,7 +12,7 @@ pub const TABLE: u16 = 2;
 rows! {
     /// Names of the fields.
     W, FIELDS: Field, of (TABLE) {
-        WEB = field(Protocol, c"wechat_web", c"WeChat-Web", c"WeChat web client");
+        WEB = field(Protocol, c"wechat_web", c"WeChatWeb", c"WeChat web client");
 
         // What the message is.
         CALL = field(Text, c"wechat_web.call", c"Call", c"Last part of the path, as the table of calls has it");
@@ -243,24 +243,24 @@ rows! {
 rows! {
     /// Names of the notes.
     WN, NOTES: Note, of (TABLE) {
-        NO_FETCH = note(Group::Sequence, Severity::Warning, c"wechat_web.no_fetch", c"Nothing fetched what the poll announced");
+        NO_FETCH = note(Group::Sequence, Severity::Warning, c"wechat_web.no_fetch", c"Nothing fetched what the poll announced").brief("nothing fetched");
         NO_FETCH_YET = note(Group::Sequence, Severity::Chat, c"wechat_web.no_fetch_yet", c"Nothing fetched what the poll announced, but the capture ends soon after");
         MESSAGE_AGAIN = note(Group::Sequence, Severity::Note, c"wechat_web.message_again", c"The message came before");
-        WENT_BACK = note(Group::Sequence, Severity::Warning, c"wechat_web.synckey.went_back", c"A key of the SyncKey went back");
+        WENT_BACK = note(Group::Sequence, Severity::Warning, c"wechat_web.synckey.went_back", c"A key of the SyncKey went back").brief("SyncKey goes back");
         SESSION_OVER = note(Group::Protocol, Severity::Note, c"wechat_web.session_over", c"The session does not go on");
-        CALL_FAILED = note(Group::Protocol, Severity::Warning, c"wechat_web.call_failed", c"The server refused the call");
-        COUNT_WRONG = note(Group::Protocol, Severity::Warning, c"wechat_web.count_wrong", c"A list holds another number of entries");
-        SYNCKEY_GARBAGE = note(Group::Malformed, Severity::Error, c"wechat_web.synckey_garbage", c"Part of a SyncKey is no key and value");
-        NO_NUMBER = note(Group::Malformed, Severity::Error, c"wechat_web.no_number", c"A parameter is no number");
-        WRONG_TYPE = note(Group::Malformed, Severity::Warning, c"wechat_web.wrong_type", c"A member is of another type");
-        TWICE = note(Group::Malformed, Severity::Warning, c"wechat_web.member_twice", c"A member stands twice in an object");
-        BAD_TEXT = note(Group::Malformed, Severity::Error, c"wechat_web.bad_text", c"A text that JSON does not allow");
-        BAD_ESCAPE = note(Group::Malformed, Severity::Warning, c"wechat_web.bad_escape", c"A parameter whose escapes are none");
-        BAD_JSON = note(Group::Malformed, Severity::Error, c"wechat_web.bad_json", c"Not JSON from here on");
-        CUT_SHORT = note(Group::Malformed, Severity::Error, c"wechat_web.cut_short", c"The JSON ends before its end");
-        DEEP = note(Group::Malformed, Severity::Warning, c"wechat_web.deep", c"Nested deeper than any answer of WeChat's");
+        CALL_FAILED = note(Group::Protocol, Severity::Warning, c"wechat_web.call_failed", c"The server refused the call").brief("refused");
+        COUNT_WRONG = note(Group::Protocol, Severity::Warning, c"wechat_web.count_wrong", c"A list holds another number of entries").brief("bad count");
+        SYNCKEY_GARBAGE = note(Group::Malformed, Severity::Error, c"wechat_web.synckey_garbage", c"Part of a SyncKey is no key and value").brief("bad SyncKey");
+        NO_NUMBER = note(Group::Malformed, Severity::Error, c"wechat_web.no_number", c"A parameter is no number").brief("bad parameter");
+        WRONG_TYPE = note(Group::Malformed, Severity::Warning, c"wechat_web.wrong_type", c"A member is of another type").brief("member of another type");
+        TWICE = note(Group::Malformed, Severity::Warning, c"wechat_web.member_twice", c"A member stands twice in an object").brief("member twice");
+        BAD_TEXT = note(Group::Malformed, Severity::Error, c"wechat_web.bad_text", c"A text that JSON does not allow").brief("bad text");
+        BAD_ESCAPE = note(Group::Malformed, Severity::Warning, c"wechat_web.bad_escape", c"A parameter whose escapes are none").brief("bad escape");
+        BAD_JSON = note(Group::Malformed, Severity::Error, c"wechat_web.bad_json", c"Not JSON from here on").brief("bad JSON");
+        CUT_SHORT = note(Group::Malformed, Severity::Error, c"wechat_web.cut_short", c"The JSON ends before its end").brief("JSON cut");
+        DEEP = note(Group::Malformed, Severity::Warning, c"wechat_web.deep", c"Nested deeper than any answer of WeChat's").brief("nested too deep");
         NOT_SHOWN = note(Group::Undecoded, Severity::Note, c"wechat_web.not_shown", c"More members than are shown");
-        BAD_POLL = note(Group::Malformed, Severity::Error, c"wechat_web.bad_poll_answer", c"Not the answer of a poll");
+        BAD_POLL = note(Group::Malformed, Severity::Error, c"wechat_web.bad_poll_answer", c"Not the answer of a poll").brief("bad answer");
         UNDECODED = note(Group::Undecoded, Severity::Chat, c"wechat_web.undecoded", c"A body of another sort than JSON");
         NO_BODY = note(Group::Undecoded, Severity::Chat, c"wechat_web.no_body", c"An answer without a body");
         WEB_FAILED = note(Group::Malformed, Severity::Error, c"wechat_web.internal_error", c"The dissector failed on this message");

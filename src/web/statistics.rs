@@ -14,7 +14,7 @@ use crate::kernel::record::{ValueRow, View, duration, number, signed, text};
 use crate::kernel::report::Report;
 use crate::kernel::rows::{row_of, rows};
 use crate::kernel::segment::Segment;
-use crate::kernel::tick::{Node, Ticks, Tree, part, top};
+use crate::kernel::tick::{Node, Ticks, Tree, part, ranged, top};
 use crate::kernel::time::{MILLISECOND, SECOND, Seconds};
 use crate::wechat::keys::Change;
 
@@ -25,28 +25,28 @@ rows! {
     /// Places of the nodes.
     T, NODES: Node {
         REQUESTS = top(c"Requests");
-        POLLS = top(c"Answers of polls");
+        POLLS = top(c"Answers of polls").rare();
         POLL_QUIET = part(T::POLLS, c"Nothing new");
         POLL_NEWS = part(T::POLLS, c"Something new");
         POLL_OVER = part(T::POLLS, c"Session over");
-        POLL_BAD = part(T::POLLS, c"Not readable");
+        POLL_BAD = part(T::POLLS, c"Not readable").rare();
         UNFETCHED = top(c"News that nothing fetched");
-        HOLD = Node { ranges: HOLDS, ..top(c"Poll held for (s)") };
-        DELAY = Node { ranges: DELAYS, ..top(c"From poll to fetch (ms)") };
-        SYNCS = top(c"Answers of syncs");
+        HOLD = ranged(c"Poll held for (s)", HOLDS).rare();
+        DELAY = ranged(c"From poll to fetch (ms)", DELAYS).rare();
+        SYNCS = top(c"Answers of syncs").rare();
         SYNC_FULL = part(T::SYNCS, c"With messages");
         SYNC_EMPTY = part(T::SYNCS, c"Without a message");
-        SYNC_MORE = top(c"Syncs with more to fetch");
-        MESSAGES = top(c"Messages");
-        AGAIN = top(c"Messages that came before");
-        SENT = top(c"Messages sent");
-        BACK = top(c"Sent messages that came back");
-        KEYS = top(c"SyncKeys");
+        SYNC_MORE = top(c"Syncs with more to fetch").rare();
+        MESSAGES = top(c"Messages").rare();
+        AGAIN = top(c"Messages that came before").rare();
+        SENT = top(c"Messages sent").rare();
+        BACK = top(c"Sent messages that came back").rare();
+        KEYS = top(c"SyncKeys").rare();
         KEYS_FIRST = part(T::KEYS, c"First of its sort");
         KEYS_GREW = part(T::KEYS, c"Grew");
         KEYS_STAYED = part(T::KEYS, c"Stayed");
         KEYS_BACK = part(T::KEYS, c"Went back");
-        FAILED = top(c"Calls that the server refused");
+        FAILED = top(c"Calls that the server refused").rare();
     }
 }
 
@@ -234,10 +234,10 @@ fn ticks<'a>(record: View<'a>, ticks: &mut Ticks<'a, '_>) {
 }
 
 /// The tree of counters.
-pub const TREE: Tree = Tree { title: c"WeChat-Web", nodes: NODES, ticks };
+pub const TREE: Tree = Tree { title: c"WeChat/Web client", nodes: NODES, ticks };
 
 /// The messages of calls, a line each.
-pub const LINES: Lines = Lines { title: c"WeChat-Web calls", command: c"calls", columns: COLUMNS, key: None };
+pub const LINES: Lines = Lines { title: c"WeChatWeb calls", command: c"calls", columns: COLUMNS, key: None };
 
 /// The columns. Further ones come behind the last.
 const COLUMNS: &[Column] = &[

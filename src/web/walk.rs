@@ -170,7 +170,8 @@ pub fn walk(
             Next::Whole => break,
             Next::Cut(from) => {
                 walk.close_all(data.len());
-                let words = format_args!("the JSON ends after {} bytes, before its end", data.len());
+                let length = data.len();
+                let words = format_args!("the JSON ends after {length} bytes, before its end");
                 walk.note(WN::CUT_SHORT, from..data.len(), words);
                 break;
             }

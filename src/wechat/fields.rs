@@ -80,16 +80,16 @@ rows! {
 rows! {
     /// Names of the notes.
     SN, NOTES: Note, of (TABLE) {
-        SYNCKEY_WENT_BACK = note(Group::Sequence, Severity::Warning, c"wechat.synckey.went_back", c"A key of the SyncKey went back");
-        BODY_SHORT = note(Group::Malformed, Severity::Error, c"wechat.body_short", c"The body is shorter than its inner lengths");
+        SYNCKEY_WENT_BACK = note(Group::Sequence, Severity::Warning, c"wechat.synckey.went_back", c"A key of the SyncKey went back").brief("SyncKey goes back");
+        BODY_SHORT = note(Group::Malformed, Severity::Error, c"wechat.body_short", c"The body is shorter than its inner lengths").brief("body too short");
         BODY_EXCESS = note(Group::Undecoded, Severity::Note, c"wechat.body_excess", c"Bytes behind the known layout");
-        VARINT_UNENDING = note(Group::Malformed, Severity::Error, c"wechat.varint_unending", c"A varint does not end");
-        SYNCKEY_MALFORMED = note(Group::Malformed, Severity::Error, c"wechat.synckey_malformed", c"The SyncKey is no protobuf of keys");
-        TOO_MANY_INSIDE = note(Group::Undecoded, Severity::Warning, c"wechat.too_many_inside", c"More is inside the packet than is shown");
-        TOO_MUCH_KEPT = note(Group::Reassemble, Severity::Warning, c"wechat.too_much_kept", c"A PDU that goes on elsewhere is not put together: too many bytes wait");
-        BUSINESS_WRONG_KEY = note(Group::Protocol, Severity::Warning, c"wechat.business.wrong_key", c"A line of the key log names the body, and its key does not fit");
-        BUSINESS_INFLATED_TOO_MUCH = note(Group::Undecoded, Severity::Warning, c"wechat.business.inflated_too_much", c"An opened text inflates to more than is accepted");
-        SYNCKEY_COUNT_WRONG = note(Group::Protocol, Severity::Warning, c"wechat.synckey_count_wrong", c"The SyncKey holds another number of keys");
+        VARINT_UNENDING = note(Group::Malformed, Severity::Error, c"wechat.varint_unending", c"A varint does not end").brief("endless varint");
+        SYNCKEY_MALFORMED = note(Group::Malformed, Severity::Error, c"wechat.synckey_malformed", c"The SyncKey is no protobuf of keys").brief("bad SyncKey");
+        TOO_MANY_INSIDE = note(Group::Undecoded, Severity::Warning, c"wechat.too_many_inside", c"More is inside the packet than is shown").brief("too much inside");
+        TOO_MUCH_KEPT = note(Group::Reassemble, Severity::Warning, c"wechat.too_much_kept", c"A PDU that goes on elsewhere is not put together: too many bytes wait").brief("not put together");
+        BUSINESS_WRONG_KEY = note(Group::Protocol, Severity::Warning, c"wechat.business.wrong_key", c"A line of the key log names the body, and its key does not fit").brief("key does not fit");
+        BUSINESS_INFLATED_TOO_MUCH = note(Group::Undecoded, Severity::Warning, c"wechat.business.inflated_too_much", c"An opened text inflates to more than is accepted").brief("inflates too much");
+        SYNCKEY_COUNT_WRONG = note(Group::Protocol, Severity::Warning, c"wechat.synckey_count_wrong", c"The SyncKey holds another number of keys").brief("bad count");
     }
 }
 

@@ -39,6 +39,19 @@ use std::ffi::CStr;
 
 use crate::kernel::protocol::{OfferTable, Protocol};
 
+/// Dissectors of the host's that a user may choose for bodies and messages.
+pub const CHOICES: &[&CStr] = &[
+    c"json",
+    c"xml",
+    c"protobuf",
+    c"cbor",
+    c"data-text-lines",
+    c"image-gif",
+    c"image-jfif",
+    c"png",
+    c"data",
+];
+
 /// What there is to register: words, tables and exported bodies under the long link's name.
 pub static SHARED: Protocol = Protocol {
     under: 1,
@@ -46,10 +59,12 @@ pub static SHARED: Protocol = Protocol {
     offers: &[
         OfferTable {
             fallback: Some(c"protobuf"),
+            choices: CHOICES,
             ..OfferTable::new(c"wechat.cgi", c"WeChat request", HEURISTICS)
         },
         OfferTable {
             fallback: Some(c"protobuf"),
+            choices: CHOICES,
             ..OfferTable::new(c"wechat.cgi_answer", c"WeChat answer", HEURISTICS)
         },
     ],

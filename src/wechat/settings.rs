@@ -21,10 +21,10 @@ rows! {
         };
         SERVER_SIDE = Preference {
             parts: &[
-                Part { name: c"listed", help: c"The side whose port is in the list, else the one connected to, else the lower port" },
-                Part { name: c"lower", help: c"The side with the lower port" },
-                Part { name: c"higher", help: c"The side with the higher port" },
-                Part { name: c"none", help: c"Neither: only the operation tells" },
+                Part::new(c"listed", c"By the list of ports, else by who connected"),
+                Part::new(c"lower", c"The side with the lower port"),
+                Part::new(c"higher", c"The side with the higher port"),
+                Part::new(c"none", c"Neither: only the operation tells"),
             ],
             ..Preference::new(PrefType::Choice, c"server_side", c"Which side is the server",
                 c"Tells the direction of a frame whose operation does not tell it")
@@ -36,12 +36,12 @@ rows! {
         MESSAGES = Preference {
             check: |cells| Messages::of(cells).map(|_| ()),
             parts: &[
-                Part { name: c"Cgi type", help: c"Number of the call in the business header, decimal or 0x..." },
-                Part { name: c"Request", help: c"Full name of its message type in a .proto file, such as pkg.NewSyncRequest" },
-                Part { name: c"Answer", help: c"The same of the answer" },
+                Part::new(c"Cgi type", c"Number of the call in the business header, decimal or 0x..."),
+                Part::new(c"Request", c"Full name of its message type in a .proto file, such as pkg.NewSyncRequest"),
+                Part::new(c"Answer", c"The same of the answer"),
             ],
             ..Preference::new(PrefType::Table, c"messages", c"Messages",
-                c"Tells the protobuf dissector what opened messages are; the upper of two rows that fit counts")
+                c"Tells the protobuf dissector what opened messages are; of two rows for one call the lower counts")
         };
     }
 }
@@ -92,7 +92,7 @@ impl Shared {
 
     /// The message type that the user gives to a call's request or answer.
     pub fn message_type(&self, cgi: u32, from_server: bool) -> Option<&str> {
-        self.messages.iter().find_map(|row| row.message_type(cgi, from_server))
+        self.messages.iter().rev().find_map(|row| row.message_type(cgi, from_server))
     }
 
     /// The words that are shown of a value: see [`Key::shown`].

@@ -40,6 +40,8 @@ pub const FACTS: &[&str] = &[
     "wechat.ack.inferred_to",
     "wechat.push.ack_inferred_in",
     "wechat.heartbeat.interval",
+    "wechat.heartbeat.after",
+    "wechat.heartbeat.next_in",
     "wechat.heartbeat.irregular",
     "wechat.attempt",
     "wechat.attempt.after",

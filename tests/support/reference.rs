@@ -147,6 +147,7 @@ struct Row {
     /// The push that it would acknowledge in the older form, if nothing else explains the two.
     may_acknowledge: Option<usize>,
     interval: Option<i64>,
+    beat_before: Option<usize>,
     irregular: bool,
     attempt: Option<(i64, usize)>,
     /// Of a fetch, the notices that it follows.
@@ -174,6 +175,7 @@ impl Row {
             no_push: false,
             may_acknowledge: None,
             interval: None,
+            beat_before: None,
             irregular: false,
             attempt: None,
             notices: Vec::new(),
@@ -443,12 +445,13 @@ impl Model {
 
     fn beat(&mut self, at: usize) {
         let last = self.earlier(at).find(|(_, row)| row.frame.kind == Kind::HeartbeatRequest);
-        let Some((_, last)) = last else { return };
+        let Some((before, last)) = last else { return };
         let interval = self.rows[at].frame.time - last.frame.time;
         // A clock that was set back tells no rhythm.
         let usual = last.interval.filter(|usual| *usual >= 0 && interval >= 0);
         let irregular = usual.is_some_and(|usual| 2 * interval < usual || 2 * interval > 3 * usual);
         self.rows[at].interval = Some(interval);
+        self.rows[at].beat_before = Some(before);
         self.rows[at].irregular = irregular;
     }
 
@@ -559,9 +562,12 @@ impl Model {
         self.exchange_behind(at, &mut facts);
         self.acknowledgement_behind(at, &mut facts);
         self.sync_behind(at, &mut facts);
-        let Row { interval, irregular, attempt, .. } = &self.rows[at];
+        let Row { interval, beat_before, irregular, attempt, .. } = &self.rows[at];
         if let Some(interval) = interval {
             facts.number("wechat.heartbeat.interval", *interval);
+        }
+        if let Some(before) = beat_before {
+            facts.number("wechat.heartbeat.after", self.packet(*before));
         }
         facts.note_if(*irregular, "wechat.heartbeat.irregular");
         if let Some((number, after)) = attempt {
@@ -578,6 +584,9 @@ impl Model {
         self.acknowledgement_ahead(at, &mut facts);
         self.sync_ahead(at, &mut facts);
         for (later, row) in self.rows.iter().enumerate() {
+            if row.beat_before == Some(at) {
+                facts.number("wechat.heartbeat.next_in", self.packet(later));
+            }
             if row.attempt.is_some_and(|(_, after)| after == at) {
                 facts.number("wechat.attempt.next_in", self.packet(later));
             }

@@ -249,12 +249,15 @@ fn is_note(line: &str) -> bool {
     line.trim_start().split_once(' ').is_some_and(|(_, rest)| rest.starts_with("! "))
 }
 
-/// The lines of `later` that are not in `first`, whose lines must all be there, in the same order.
+/// The lines of `later` that are not in `first`, whose lines must all be there, in the same order. What is wrong
+/// stands in brackets behind the words for the Info column, and may be known later.
 pub fn added<'a>(first: &str, later: &'a str) -> Vec<&'a str> {
     let mut old = first.lines().peekable();
     let mut added = Vec::new();
     for line in later.lines() {
-        if old.next_if_eq(&line).is_none() {
+        let is_told =
+            |old: &&str| *old == line || line.strip_prefix(old).is_some_and(|rest| rest.starts_with(" ["));
+        if old.next_if(is_told).is_none() {
             added.push(line);
         }
     }

@@ -204,7 +204,7 @@ fn protobuf_gets_the_message_and_its_type_and_writes_into_no_column() {
         lines,
         [
             format!("{protocols} Send message request seq=1"),
-            format!("{protocols} Send message response seq=2"),
+            format!("{protocols} Send message response seq=2 [no request seen]"),
         ]
     );
     // By number without a file of the user's.
@@ -226,7 +226,7 @@ fn protobuf_gets_the_message_and_its_type_and_writes_into_no_column() {
         ]
     );
     let info = named.with(&["-o", "protobuf.show_details:TRUE"]).values("protobuf", &["_ws.col.Info"]);
-    assert_eq!(info, ["Send message request seq=1", "Send message response seq=2"]);
+    assert_eq!(info, ["Send message request seq=1", "Send message response seq=2 [no request seen]"]);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn who_registers_gets_the_message_before_protobuf() {
         opened.values("wechat.business.opened == 1", &fields),
         [
             format!("{start}:taker table {}  Send message request seq=1 taken", send("one").len()),
-            format!("{start}:protobuf   Send message response seq=2"),
+            format!("{start}:protobuf   Send message response seq=2 [no request seen]"),
             format!("{start}:guesser  guessed {} searchcontact request seq=3", send("three").len()),
             format!("{start}:protobuf   Moments sync request seq=4"),
         ]

@@ -68,9 +68,10 @@ fn frames_are_shown_while_they_are_captured() {
     let mut tshark = show(&sandbox, &network, &mut recorder);
     let lines = lines_of(&mut tshark);
 
-    let mut frames = Vec::new();
-    while frames.len() < CLIENT_SENDS.len() + SERVER_SENDS.len() {
+    let (mut frames, mut told) = (Vec::new(), Vec::new());
+    while frames.len().min(told.len().saturating_sub(1)) < CLIENT_SENDS.len() + SERVER_SENDS.len() {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) if line.split('\t').count() > FIELDS.len() => told.push(line),
             Ok(line) => frames.extend(frames_in(&line, network.port)),
             Err(_) => panic!("only {} frames are shown: {frames:?}\n{}", frames.len(), stop(recorder)),
         }
@@ -83,6 +84,21 @@ fn frames_are_shown_while_they_are_captured() {
     assert!(tshark.wait().expect("tshark ends with the capture").success());
 
     assert_what_was_sent(&frames);
+    assert_lines_say_the_same(&told, &frames);
+}
+
+/// Lines for pipelines, behind their headings, say what the fields of the same tshark say.
+fn assert_lines_say_the_same(told: &[String], frames: &[Frame]) {
+    let rows: Vec<Vec<&str>> = told.iter().map(|line| line.split('\t').collect()).collect();
+    let column = |name: &str| rows[0].iter().position(|other| *other == name).expect(name);
+    assert_eq!(rows.len(), frames.len() + 1);
+    for (row, frame) in rows[1..].iter().zip(frames) {
+        let number = |name: &str| row[column(name)].parse::<u32>().ok();
+        let said = [number("frame"), number("operation"), number("seqid")];
+        assert_eq!(said, [frame.packet, frame.op, frame.seq].map(Some), "{row:?}");
+        assert!(frame.response_to.is_none() || number("partner") == frame.response_to, "{row:?} {frame:?}");
+        assert_eq!(row[column("direction")] == "server to client", frame.from_server, "{row:?}");
+    }
 }
 
 /// A browser and a server that really talk, with and without TLS.
@@ -240,7 +256,8 @@ impl Network {
 
 /// Lets tshark read what the recorder writes, while it does.
 fn show(sandbox: &Sandbox, network: &Network, recorder: &mut Child) -> Child {
-    let mut command = sandbox.tshark(["-l", "-r", "-", "-Y", "wechat.op", "-T", "fields"]);
+    let mut command =
+        sandbox.tshark(["-l", "-r", "-", "-z", "wechat,frames", "-Y", "wechat.op", "-T", "fields"]);
     for field in FIELDS {
         command.args(["-e", field]);
     }

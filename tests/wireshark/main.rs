@@ -7,7 +7,11 @@ mod mmtls;
 #[path = "../support/mmtls_truth.rs"]
 mod mmtls_truth;
 mod nested;
+mod pictures;
+mod profile;
+mod samples;
 mod shared_ports;
+mod shim;
 mod short;
 #[path = "../support/shown.rs"]
 mod shown;

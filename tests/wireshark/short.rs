@@ -174,12 +174,17 @@ fn calls_are_counted_and_timed() {
             line[name.len()..].split_whitespace().find_map(|word| word.parse::<u32>().ok()).expect("a count")
         };
         assert_eq!(count("Calls  "), 10);
-        assert_eq!((count("Calls without a response"), count("Responses without a request")), (0, 0));
+        assert_eq!(count("Calls without a response"), 0);
+        assert!(!tree.contains("Responses without a request"), "{tree}");
     }
     let talk = statistic(&opened, "follow,wechat_short,ascii,0");
     assert!(talk.contains("Filter: wechat_short.stream == 0"), "{talk}");
     let lines: Vec<&str> = talk.lines().filter(|line| line.contains("getcdndns")).collect();
-    assert_eq!(lines, ["getcdndns request", "getcdndns response"]);
+    let ends: Vec<_> = lines.iter().map(|line| line.splitn(3, "  ").nth(2)).collect();
+    assert!(
+        matches!(ends[..], [Some("getcdndns request"), Some(answer)] if answer.starts_with("getcdndns response")),
+        "{lines:?}"
+    );
 }
 
 #[test]

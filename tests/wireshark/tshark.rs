@@ -157,7 +157,7 @@ fn bodies_have_a_dissector_table_of_numbers() {
     let text = Wireshark::shared().run(&["-G", "dissector-tables"]).text();
     // Later versions list heuristics here too.
     let ours: Vec<&str> = text.lines().filter(|line| line.starts_with("wechat.")).collect();
-    let row = |name: &str| format!("wechat.{name}\tFT_UINT32\tBASE_DEC\tWeChat\tDecode As not supported");
+    let row = |name: &str| format!("wechat.{name}\tFT_UINT32\tBASE_DEC\tWeChat\tDecode As supported");
     let names = ["cgi\tWeChat request", "cgi_answer\tWeChat answer", "op\tWeChat operation"];
     assert_eq!(ours, names.map(row));
 }
@@ -194,11 +194,11 @@ fn columns_name_the_protocol_and_every_frame_of_a_packet() {
         "8 TCP 8080 → 40123 [ACK] Seq=109 Ack=277 Win=65535 Len=0",
         "24 WeChat Send message request seq=4 | Send message request seq=5 | Send message request seq=6",
         "35 WeChat Push (acknowledgement wanted)",
-        "37 WeChat Push acknowledgement seq=8",
+        "37 WeChat Push acknowledgement seq=8 → 120 ms",
         "62 WeChat Direct send one-way seq=13",
-        "66 WeChat Operation 4660 response seq=14",
+        "66 WeChat Operation 4660 response seq=14 → 55 ms",
         "70 WeChat Heartbeat seq=16",
-        "75 WeChat Send message response seq=17 | Notify [packet length 7 is wrong] | Notify: Messages",
+        "75 WeChat Send message response seq=17 → 65 ms | Notify [bad length] | Notify: Messages",
         "81 WeChat Redirect to 203.0.113.80",
         "114 WeChat Heartbeat seq=heartbeat",
     ];
@@ -213,14 +213,14 @@ fn details_show_the_header_its_meaning_and_the_body() {
     let ours = ours.replace("70.000000 milliseconds", "0.070000000 seconds");
     let ours = ours.replace("9816bc869eb8675adfba6bd47592fa25dae1ae6353260b54c942b28c (", "… (");
     let expected = "
-WeChat long link, Send message response seq=2, 111 bytes
+WeChat long link, Send message response seq=2 → 70 ms, 111 bytes
     Packet length: 111
     Head length: 16
     Version: 1
     Operation: 1000000237 (0x3b9acaed), newsendmsg
     Seqid: 2 (0x00000002)
     [Kind: response]
-    [Request operation: 237 (0x000000ed)]
+    [Base operation: newsendmsg (237)]
     [Operation name: newsendmsg]
     [Stream: 0]
     [Carrier: tcp]
@@ -354,8 +354,13 @@ fn filters_find_operations_by_number_and_by_name() {
     assert_eq!(opened.packets("wechat.op == 0xed"), number);
     let either = |frame: &Frame| [237, 237 + RESPONSE_OFFSET].contains(&frame.op);
     assert_eq!(opened.packets("wechat.op.name == \"newsendmsg\""), packets_of(&frames, either));
-    let answers = packets_of(&frames, |frame| frame.op == 237 + RESPONSE_OFFSET);
-    assert_eq!(opened.packets("wechat.op.base == 237"), answers);
+    for base in ["237", "newsendmsg", "\"newsendmsg\""] {
+        assert_eq!(
+            opened.packets(&format!("wechat.op.base == {base}")),
+            packets_of(&frames, either),
+            "{base}"
+        );
+    }
 }
 
 #[test]
@@ -460,6 +465,7 @@ const LINKS: &[(&[&str], &str)] = &[
     (&["wechat.duplicate_in"], "wechat.duplicate_of"),
     (&["wechat.push.ack_in"], "wechat.ack_to"),
     (&["wechat.push.ack_inferred_in"], "wechat.ack.inferred_to"),
+    (&["wechat.heartbeat.next_in"], "wechat.heartbeat.after"),
     (&["wechat.attempt.next_in"], "wechat.attempt.after"),
     (&["wechat.notice.sync_in", "wechat.notice.message_in"], "wechat.sync.notice"),
     (&["wechat.send.news_in"], "wechat.news.send"),
@@ -1237,7 +1243,7 @@ fn the_users_table_names_an_operation() {
     let fields = ["frame.number", "wechat.op.name", "_ws.col.Info"];
     assert_eq!(
         opened.values("wechat.op.name == \"experiment\"", &fields),
-        ["64 experiment experiment request seq=14", "66 experiment experiment response seq=14",]
+        ["64 experiment experiment request seq=14", "66 experiment experiment response seq=14 → 55 ms",]
     );
 }
 
@@ -1260,7 +1266,7 @@ fn a_bad_row_of_the_users_table_stops_tshark_with_a_reason() {
         (r#""5","","""#, "operation 5 needs a name"),
         (r#""5","a$b","""#, r#"the name of operation 5 holds "$""#),
         (long.as_str(), "the name of operation 5 is longer than 64 characters"),
-        (r#""5","x","boss""#, r#""boss" is no role: request, push, one-way, heartbeat, or nothing"#),
+        (r#""5","x","boss""#, r#""boss" is no role: request, push, one-way, heartbeat or any"#),
     ];
     let opened = open(&sample());
     for (cells, reason) in rows {

@@ -122,7 +122,7 @@ fn infos(opened: &Opened) -> Vec<(usize, String)> {
             let (packet, rest) = line.split_once(' ').expect("a number");
             let (protocol, info) = rest.split_once(' ').expect("a protocol");
             // TLS names itself where it put records together, whatever is in them.
-            assert!(protocol == "WeChat-Web" || protocol.starts_with("TLSv1."), "{line}");
+            assert!(protocol == "WeChatWeb" || protocol.starts_with("TLSv1."), "{line}");
             let info = info.replace("[TLS segment of a reassembled PDU]", "");
             (number(packet), info.trim_matches([' ', '|']).to_owned())
         })
@@ -1009,7 +1009,7 @@ fn other_words(opened: &Opened) -> String {
     let options = statistics.iter().flat_map(|statistic| ["-z", statistic]);
     words.push_str(&opened.text(&["-2", "-q"].into_iter().chain(options).collect::<Vec<_>>()));
     let experts = opened.text(&["-2", "-q", "-z", "expert"]);
-    experts.lines().filter(|line| line.contains("WeChat-Web")).for_each(|line| words.push_str(line));
+    experts.lines().filter(|line| line.contains("WeChatWeb")).for_each(|line| words.push_str(line));
     assert!(words.contains("SyncKeys") && words.contains("wechat_web.host"), "{words}");
     words
 }
@@ -1189,14 +1189,14 @@ fn info_is_ours_for_every_message_of_a_packet_with_one_of_ours() {
     let expected = [
         "HTTP GET /other?a=1 HTTP/1.1 ".to_owned(),
         "HTTP HTTP/1.1 404 Not Found  (text/javascript)".to_owned(),
-        format!("WeChat-Web {own} | {other}"),
-        "WeChat-Web synccheck response, retcode 0, fine, selector 2 | HTTP/1.1 200 OK".to_owned(),
-        format!("WeChat-Web {other} | {own}"),
-        "WeChat-Web HTTP/1.1 304 Not Modified | synccheck response, retcode 0, fine, selector 2".to_owned(),
+        format!("WeChatWeb {own} | {other}"),
+        "WeChatWeb synccheck response, retcode 0, fine, selector 2 | HTTP/1.1 200 OK".to_owned(),
+        format!("WeChatWeb {other} | {own}"),
+        "WeChatWeb HTTP/1.1 304 Not Modified | synccheck response, retcode 0, fine, selector 2".to_owned(),
         "HTTP GET /other?a=1 HTTP/1.1 GET /other?a=1 HTTP/1.1 ".to_owned(),
         "HTTP HTTP/1.1 502 Bad Gateway HTTP/1.1 502 Bad Gateway ".to_owned(),
-        format!("WeChat-Web {own} | {own}"),
-        "WeChat-Web synccheck response, status 502 | synccheck response, retcode 0, fine, selector 2"
+        format!("WeChatWeb {own} | {own}"),
+        "WeChatWeb synccheck response, status 502 | synccheck response, retcode 0, fine, selector 2"
             .to_owned(),
         "HTTP GET /other?a=1 HTTP/1.1 ".to_owned(),
         "HTTP HTTP/1.1 200 OK  (text/javascript)".to_owned(),
@@ -1239,8 +1239,8 @@ fn info_is_ours_where_the_capture_cut_bytes_off() {
     }
     let opened = open_file(|mut file| file.write_all(&cut));
     let shown = columns(&opened);
-    assert_eq!(shown[0], "WeChat-Web GET /other?a=1 HTTP/1.1 | synccheck request, GET ?sid=#&uin=#");
-    assert!(shown[1].starts_with("WeChat-Web HTTP/1.1 200 OK | synccheck response"), "{shown:?}");
+    assert_eq!(shown[0], "WeChatWeb GET /other?a=1 HTTP/1.1 | synccheck request, GET ?sid=#&uin=#");
+    assert!(shown[1].starts_with("WeChatWeb HTTP/1.1 200 OK | synccheck response"), "{shown:?}");
     assert!(!opened.text(&[]).contains("SidSecret1"));
 }
 
@@ -1259,10 +1259,10 @@ fn info_shows_no_secret_of_a_neighbour_or_of_an_unknown_call() {
     ]);
     let opened = open(&capture);
     let expected = [
-        "WeChat-Web synccheck request, GET ?sid=#&uin=# | GET /other?fromuser=#&mediaid=#&qq=#&n=12345 HTTP/1.1",
-        "WeChat-Web another call webwxfuture request, GET ?skey=#&username=#&r=1",
-        "WeChat-Web l request, GET",
-        "WeChat-Web webwxgeticon request, GET ?skey=#",
+        "WeChatWeb synccheck request, GET ?sid=#&uin=# | GET /other?fromuser=#&mediaid=#&qq=#&n=12345 HTTP/1.1",
+        "WeChatWeb another call webwxfuture request, GET ?skey=#&username=#&r=1",
+        "WeChatWeb l request, GET",
+        "WeChatWeb webwxgeticon request, GET ?skey=#",
     ];
     let paths = [(1, "webwxfuture"), (3, ";v=1")];
     for passes in [&[][..], TWO_PASSES] {

@@ -33,6 +33,7 @@ pub mod mmtls;
 pub mod packet;
 pub mod pdu;
 pub mod sample;
+pub mod samples;
 pub mod script;
 pub mod truth;
 pub mod web;

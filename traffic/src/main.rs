@@ -17,13 +17,16 @@ use rand_chacha::ChaCha8Rng;
 use wechat_traffic::bench::{self, Bench, Dress};
 use wechat_traffic::capture::Capture;
 use wechat_traffic::web::tls::{Tls, Version};
-use wechat_traffic::{adversarial, carried, case, exchanges, fault, loopback, mmtls, sample, truth, web};
+use wechat_traffic::{
+    adversarial, carried, case, exchanges, fault, loopback, mmtls, sample, samples, truth, web,
+};
 
 const USAGE: &str = "\
 wechat-traffic: seeded WeChat traffic
 
   sample OUT.pcap [--seed N] [--truth FILE]       the sample session
   exchanges OUT.pcap [--seed N] [--truth FILE]    who answers whom, every case of it
+  samples FOLDER                                  the captures and key logs of the repository's folder samples
   cases                                           lists the cases
   case NAME OUT.pcap [--seed N] [--truth FILE]    a capture for one question
   faults                                          lists the faults
@@ -172,6 +175,19 @@ fn run(mut arguments: Arguments) -> Result<()> {
             let out = arguments.next("OUT.pcap")?.into();
             arguments.finish()?;
             save(&exchanges::capture(arguments.seed), out, arguments.truth)
+        }
+        "samples" => {
+            let folder = PathBuf::from(arguments.next("FOLDER")?);
+            arguments.finish()?;
+            for sample in &samples::SAMPLES {
+                let files = sample.files()?;
+                let path = folder.join(sample.name);
+                create(path.with_extension("pcap"))?.write_all(&files.pcap)?;
+                if let Some(keys) = files.keys {
+                    create(path.with_extension("keys"))?.write_all(&keys)?;
+                }
+            }
+            Ok(())
         }
         "case" => {
             let name = arguments.next("NAME")?.string()?;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use xtask::library::{self, Copy, Library};
+use xtask::owner::{self, Owner};
 use xtask::wireshark::{self, Loaded, Tshark, is_privileged};
 use xtask::{cargo, process};
 
@@ -26,6 +27,8 @@ struct Facts {
     built: (PathBuf, Option<Library>),
     /// In the personal and the system folder, other versions' included.
     copies: Vec<Copy>,
+    /// Those of the copies that packages brought.
+    owners: Vec<Owner>,
     loaded: Loaded,
 }
 
@@ -48,7 +51,7 @@ pub fn examine() -> Result<usize> {
 
 fn collect() -> Result<Facts> {
     let tshark = Tshark::find()?;
-    let (copies, loaded) = match &tshark {
+    let (copies, loaded): (Vec<Copy>, Loaded) = match &tshark {
         Some(tshark) => {
             let folders = [&tshark.folders.personal, &tshark.folders.global];
             let copies = folders.into_iter().flat_map(|folder| library::copies_beside(folder));
@@ -64,6 +67,7 @@ fn collect() -> Result<Facts> {
         privileged: is_privileged(),
         plugin_dir_variable: env::var_os("WIRESHARK_PLUGIN_DIR").map(PathBuf::from),
         built: (built, library),
+        owners: copies.iter().filter_map(|copy| owner::owner(&copy.path)).collect(),
         copies,
         loaded,
     })

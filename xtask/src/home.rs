@@ -43,6 +43,14 @@ impl Home {
         self.folder.path()
     }
 
+    /// Lets the programs write to a file or folder in it that this process made.
+    pub fn give(&self, path: &Path) -> Result<()> {
+        if process::is_root() {
+            chown(path, Some(NOBODY), Some(NOBODY))?;
+        }
+        Ok(())
+    }
+
     /// `program`, started in the home; by root, as another user.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(process::find(program).unwrap_or_else(|| program.into()));

@@ -7,18 +7,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::library::{self, Library};
+use xtask::owner::{self, Owner};
 use xtask::wireshark::{Folders, PLUGIN_NAME, Tshark, is_privileged, user_home};
 use xtask::{cargo, files};
 
 use crate::doctor;
+use crate::profile::Profile;
 
 /// Says what is done, and does it unless this is a dry run.
-struct Hands {
-    dry_run: bool,
+pub struct Hands {
+    pub dry_run: bool,
 }
 
 impl Hands {
-    fn remove(&self, path: &Path) -> Result<()> {
+    pub fn remove(&self, path: &Path) -> Result<()> {
         if self.dry_run {
             println!("Would remove {}", path.display());
             return Ok(());
@@ -28,22 +30,40 @@ impl Hands {
         Ok(())
     }
 
-    fn install(&self, plugin: &Path, target: &Path) -> Result<()> {
+    pub fn install(&self, file: &Path, target: &Path) -> Result<()> {
         if self.dry_run {
             println!("Would install {}", target.display());
+            return Ok(());
+        }
+        self.copy(file, target)?;
+        println!("Installed {}", target.display());
+        Ok(())
+    }
+
+    /// As that, without a word.
+    pub fn copy(&self, file: &Path, target: &Path) -> Result<()> {
+        if self.dry_run {
             return Ok(());
         }
         target
             .parent()
             .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| files::copy_readable(plugin, target))
-            .with_context(|| format!("cannot install {}", target.display()))?;
-        println!("Installed {}", target.display());
-        Ok(())
+            .and_then(|()| files::copy_readable(file, target))
+            .with_context(|| format!("cannot install {}", target.display()))
     }
 }
 
-pub fn install(dry_run: bool) -> Result<()> {
+/// With `with_profile` the profile for the window, too.
+pub fn install(dry_run: bool, with_profile: bool) -> Result<()> {
+    let profile = with_profile.then(Profile::find).transpose()?;
+    if let Some(profile) = &profile {
+        profile.ensure_free()?;
+    }
+    install_plugin(dry_run)?;
+    profile.map_or(Ok(()), |profile| profile.install(&Hands { dry_run }))
+}
+
+fn install_plugin(dry_run: bool) -> Result<()> {
     let tshark = find_tshark()?;
     let folder = tshark.folders.to_install(is_privileged());
     let target = folder.join(PLUGIN_NAME);
@@ -52,6 +72,9 @@ pub fn install(dry_run: bool) -> Result<()> {
         "{} is another plugin; move it away first",
         target.display()
     );
+    if let Some(Owner { package, remove, .. }) = owner::owner(&target) {
+        bail!("{} belongs to the package {package}; first: {remove}", target.display());
+    }
 
     let plugin = if dry_run {
         println!("Would build the plugin.");
@@ -96,11 +119,17 @@ fn build_for(tshark: &Tshark) -> Result<PathBuf> {
 pub fn uninstall(dry_run: bool) -> Result<()> {
     let folders = Folders::of_home(&user_home()?)?;
     let hands = Hands { dry_run };
-    let mut found = false;
+    let mut found = Profile::find()?.uninstall(&hands)?;
     let mut left = Vec::new();
+    let mut owned = false;
     for folder in [&folders.personal, &folders.global] {
         for copy in library::copies_beside(folder) {
             found = true;
+            if let Some(Owner { package, remove, .. }) = owner::owner(&copy.path) {
+                println!("{} belongs to the package {package}:  {remove}", copy.path.display());
+                owned = true;
+                continue;
+            }
             match hands.remove(&copy.path) {
                 Err(error) if is_denied(&error) => left.push(copy.path),
                 result => result?,
@@ -117,7 +146,7 @@ pub fn uninstall(dry_run: bool) -> Result<()> {
     for path in &left {
         println!("Only root may remove it:  {}", doctor::delete(path, true));
     }
-    ensure!(left.is_empty(), "the plugin is still installed");
+    ensure!(left.is_empty() && !owned, "the plugin is still installed");
     Ok(())
 }
 

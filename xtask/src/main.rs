@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The project's commands. `cargo xtask` lists them.
 
+mod c_library;
 mod demo;
+mod destdir;
 mod doctor;
+mod draw;
+mod elsewhere;
 mod install;
 mod pipelines;
+mod profile;
 mod stage;
 mod suite;
 
@@ -25,6 +30,8 @@ enum Arguments {
     None(fn() -> Result<()>),
     /// `--dry-run`
     DryRun(fn(bool) -> Result<()>),
+    /// `--dry-run` and `--profile`, or where a package is to be laid out
+    Install(fn(bool, bool) -> Result<()>),
     /// Everything after `--`
     Rest(fn(&[String]) -> Result<()>),
     /// As `None`, in the program that measures
@@ -34,15 +41,18 @@ enum Arguments {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 19] = [
+const COMMANDS: [Command; 23] = [
     Command { name: "demo", arguments: Arguments::None(demo::demo), summary: "installs what is missing, builds, and shows dissected frames" },
     Command { name: "build", arguments: Arguments::None(stage::build), summary: "builds the plugin and says how to try it without installing it" },
     Command { name: "test", arguments: Arguments::Rest(suite::run), summary: "runs every check and test" },
     Command { name: "bless", arguments: Arguments::Rest(suite::bless), summary: "lets the tests write the golden files anew" },
     Command { name: "header", arguments: Arguments::None(suite::bless_header), summary: "writes include/wechat_dissector.h anew" },
-    Command { name: "install", arguments: Arguments::DryRun(install::install), summary: "installs the plugin where this machine's Wireshark looks" },
+    Command { name: "pictures", arguments: Arguments::Rest(draw::pictures), summary: "makes the pictures of Wireshark's window in docs/ anew; all, or those with a word in their names" },
+    Command { name: "install", arguments: Arguments::Install(install::install), summary: "installs the plugin where this machine's Wireshark looks; the profile for its window, too, when asked; below a folder, for a package, with --destdir" },
     Command { name: "uninstall", arguments: Arguments::DryRun(install::uninstall), summary: "removes it again" },
     Command { name: "doctor", arguments: Arguments::None(doctor::doctor), summary: "says whether Wireshark loads the plugin, and what to do if not" },
+    Command { name: "c-library", arguments: Arguments::Rest(c_library::run), summary: "installs the dissector for C programs, without Wireshark, below `--destdir D`" },
+    Command { name: "package", arguments: Arguments::Rest(xtask::package::run), summary: "makes .deb and .tar.gz for Wireshark 3.4, 4.0, 4.4 and 4.6, or those named, or `here`; `--sign KEY` signs their sums" },
     Command { name: "robustness", arguments: Arguments::MeasureRest, summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
     Command { name: "cost", arguments: Arguments::Measure, summary: "measures what the plugin costs HTTP and TLS on the shared ports" },
     Command { name: "bench", arguments: Arguments::MeasureRest, summary: "measures speed and memory beside plain C, Lua and nothing, and writes docs/performance.md; `quick` for a look" },
@@ -52,6 +62,7 @@ const COMMANDS: [Command; 19] = [
     Command { name: "fuzz", arguments: Arguments::MeasureRest, summary: "runs the fuzz targets, 30 minutes each or as many seconds as told" },
     Command { name: "miri", arguments: Arguments::Measure, summary: "runs the core's tests in Rust's interpreter, which sees undefined behaviour" },
     Command { name: "matrix", arguments: Arguments::MeasureRest, summary: "builds and tests on Wireshark 3.4, 4.0, 4.4 and 4.6, and tries each build in the others" },
+    Command { name: "trial", arguments: Arguments::MeasureRest, summary: "tries the packages in fresh roots, and builds them twice, offline, and with the oldest compiler; or `roots`, `twice`, `offline`, `oldest`" },
     Command { name: "pipelines", arguments: Arguments::Rest(pipelines::run), summary: "checks and tests pipelines/ on a pool; `cluster` on Spark, `thousand` on both with a thousand captures, `bench` measures, `plot` draws" },
     Command { name: "help", arguments: Arguments::None(help), summary: "shows this" },
 ];
@@ -75,10 +86,20 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         bail!("there is no command `{name}`; `cargo xtask help` lists them");
     };
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
+    if let ["--help" | "-h"] = words[..] {
+        println!("usage: cargo xtask {name}{}\n\n{}", command.arguments.usage(), command.summary);
+        return Ok(());
+    }
     match (command.arguments, words.as_slice()) {
         (Arguments::None(run), []) => run(),
         (Arguments::DryRun(run), []) => run(false),
         (Arguments::DryRun(run), ["--dry-run"]) => run(true),
+        (Arguments::Install(run), words)
+            if words.iter().all(|word| ["--dry-run", "--profile"].contains(word)) =>
+        {
+            run(words.contains(&"--dry-run"), words.contains(&"--profile"))
+        }
+        (Arguments::Install(_), words) => destdir::run(words),
         (Arguments::Rest(run), []) => run(&[]),
         (Arguments::Rest(run), ["--", ..]) => run(&rest[1..]),
         (Arguments::Measure | Arguments::MeasureRest, []) => measure(name, &[]),
@@ -92,6 +113,7 @@ impl Arguments {
         match self {
             Self::None(_) | Self::Measure => "",
             Self::DryRun(_) => " [--dry-run]",
+            Self::Install(_) => " [OPTIONS]",
             Self::Rest(_) | Self::MeasureRest => " [-- ARGUMENTS]",
         }
     }

@@ -50,6 +50,35 @@ pub const TEST: &[Need] = &[
     Need { probe: Probe::Program("python3"), apt: "python3", dnf: "python3", pacman: "python", brew: "python" },
 ];
 
+/// What making Debian's package needs; elsewhere there is none to make.
+#[rustfmt::skip]
+pub const DEBIAN: &[Need] = &[
+    Need { probe: Probe::Program("dpkg-shlibdeps"), apt: "dpkg-dev", dnf: "dpkg-dev", pacman: "dpkg", brew: "dpkg" },
+];
+
+/// What the packages are tried with.
+#[rustfmt::skip]
+pub const PACKAGE: &[Need] = &[
+    Need { probe: Probe::Program("shellcheck"), apt: "shellcheck", dnf: "ShellCheck", pacman: "shellcheck", brew: "shellcheck" },
+    Need { probe: Probe::Program("valgrind"), apt: "valgrind", dnf: "valgrind", pacman: "valgrind", brew: "valgrind" },
+    Need { probe: Probe::Program("c++"), apt: "g++", dnf: "gcc-c++", pacman: "gcc", brew: "gcc" },
+];
+
+/// What only Debian has to try its package with.
+#[rustfmt::skip]
+pub const LINTIAN: &[Need] = &[
+    Need { probe: Probe::Program("lintian"), apt: "lintian", dnf: "lintian", pacman: "lintian", brew: "lintian" },
+];
+
+/// What `cargo xtask pictures` needs on top: Wireshark's window, a screen that nobody sees, keys, and pictures.
+#[rustfmt::skip]
+pub const PICTURES: &[Need] = &[
+    Need { probe: Probe::Program("wireshark"), apt: "wireshark", dnf: "wireshark", pacman: "wireshark-qt", brew: "wireshark" },
+    Need { probe: Probe::Program("Xvfb"), apt: "xvfb", dnf: "xorg-x11-server-Xvfb", pacman: "xorg-server-xvfb", brew: "xquartz" },
+    Need { probe: Probe::Program("xdotool"), apt: "xdotool", dnf: "xdotool", pacman: "xdotool", brew: "xdotool" },
+    Need { probe: Probe::Program("import"), apt: "imagemagick", dnf: "ImageMagick", pacman: "imagemagick", brew: "imagemagick" },
+];
+
 /// What the pipelines need on top.
 #[rustfmt::skip]
 pub const PIPELINES: &[Need] = &[
@@ -114,9 +143,10 @@ const MANAGERS: [Manager; 4] = [
     },
 ];
 
-/// Debian's packages of all that building and testing need.
+/// Debian's packages of all that building, testing and packaging the plugin need.
 pub fn apt_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = BUILD.iter().chain(TEST).map(|need| need.apt).collect();
+    let needs = BUILD.iter().chain(TEST).chain(DEBIAN);
+    let mut names: Vec<&str> = needs.map(|need| need.apt).collect();
     names.sort_unstable();
     names.dedup();
     names

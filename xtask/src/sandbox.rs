@@ -51,6 +51,11 @@ impl Sandbox {
         self.home.path()
     }
 
+    /// Lets the programs write to a file or folder in it that this process made.
+    pub fn give(&self, path: &Path) -> Result<()> {
+        self.home.give(path)
+    }
+
     /// Copies a file into the home, readable for the programs, and returns where it is.
     pub fn add_file(&self, file: &Path) -> Result<PathBuf> {
         let name = file.file_name().context("a file without a name")?;

@@ -6,12 +6,12 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use xtask::cargo::{self, PLUGIN_PACKAGE, cargo};
+use xtask::cargo::{PLUGIN_PACKAGE, cargo};
 use xtask::library::{self, Library};
 use xtask::wireshark::Tshark;
-use xtask::{packages, process};
+use xtask::{package, packages, process};
 
-use crate::{measure, pipelines};
+use crate::{elsewhere, measure, pipelines};
 
 /// The promise made to those who load the plugin, in bytes.
 const LARGEST_PLUGIN: u64 = 2_000_000;
@@ -22,18 +22,26 @@ const MUTATED: &str = "100";
 /// Runs every step, up to the first that fails; `arguments` go to `cargo test`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let start = Instant::now();
-    step("system packages", || {
-        packages::ensure_installed(&[packages::BUILD, packages::TEST, packages::PIPELINES])
-    })?;
+    step("system packages", || packages::ensure_installed(&needs()))?;
     for (name, mut command) in checks() {
         step(name, || process::run(&mut command))?;
     }
+    step("cargo-deny", deny)?;
+    step("other systems", elsewhere::check)?;
     step("release plugin", check_plugin)?;
     step("tests", || process::run(cargo("test").args(["--workspace"]).args(arguments)))?;
     step("pipelines", || pipelines::run(&[]))?;
     step("mutated captures", || measure("fire", &[MUTATED, "no-leaks"]))?;
     println!("\nEverything passed, in {:.0?}.", start.elapsed());
     Ok(())
+}
+
+fn needs() -> Vec<&'static [packages::Need]> {
+    let mut needs = vec![packages::BUILD, packages::TEST, packages::PACKAGE, packages::PIPELINES];
+    if package::is_debian() {
+        needs.extend([packages::DEBIAN, packages::LINTIAN]);
+    }
+    needs
 }
 
 fn checks() -> [(&'static str, Command); 4] {
@@ -62,9 +70,19 @@ fn step(name: &str, action: impl FnOnce() -> Result<()>) -> Result<()> {
     Ok(())
 }
 
-/// One library, small, and for the Wireshark that the tests run.
+/// Licences, bans and sources of all crates. The tests look at those that are linked, and at all sources, without
+/// this tool, which takes longer to build than all of ours.
+fn deny() -> Result<()> {
+    if process::find("cargo-deny").is_none() {
+        println!("Not run: cargo-deny is not here (cargo install --locked cargo-deny).");
+        return Ok(());
+    }
+    process::run(cargo("deny").args(["--offline", "check", "licenses", "bans", "sources"]))
+}
+
+/// One library, small as it is given to others, and for the Wireshark that the tests run.
 fn check_plugin() -> Result<()> {
-    let plugin = cargo::build_plugin()?;
+    let plugin = package::build_here()?;
     let folder = plugin.parent().context("the release folder")?;
     let mut libraries = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -89,9 +107,18 @@ fn check_plugin() -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask bless`: lets the tests that compare with files write them.
+/// Of the tests with tshark, those that compare with files.
+const WRITTEN_BY_TSHARK: [&str; 3] = ["samples::", "statistics::the_readmes", "statistics::the_pages"];
+
+/// `cargo xtask bless`: lets the tests that compare with files write them; without arguments also those with tshark.
 pub fn bless(arguments: &[String]) -> Result<()> {
-    write_anew(&["golden", "readme"], arguments)
+    write_anew(&["golden", "readme", "samples"], arguments)?;
+    if arguments.is_empty() {
+        let mut test = cargo("test");
+        test.args(["--package", PLUGIN_PACKAGE, "--test", "wireshark", "--"]).args(WRITTEN_BY_TSHARK);
+        process::run(test.env("WECHAT_BLESS", "1"))?;
+    }
+    Ok(())
 }
 
 /// `cargo xtask header`: lets the test that makes the header write it.

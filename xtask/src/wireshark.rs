@@ -158,7 +158,7 @@ impl Tshark {
 
 /// The home that Wireshark takes for this user's.
 pub fn user_home() -> Result<PathBuf> {
-    env::var_os("HOME").map(PathBuf::from).context("HOME is not set")
+    env::var_os("HOME").map(PathBuf::from).context("HOME is not set: set it to the home folder of whoever runs Wireshark (`HOME=/home/NAME cargo xtask ...`)")
 }
 
 /// The version, in full and as a release, that one of Wireshark's programs names.

@@ -16,6 +16,27 @@ use crate::kernel::time::{MILLISECOND, SECOND, Time};
 use crate::wechat::keys::Growth;
 use crate::wechat::operation::{self, Kind, Meaning, Sender, Sync};
 
+/// Time between two heartbeats, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// The packet of the heartbeat before.
+    pub after: u32,
+    /// Since the heartbeat before.
+    pub now: i64,
+    /// Between that and the one before it.
+    pub before: Option<i64>,
+}
+
+impl Interval {
+    /// Whether the heartbeat comes much earlier or later than the ones before let expect.
+    pub fn is_irregular(&self) -> bool {
+        // A clock that was set back tells no rhythm.
+        let (now, before) = (self.now, self.before.filter(|before| *before >= 0 && self.now >= 0));
+        let twice = now.saturating_mul(2);
+        before.is_some_and(|before| twice < before || twice > before.saturating_mul(3))
+    }
+}
+
 /// How far the stated elapsed time may be off either way: 50 ms.
 const ACK_TOLERANCE: i64 = 50 * MILLISECOND;
 
@@ -231,12 +252,23 @@ impl Link {
         self.inferred.get(&id).copied()
     }
 
-    /// Time between a heartbeat and the one before, and the same of the one before.
-    pub fn intervals(&self, id: u32) -> Option<(i64, Option<i64>)> {
+    /// The packet of the heartbeat behind one.
+    pub fn next_heartbeat(&self, id: u32) -> Option<u32> {
         let place = self.heartbeats.binary_search(&id).ok()?;
-        let time = |back: usize| Some(self.time(*self.heartbeats.get(place.checked_sub(back)?)?));
-        let (now, before) = (time(0)?, time(1)?);
-        Some((now.since(before), time(2).map(|first| before.since(first))))
+        self.heartbeats.get(place.saturating_add(1)).map(|next| self.packet(*next))
+    }
+
+    /// What lies between a heartbeat and the one before.
+    pub fn interval(&self, id: u32) -> Option<Interval> {
+        let place = self.heartbeats.binary_search(&id).ok()?;
+        let beat = |back: usize| self.heartbeats.get(place.checked_sub(back)?).copied();
+        let (now, after) = (self.time(id), beat(1)?);
+        let before = self.time(after);
+        Some(Interval {
+            after: self.packet(after),
+            now: now.since(before),
+            before: beat(2).map(|first| before.since(self.time(first))),
+        })
     }
 
     pub fn growth(&self, id: u32) -> Option<&Growth> {

@@ -30,6 +30,7 @@ use event::Tags;
 use link::Link;
 
 pub use fact::Fact;
+pub use link::Interval;
 pub use observed::{Decision, Observed};
 
 /// How an acknowledgement found its push.
@@ -39,25 +40,6 @@ pub enum AckRule {
     ElapsedTime,
     /// It was the oldest one open.
     OldestOpen,
-}
-
-/// Time between two heartbeats, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interval {
-    /// Since the heartbeat before.
-    pub now: i64,
-    /// Between that and the one before it.
-    pub before: Option<i64>,
-}
-
-impl Interval {
-    /// Whether the heartbeat comes much earlier or later than the ones before let expect.
-    pub fn is_irregular(&self) -> bool {
-        // A clock that was set back tells no rhythm.
-        let (now, before) = (self.now, self.before.filter(|before| *before >= 0 && self.now >= 0));
-        let twice = now.saturating_mul(2);
-        before.is_some_and(|before| twice < before || twice > before.saturating_mul(3))
-    }
 }
 
 /// What is known of a frame beyond its own bytes.
@@ -82,6 +64,8 @@ pub struct Facts<'a> {
     pub inferred: Option<u32>,
     /// Of a heartbeat, the time since the one before.
     pub interval: Option<Interval>,
+    /// Packet of the heartbeat behind one; on later visits only.
+    pub next_heartbeat: Option<u32>,
     /// Of a request or a response, the requests of its stream that are open behind it.
     pub open: Option<u16>,
     /// How the keys of its SyncKey grew.
@@ -170,9 +154,8 @@ impl Session {
         let kind = event.tags.kind();
         let beats = kind == Kind::HeartbeatRequest;
         let asks = beats || kind == Kind::Request;
-        let intervals = if beats { link.intervals(id.event) } else { None };
         let mut facts = Facts {
-            interval: intervals.map(|(now, before)| Interval { now, before }),
+            interval: if beats { link.interval(id.event) } else { None },
             open: (asks || kind.answers()).then(|| event.tags.open()),
             growth: link.growth(id.event),
             opens: event.tags.has(Tags::EXPECTS),
@@ -195,6 +178,7 @@ impl Session {
         if first_visit || answers {
             return facts;
         }
+        facts.next_heartbeat = if beats { link.next_heartbeat(id.event) } else { None };
         facts.inferred = link.inferred(id.event).map(|other| link.packet(other));
         facts.ahead =
             partner.map(|other| Partner { packet: other.packet, elapsed: elapsed().saturating_neg() });

@@ -113,7 +113,8 @@ fn sealed(
         }
         Err(Not::Few) => {
             report.wire(S::BUSINESS_COMPRESSED, all.clone());
-            let words = format_args!("{} bytes inflate to more than is read", all.len());
+            let length = all.len();
+            let words = format_args!("{length} bytes inflate to more than is read");
             report.note(SN::BUSINESS_INFLATED_TOO_MUCH, all, words);
         }
     });
@@ -148,6 +149,7 @@ fn message(report: &mut Report, text: &Text, source: u16, header: &Header, conte
         piece: Piece::Whole { part: 0 },
         inner: None,
         words,
+        instead: None,
     });
 }
 

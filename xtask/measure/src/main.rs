@@ -12,6 +12,7 @@ mod matrix;
 mod measure;
 mod miri;
 mod robustness;
+mod trial;
 
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ enum Command {
 
 use Command::{Plain, WithArguments};
 
-const COMMANDS: [(&str, Command); 9] = [
+const COMMANDS: [(&str, Command); 10] = [
     ("robustness", WithArguments(robustness::measure)),
     ("cost", Plain(cost::measure)),
     ("bench", WithArguments(bench::run)),
@@ -35,6 +36,7 @@ const COMMANDS: [(&str, Command); 9] = [
     ("fuzz", WithArguments(fuzz::run)),
     ("miri", Plain(miri::run)),
     ("matrix", WithArguments(matrix::run)),
+    ("trial", WithArguments(trial::run)),
 ];
 
 fn main() -> ExitCode {

@@ -6,25 +6,17 @@
 //! and the crates of this machine are mounted into it, so that the plugin is linked with the suite's own
 //! libraries.
 
-mod root;
-
-use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use root::Root;
 use xtask::cargo::{self, PLUGIN_PACKAGE};
 use xtask::home::NOBODY;
 use xtask::process;
+use xtask::root::{self, Root, SUITES};
 use xtask::wireshark::PLUGIN_NAME;
-
-/// Debian's suites and the Wireshark of each; of several, the first that can be had.
-const SUITES: [(&str, &[&str]); 4] =
-    [("3.4", &["bullseye"]), ("4.0", &["bookworm"]), ("4.4", &["trixie"]), ("4.6", &["forky", "sid"])];
 
 /// Where the results go.
 const DOCUMENT: &str = "docs/versions.md";
@@ -133,14 +125,14 @@ enum Outcome {
 pub fn run(releases: &[String]) -> Result<()> {
     let wanted = |release: &str| releases.is_empty() || releases.iter().any(|name| name == release);
     if let Some(name) = releases.iter().find(|name| SUITES.iter().all(|(release, _)| release != name)) {
-        bail!("there is no `{name}` here, but 3.4, 4.0, 4.4 and 4.6");
+        bail!("there is no `{name}` here, but {}", root::releases());
     }
     process::run(&mut cargo::cargo("fetch"))?;
     let place = cargo::target_dir()?.join("matrix");
     fs::create_dir_all(&place)?;
     let mut tried = Vec::new();
-    for (release, suites) in SUITES.into_iter().filter(|(release, _)| wanted(release)) {
-        tried.push(try_release(release, suites, &place)?);
+    for (release, _) in SUITES.into_iter().filter(|(release, _)| wanted(release)) {
+        tried.push(try_release(release, &place)?);
     }
     let crossed = cross(&tried)?;
     let document = document(&tried, &crossed);
@@ -158,29 +150,20 @@ pub fn run(releases: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn try_release(release: &'static str, suites: &[&'static str], place: &Path) -> Result<Tried> {
+fn try_release(release: &'static str, place: &Path) -> Result<Tried> {
     println!("\n== Wireshark {release} ==");
     let target = place.join(format!("build-{release}"));
     fs::create_dir_all(&target)?;
-    let folders =
-        [cargo::root()?, target.clone(), home("CARGO_HOME", ".cargo")?, home("RUSTUP_HOME", ".rustup")?];
-    let mut made =
-        suites.iter().map(|suite| Ok((*suite, Root::of_suite(suite, &place.join("roots"), &folders)?)));
-    let (suite, root) = made
-        .find_map(|made: Result<_>| made.map_err(|error| println!("{error:#}")).ok())
-        .with_context(|| format!("no suite with Wireshark {release} can be had"))?;
+    let root = Root::of_release(release, std::slice::from_ref(&target))?;
+    let suite = root.suite();
     let version = process::stdout(root.command("pkg-config").args(["--modversion", "wireshark"]))?;
     let version = version.trim().to_owned();
-    ensure!(
-        version.starts_with(&format!("{release}.")),
-        "the suite {suite} has Wireshark {version} and not {release}"
-    );
 
     let start = Instant::now();
-    process::output(cargo_in(&root, &target)?.args(["build", "--release", "--package", PLUGIN_PACKAGE]))?;
+    process::output(root.cargo(&target, &[])?.args(["build", "--release", "--package", PLUGIN_PACKAGE]))?;
     let plugin = target.join("release").join(cargo::plugin_file_name());
-    process::output(cargo_in(&root, &target)?.args(["build", "--package", "xtask"]))?;
-    let mut tests = cargo_in(&root, &target)?;
+    process::output(root.cargo(&target, &[])?.args(["build", "--package", "xtask"]))?;
+    let mut tests = root.cargo(&target, &[])?;
     tests.args(["test", "--no-fail-fast", "--package", PLUGIN_PACKAGE]);
     let log = place.join(format!("{release}.log"));
     let output = tests.output().context("cannot start the tests")?;
@@ -201,29 +184,6 @@ fn try_release(release: &'static str, suites: &[&'static str], place: &Path) -> 
         log.display()
     );
     Ok(Tried { release, suite, version, root, plugin, passed, failed })
-}
-
-/// A folder that cargo and rustup look for in the home.
-fn home(variable: &str, name: &str) -> Result<PathBuf> {
-    let folder = match env::var_os(variable) {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(name),
-    };
-    folder.canonicalize().with_context(|| format!("there is no {}", folder.display()))
-}
-
-/// cargo inside, with a target folder of its own and no way to the net.
-fn cargo_in(root: &Root, target: &Path) -> Result<Command> {
-    let (cargo_home, rustup_home) = (home("CARGO_HOME", ".cargo")?, home("RUSTUP_HOME", ".rustup")?);
-    let mut command = root.command("env");
-    command.arg("-C").arg(cargo::root()?);
-    for (name, value) in
-        [("CARGO_HOME", &cargo_home), ("RUSTUP_HOME", &rustup_home), ("CARGO_TARGET_DIR", &target.to_owned())]
-    {
-        command.arg(format!("{name}={}", value.display()));
-    }
-    command.arg("CARGO_NET_OFFLINE=true").arg(cargo_home.join("bin/cargo"));
-    Ok(command)
 }
 
 /// Tests that passed and failed, from what cargo prints of each test program.
@@ -320,14 +280,8 @@ impl Tried {
         let installed = folder.join(PLUGIN_NAME);
         fs::copy(plugin, &installed)?;
         let target = cargo::target_dir()?.join("matrix").join(format!("build-{}", self.release));
-        let mut doctor = self.root.command("env");
-        doctor.arg("-C").arg(cargo::root()?);
-        doctor.arg(format!("CARGO_TARGET_DIR={}", target.display()));
-        let cargo_home = home("CARGO_HOME", ".cargo")?;
-        doctor.arg(format!("CARGO_HOME={}", cargo_home.display()));
-        doctor.arg(format!("RUSTUP_HOME={}", home("RUSTUP_HOME", ".rustup")?.display()));
-        doctor.arg("CARGO_NET_OFFLINE=true").arg(format!("CARGO={}", cargo_home.join("bin/cargo").display()));
-        doctor.arg(target.join("debug/xtask")).arg("doctor");
+        let mut doctor = self.root.xtask(&target)?;
+        doctor.arg("doctor");
         let output = doctor.output().context("cannot start doctor")?;
         fs::remove_file(&installed)?;
         Ok(to_do(&String::from_utf8_lossy(&output.stdout)))

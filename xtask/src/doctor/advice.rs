@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use xtask::library::{Copy, Library};
+use xtask::owner::Owner;
 use xtask::process::quote;
 use xtask::wireshark::{PLUGIN_NAME, Tshark};
 
@@ -99,6 +100,9 @@ fn built(facts: &Facts, tshark: Option<&Tshark>) -> Finding {
     let (path, library) = &facts.built;
     let path = path.display();
     match library {
+        None if !facts.owners.is_empty() => {
+            fine("The plugin is not built here, and need not be: a package brought it.".to_owned())
+        }
         None => to_do(format!("The plugin is not built: there is no {path}."), "cargo xtask build"),
         Some(Library::Ours(release)) => match tshark {
             Some(tshark) if tshark.release != *release => to_do(
@@ -179,12 +183,35 @@ impl<'a> Places<'a> {
         self.tshark.folders.to_install(self.facts.privileged).join(PLUGIN_NAME)
     }
 
+    /// The package that brought a copy.
+    fn owner(&self, copy: &Copy) -> Option<&'a Owner> {
+        self.facts.owners.iter().find(|owner| owner.path == copy.path)
+    }
+
+    /// Words behind a copy that a package brought.
+    fn package(&self, copy: &Copy) -> String {
+        self.owner(copy).map_or(String::new(), |Owner { package, remove, .. }| {
+            format!(
+                " It belongs to the package {package}: a newer package replaces it, and `{remove}` removes it."
+            )
+        })
+    }
+
     fn delete(&self, copy: &Copy) -> String {
+        if let Some(owner) = self.owner(copy) {
+            return owner.remove.clone();
+        }
         delete(&copy.path, self.is_global(copy) && !self.facts.privileged)
     }
 
     /// Installing replaces the copy that is in the right place; others have to go.
     fn replace(&self, copy: &Copy) -> String {
+        if let Some(owner) = self.owner(copy) {
+            return format!(
+                "install the package for Wireshark {}, or: {}",
+                self.tshark.release, owner.remove
+            );
+        }
         if copy.path == self.target() { INSTALL.to_owned() } else { self.delete(copy) }
     }
 
@@ -192,8 +219,9 @@ impl<'a> Places<'a> {
         let path = copy.path.display();
         if !self.is_global(copy) && !self.is_personal(copy) {
             return fine(format!(
-                "{path} is in another version's folder; Wireshark {} does not read it.",
-                self.tshark.release
+                "{path} is in another version's folder; Wireshark {} does not read it.{}",
+                self.tshark.release,
+                self.package(copy)
             ));
         }
         if !self.is_read(copy) {
@@ -203,7 +231,7 @@ impl<'a> Places<'a> {
         }
         match &copy.library {
             Library::Ours(release) if *release == self.tshark.release => {
-                fine(format!("{path} is installed and is for Wireshark {release}."))
+                fine(format!("{path} is installed and is for Wireshark {release}.{}", self.package(copy)))
             }
             Library::Ours(release) => to_do(
                 format!("{path} was built for Wireshark {release}, and this one is {}.", self.tshark.version),

@@ -39,6 +39,7 @@ fn healthy() -> Facts {
         plugin_dir_variable: None,
         built: ("/t/libwechat_dissector.so".into(), Some(Library::Ours(V4_0))),
         copies: vec![ours(PERSONAL)],
+        owners: Vec::new(),
         loaded: loads(PERSONAL),
     }
 }
@@ -226,4 +227,43 @@ fn the_plugin_folder_variable_is_explained() {
     assert!(only_to_do(&facts).1.contains("unset WIRESHARK_PLUGIN_DIR"));
     facts.privileged = true;
     says(&facts, "WIRESHARK_PLUGIN_DIR is /v, which Wireshark ignores");
+}
+
+fn packaged(path: &str) -> Owner {
+    let (package, remove) =
+        ("wireshark-plugin-x".to_owned(), "sudo apt remove wireshark-plugin-x".to_owned());
+    Owner { path: path.into(), package, remove }
+}
+
+#[test]
+fn a_package_is_named_and_needs_no_build() {
+    let mut facts = Facts {
+        copies: vec![ours(GLOBAL)],
+        owners: vec![packaged(GLOBAL)],
+        loaded: loads(GLOBAL),
+        ..healthy()
+    };
+    facts.built.1 = None;
+    assert_eq!(to_dos(&facts), []);
+    says(
+        &facts,
+        "is for Wireshark 4.0. It belongs to the package wireshark-plugin-x: a newer package replaces it",
+    );
+    says(&facts, "`sudo apt remove wireshark-plugin-x` removes it");
+}
+
+#[test]
+fn what_a_package_brought_goes_with_the_package() {
+    let mut facts = Facts {
+        copies: vec![copy(GLOBAL, Library::Ours(V4_4))],
+        owners: vec![packaged(GLOBAL)],
+        loaded: Loaded::default(),
+        ..healthy()
+    };
+    let all = to_dos(&facts);
+    assert_eq!(all[0].1, "install the package for Wireshark 4.0, or: sudo apt remove wireshark-plugin-x");
+    facts.copies = vec![ours(PERSONAL_OTHER_NAME), ours(GLOBAL)];
+    let all = to_dos(&facts);
+    assert!(all.iter().any(|(what, _)| what.contains("under two names")), "{all:?}");
+    assert!(all.iter().all(|(_, remedy)| !remedy.contains(&format!("rm {GLOBAL}"))), "{all:?}");
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `cargo xtask install --destdir D [--prefix P]`: what the build of a package calls. Nothing is written outside of D.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use xtask::cargo;
+use xtask::library::{self, Library};
+use xtask::package::{self, Place, Wireshark};
+
+const USAGE: &str =
+    "usage: cargo xtask install [--dry-run] [--profile | --destdir FOLDER [--prefix FOLDER] [--plugin FILE]]";
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    destdir: PathBuf,
+    prefix: Option<PathBuf>,
+    /// What was built before.
+    plugin: Option<PathBuf>,
+    dry_run: bool,
+}
+
+pub fn run(words: &[&str]) -> Result<()> {
+    let Asked { destdir, prefix, plugin, dry_run } = read(words)?;
+    let wireshark = Place::Here.wireshark()?;
+    let prefix = prefix.unwrap_or_else(|| wireshark.prefix.clone());
+    if dry_run {
+        let folder = tempfile::tempdir()?;
+        let stand_in = tempfile::NamedTempFile::new()?;
+        package::lay_out(folder.path(), stand_in.path(), &wireshark, &prefix)?;
+        tell("Would install", &destdir, &package::files(folder.path())?);
+        return Ok(());
+    }
+    let plugin = plugin.map_or_else(cargo::build_plugin, Ok)?;
+    check(&plugin, &wireshark)?;
+    fs::create_dir_all(&destdir).with_context(|| format!("cannot make {}", destdir.display()))?;
+    // Somewhere else first, so that a failure leaves nothing half-way.
+    let folder = tempfile::tempdir_in(&destdir)?;
+    package::lay_out(folder.path(), &plugin, &wireshark, &prefix)?;
+    let files = package::files(folder.path())?;
+    for file in &files {
+        let target = destdir.join(file);
+        target.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::rename(folder.path().join(file), &target)
+            .with_context(|| format!("cannot install {}", target.display()))?;
+    }
+    tell("Installed", &destdir, &files);
+    Ok(())
+}
+
+fn read(words: &[&str]) -> Result<Asked> {
+    let (mut destdir, mut prefix, mut plugin, mut dry_run) = (None, None, None, false);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--dry-run" => dry_run = true,
+            "--destdir" => destdir = Some(PathBuf::from(words.next().context(USAGE)?)),
+            "--prefix" => prefix = Some(PathBuf::from(words.next().context(USAGE)?)),
+            "--plugin" => plugin = Some(PathBuf::from(words.next().context(USAGE)?)),
+            _ => bail!(USAGE),
+        }
+    }
+    let destdir =
+        destdir.context("this wants --destdir as well: without it the running system is installed to")?;
+    if let Some(prefix) = &prefix {
+        ensure!(prefix.is_absolute(), "the prefix {} does not begin with /", prefix.display());
+    }
+    Ok(Asked { destdir, prefix, plugin, dry_run })
+}
+
+fn check(plugin: &Path, wireshark: &Wireshark) -> Result<()> {
+    let library = library::inspect(plugin);
+    ensure!(
+        library == Some(Library::Ours(wireshark.release)),
+        "a plugin for Wireshark {} is expected at {}, found: {library:?}",
+        wireshark.release,
+        plugin.display()
+    );
+    Ok(())
+}
+
+fn tell(what: &str, destdir: &Path, files: &[PathBuf]) {
+    for file in files {
+        println!("{what} {}", destdir.join(file).display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_wants_a_destdir_and_a_slash() {
+        let asked = read(&["--destdir", "/d", "--prefix", "/usr", "--dry-run"]).expect("asked");
+        let expected =
+            Asked { destdir: "/d".into(), prefix: Some("/usr".into()), plugin: None, dry_run: true };
+        assert_eq!(asked, expected);
+        for (words, why) in [
+            (&["--prefix", "/usr"][..], "wants --destdir"),
+            (&["--destdir", "/d", "--prefix", "usr"], "does not begin with /"),
+            (&["--destdir"], "usage: "),
+            (&["--destination", "/d"], "usage: "),
+        ] {
+            let error = read(words).expect_err("refused").to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}
