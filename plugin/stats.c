@@ -502,10 +502,14 @@ static tap_packet_status follow_packet(void *data, packet_info *pinfo, epan_diss
         if (sentence.raw) {
             g_byte_array_append(line->data, record->bytes, record->byte_count);
         } else {
-            char *text =
-                g_strdup_printf("%u  %.6f  %s\n", record->packet, nstime_to_sec(&pinfo->rel_ts), sentence.line);
+            /* Followed text is ASCII to epan. */
+            char **parts = g_strsplit(sentence.line, "\u2192", -1);
+            char *words = g_strjoinv("->", parts);
+            char *text = g_strdup_printf("%u  %.6f  %s\n", record->packet, nstime_to_sec(&pinfo->rel_ts), words);
             g_byte_array_append(line->data, (const uint8_t *)text, (unsigned)strlen(text));
             g_free(text);
+            g_free(words);
+            g_strfreev(parts);
         }
         info->bytes_written[line->is_server] += line->data->len;
         info->payload = g_list_prepend(info->payload, line);

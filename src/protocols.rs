@@ -195,7 +195,10 @@ mod tests {
             let name = row.filter.to_str().unwrap();
             let wants = matches!(row.severity, Severity::Warning | Severity::Error);
             let is_said = SAID.iter().any(|said| name.ends_with(said));
-            assert!(!wants || row.brief.is_empty() == is_said, "{name}");
+            assert!(
+                !wants || row.brief.is_empty() == is_said,
+                "{name}: give its row in fields.rs a .brief(…)"
+            );
             assert!(row.brief.len() <= 24 && row.brief.is_ascii(), "{name}");
         }
     }

@@ -709,9 +709,10 @@ impl Report {
         u32::try_from(start).unwrap_or(0)
     }
 
-    /// The place of the last item of a field.
-    pub fn place_of(&self, field: u16) -> Option<usize> {
-        self.items.iter().rposition(|item| item.field == field && item.kind != ItemKind::Note)
+    /// The place of the item of a field that is all of `range` in what came in.
+    pub fn place_of(&self, field: u16, range: &Range<usize>) -> Option<usize> {
+        let is_all = |item: &Item| item.source == CAME_IN && item.offset as usize == range.start;
+        self.items.iter().rposition(|item| item.kind == ItemKind::Wire && item.field == field && is_all(item))
     }
 
     /// Whether there is such a note.

@@ -39,7 +39,7 @@ pub struct Known<'a> {
     pub opened: Option<&'a Body>,
     /// What carries the stream.
     pub carrier: &'static str,
-    /// It is the first of an operation for which the user's table has two rows.
+    /// It is the first that several rows of the user's table name, of which the last counts.
     pub named_twice: bool,
     /// The packet length is not to be believed: the frame ends at `extent`.
     pub wrong_length: bool,
@@ -107,7 +107,7 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
             piece: Piece::Whole { part: 0 },
             inner: None,
             words: 0,
-            instead: report.place_of(S::UNDECODED),
+            instead: report.place_of(S::UNDECODED, &body),
         });
     }
 }
@@ -163,13 +163,13 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
         report.note(N::VERSION_UNKNOWN, at::VERSION, format_args!("version {version}, where 1 is known"));
     }
 
-    match name.exact() {
+    match name.first() {
         "" => report.wire(F::OP, at::OP),
         _ => report.wire_labelled(F::OP, at::OP, (", ", name)),
     }
     if known.named_twice {
         let words = format_args!(
-            "the user's table has two rows for operation {}: the last counts",
+            "the user's table names operation {} more than once: the last row counts",
             known.meaning.base
         );
         report.note(N::NAMED_TWICE, at::OP, words);
@@ -211,7 +211,7 @@ fn header(report: &mut Report, known: &Known<'_>, name: &Name<'_>, settings: &Se
 fn generated(report: &mut Report, known: &Known<'_>, name: &Name<'_>, body_len: usize) {
     report.text_value(F::KIND, at::OP, known.meaning.kind.label());
     report.generated_labelled(F::OP_BASE, at::OP, known.meaning.base.into(), Here(name));
-    if !name.exact().is_empty() {
+    if !name.first().is_empty() {
         report.text_value(F::OP_NAME, at::OP, name);
     }
     report.generated(F::STREAM, at::OP, known.stream.into());
@@ -474,7 +474,7 @@ impl<'a> Name<'a> {
     }
 
     /// The name, or "" when there is none; of several only the first.
-    pub fn exact(&self) -> &str {
+    pub fn first(&self) -> &str {
         self.user.or(self.row.map(|row| row.name)).unwrap_or_default()
     }
 }
@@ -483,7 +483,7 @@ impl<'a> Name<'a> {
 impl Words for &Name<'_> {
     fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         if !self.several {
-            return out.write_str(self.exact());
+            return out.write_str(self.first());
         }
         let mut rows = operation::candidates(self.meaning, self.cgi).enumerate();
         rows.try_for_each(|(index, row)| [if index == 0 { "" } else { " or " }, row.name].write(out))
@@ -498,8 +498,9 @@ impl Words for Here<'_> {
     fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         let Self(name) = self;
         match operation::name(name.meaning.base) {
-            Some(other) if !name.exact().is_empty() && other != name.exact() => {
-                [", here ", name.exact()].write(out)
+            Some(_) if name.several => (", here ", name).write(out),
+            Some(other) if !name.first().is_empty() && other != name.first() => {
+                [", here ", name.first()].write(out)
             }
             _ => Ok(()),
         }

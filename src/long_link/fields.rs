@@ -24,7 +24,7 @@ rows! {
 
         // What the frame is.
         KIND = field(Text, c"wechat.kind", c"Kind", c"request, response, push, push acknowledgement, one-way, heartbeat request, heartbeat response or unknown");
-        OP_BASE = field(U32, c"wechat.op.base", c"Base operation", c"Of an answer, its request's operation; of others, their own").dec_hex().values(operation::NAMES);
+        OP_BASE = field(U32, c"wechat.op.base", c"Base operation", c"Number or name of the operation; of an answer, its request's").dec_hex().values(operation::NAMES);
         OP_NAME = field(Text, c"wechat.op.name", c"Operation name", c"By direction, cgi type and the user's table");
         DIRECTION = field(U8, c"wechat.direction", c"Direction", c"Who sent the frame").values(DIRECTIONS);
 
@@ -52,9 +52,9 @@ rows! {
         PUSH_UNACKNOWLEDGED = mark(c"wechat.push.unacknowledged", c"Unacknowledged", c"No acknowledgement was seen; not known before the first pass is over");
         ACK_INFERRED_TO = field(RequestPacket, c"wechat.ack.inferred_to", c"Probably acknowledges the push in", c"Inference: an unknown request behind a push, never answered, or an acknowledgement behind a notice");
         PUSH_ACK_INFERRED_IN = field(AckPacket, c"wechat.push.ack_inferred_in", c"Probably acknowledged in", c"Inference: the packet of an unknown request behind the push, or of an acknowledgement behind the notice");
-        HEARTBEAT_INTERVAL = field(Duration, c"wechat.heartbeat.interval", c"Heartbeat interval", c"Time since the stream's heartbeat before");
-        HEARTBEAT_AFTER = field(RequestPacket, c"wechat.heartbeat.after", c"Heartbeat after the one in", c"The packet of the stream's heartbeat before");
-        HEARTBEAT_NEXT = field(RequestPacket, c"wechat.heartbeat.next_in", c"Next heartbeat in", c"The packet of the stream's heartbeat behind it");
+        HEARTBEAT_INTERVAL = field(Duration, c"wechat.heartbeat.interval", c"Heartbeat interval", c"Time since the previous heartbeat in the stream");
+        HEARTBEAT_AFTER = field(RequestPacket, c"wechat.heartbeat.after", c"Heartbeat after the one in", c"The packet of the previous heartbeat in the stream");
+        HEARTBEAT_NEXT = field(RequestPacket, c"wechat.heartbeat.next_in", c"Next heartbeat in", c"The packet of the next heartbeat in the stream");
         ATTEMPT = field(U32, c"wechat.attempt", c"Attempt", c"Which of the client's links this is that follow each other within seconds; only links with payload count");
         ATTEMPT_AFTER = field(Packet, c"wechat.attempt.after", c"Attempt after", c"The packet of the last frame of the attempt before");
         ATTEMPT_NEXT = field(Packet, c"wechat.attempt.next_in", c"Next attempt in", c"The packet of the first frame of the client's next link");
@@ -141,7 +141,7 @@ rows! {
         ACK_NO_PUSH = note(Group::Sequence, Severity::Chat, c"wechat.ack.no_push", c"An acknowledgement, but no push that waits for one");
         HEARTBEAT_IRREGULAR = note(Group::Sequence, Severity::Chat, c"wechat.heartbeat.irregular", c"The heartbeat's interval changed much");
         PUSH_LEN_MISMATCH = note(Group::Malformed, Severity::Warning, c"wechat.push_len_mismatch", c"The length in the push does not fit its body").brief("bad push length");
-        NAMED_TWICE = note(Group::Protocol, Severity::Note, c"wechat.op.named_twice", c"Two rows of the user's table are for this operation");
+        NAMED_TWICE = note(Group::Protocol, Severity::Note, c"wechat.op.named_twice", c"Several rows of the user's table name this operation");
         INTERNAL_ERROR = note(Group::Undecoded, Severity::Error, c"wechat.internal_error", c"The dissector failed on this frame");
     }
 }

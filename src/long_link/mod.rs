@@ -306,7 +306,7 @@ impl LongLink {
         let facts = event.map_or(Facts::default(), |event| self.session.facts(event, true));
         self.rows.learn(meaning.base);
         let known = known(segment, decided, layout, facts, self.carrier(segment));
-        let named_twice = self.settings.is_repeated(meaning.base)
+        let named_twice = self.settings.names_twice(meaning)
             && *self.named_twice.entry(meaning.base).or_insert(place) == place;
         let known = Known { opened: opened.as_ref(), named_twice, ..known };
         annotate::frame(report, &known, &self.settings);

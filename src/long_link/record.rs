@@ -146,7 +146,7 @@ struct RowName<'a> {
 impl Words for RowName<'_> {
     fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
         let mut base = itoa::Buffer::new();
-        match self.name.exact() {
+        match self.name.first() {
             _ if self.row == OTHERS => out.write_str("other operations"),
             "" => ["operation ", base.format(self.base)].write(out),
             _ => {

@@ -39,7 +39,7 @@ rows! {
                 Part { choices: ROLES, ..Part::new(c"Role", c"Who sends it, and whether it is answered") },
             ],
             ..Preference::new(PrefType::Table, c"operations", c"Operations",
-                c"Adds operations, or gives known ones another name; of two rows for one number and role the lower counts")
+                c"Adds operations, or gives known ones another name; of two rows for one number and role the last counts")
         };
     }
 }
@@ -67,8 +67,6 @@ pub struct Settings {
     /// Whether a stream on any port may be claimed.
     pub try_any_port: bool,
     operations: Vec<UserOperation>,
-    /// Numbers of which two rows have the same role.
-    repeated: Vec<u32>,
 }
 
 impl Default for Settings {
@@ -88,24 +86,29 @@ impl Settings {
             desegment: number(P::DESEGMENT) != 0,
             limit: number(P::MAX_FRAME).clamp(HEADER_LEN as u32, LARGEST_LIMIT),
             try_any_port: number(P::TRY_ANY_PORT) != 0,
-            repeated: repeated(&operations),
             operations,
         }
     }
 
-    /// The user's name for a frame.
-    pub fn operation_name(&self, meaning: Meaning) -> Option<&str> {
-        let fits = |row: &&UserOperation| {
+    /// The rows of the user's table for a frame, of the same role. A row made for this role is meant more than a row
+    /// for any.
+    fn rows(&self, meaning: Meaning) -> impl DoubleEndedIterator<Item = &UserOperation> {
+        let fits = move |row: &&UserOperation| {
             row.number == meaning.base && row.role.is_none_or(|role| meaning.kind.is(role))
         };
-        // A row made for this role is meant more than a row for any.
-        let rows = || self.operations.iter().filter(fits);
-        rows().rfind(|row| row.role.is_some()).or_else(|| rows().next_back()).map(|row| row.name.as_str())
+        let rows = move || self.operations.iter().filter(fits);
+        let role = rows().rfind(|row| row.role.is_some()).and_then(|row| row.role);
+        rows().filter(move |row| row.role == role)
     }
 
-    /// Whether two rows of the user's table say something of an operation; the last counts.
-    pub fn is_repeated(&self, base: u32) -> bool {
-        self.repeated.contains(&base)
+    /// The user's name for a frame.
+    pub fn operation_name(&self, meaning: Meaning) -> Option<&str> {
+        self.rows(meaning).next_back().map(|row| row.name.as_str())
+    }
+
+    /// Whether several rows of the user's table name a frame; the last counts.
+    pub fn names_twice(&self, meaning: Meaning) -> bool {
+        self.rows(meaning).nth(1).is_some()
     }
 
     /// Whether a table lists the operation of a frame: ours or the user's.
@@ -131,14 +134,6 @@ impl Settings {
             _ => kind,
         }
     }
-}
-
-fn repeated(rows: &[UserOperation]) -> Vec<u32> {
-    let same =
-        |row: &UserOperation, other: &UserOperation| row.number == other.number && row.role == other.role;
-    let again =
-        rows.iter().enumerate().filter(|(place, row)| rows.iter().take(*place).any(|other| same(row, other)));
-    again.map(|(_, row)| row.number).collect()
 }
 
 /// Longest name of an operation, in characters.
@@ -210,7 +205,9 @@ mod tests {
         add(&mut config, ["237", "again", ""]);
         let settings = Settings::of(&config, Shared::default());
         assert_eq!(settings.operation_name(send), Some("again"));
-        assert!(settings.is_repeated(237) && !settings.is_repeated(4711));
+        assert!(settings.names_twice(send) && !settings.names_twice(own));
+        add(&mut config, ["237", "request", "request"]);
+        assert!(!Settings::of(&config, Shared::default()).names_twice(send));
         add(&mut config, ["4712", "pushed", ""]);
         add(&mut config, ["4712", "pushed too", "push"]);
         let pushed = classify(4712, 4, 10, Some(Sender::Server));

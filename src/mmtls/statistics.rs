@@ -244,7 +244,7 @@ const COLUMNS: &[Column] = &[
     Column::new(
         "ticket",
         Cell::Text(|record| record.text(R::TICKET)),
-        "the first ticket that the client offers, `mmtls.ticket.id`",
+        "the first ticket that the client offers, `mmtls.ticket.id`: a hash, the same in every run with `wechat.hash_key`",
     ),
     Column::new("ticket_uses", Cell::Alike("ticket"), "how many of the lines have this ticket"),
     Column::new("records", Cell::Number(|_| Some(1)), "number of its records").fold(Fold::Sum),

@@ -112,7 +112,7 @@ rows! {
         URL = field(Text, c"wechat_web.message.url", c"Url", c"Where a link or a place leads");
         APP_MSG_TYPE = field(U32, c"wechat_web.message.app_type", c"AppMsgType", c"What sort of app message it is").values(APP_MSG_TYPES);
         NOTIFY_CODE = field(U32, c"wechat_web.message.notify_code", c"StatusNotifyCode", c"What another client of the account does").values(NOTIFY_CODES);
-        NOTIFY_USER = field(Text, c"wechat_web.message.notify_user", c"StatusNotifyUserName", c"The chats it is about, apart by commas");
+        NOTIFY_USER = field(Text, c"wechat_web.message.notify_user", c"StatusNotifyUserName", c"The chats it is about, separated by commas");
         FORWARD_FLAG = field(U32, c"wechat_web.message.forward_flag", c"ForwardFlag", c"Whether the message was forwarded");
         HAS_PRODUCT_ID = field(U32, c"wechat_web.message.has_product_id", c"HasProductId", c"Whether it belongs to a product");
         MESSAGE_TICKET = field(Text, c"wechat_web.message.ticket", c"Ticket", c"Ticket of a friend request: a secret, as wechat_web.sid");

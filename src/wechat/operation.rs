@@ -356,7 +356,8 @@ pub fn name(number: u32) -> Option<&'static str> {
     rows(number).first().map(|row| row.name)
 }
 
-/// The names of all numbers, for filters: each finds its number, and of several the first is shown.
+/// The names of all numbers, for filters: each finds the first number that has it, and a number shows the first of
+/// its names.
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
 pub static NAMES: &[Value] = &{
     let mut names = [(0, c""); OPERATIONS.len()];

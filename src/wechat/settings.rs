@@ -41,7 +41,7 @@ rows! {
                 Part::new(c"Answer", c"The same of the answer"),
             ],
             ..Preference::new(PrefType::Table, c"messages", c"Messages",
-                c"Tells the protobuf dissector what opened messages are; of two rows for one call the lower counts")
+                c"Tells the protobuf dissector what opened messages are; of two rows for one call the last counts")
         };
     }
 }

@@ -50,7 +50,7 @@ pub const SAMPLES: [Sample; 5] = [
     },
     Sample {
         name: "mmtls",
-        look_for: "a phone of today: the long link inside MMTLS; closed without the key log, the same list as above with it",
+        look_for: "a phone of today: the long link inside MMTLS; closed without the key log; with it, the frames of the long link",
         make: || opened("resumed"),
     },
     Sample {

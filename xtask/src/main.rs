@@ -56,7 +56,7 @@ const COMMANDS: [Command; 23] = [
     Command { name: "robustness", arguments: Arguments::MeasureRest, summary: "measures how many frames are found around faults, beside tcp_dissect_pdus" },
     Command { name: "cost", arguments: Arguments::Measure, summary: "measures what the plugin costs HTTP and TLS on the shared ports" },
     Command { name: "bench", arguments: Arguments::MeasureRest, summary: "measures speed and memory beside plain C, Lua and nothing, and writes docs/performance.md; `quick` for a look" },
-    Command { name: "adversarial", arguments: Arguments::MeasureRest, summary: "measures what the dearest captures cost a byte, from 1 MB to 100 MB or as many as told" },
+    Command { name: "adversarial", arguments: Arguments::MeasureRest, summary: "measures the cost per byte of the most expensive captures, from 1 MB to 100 MB or as many as told" },
     Command { name: "coverage", arguments: Arguments::Measure, summary: "says how many lines of the core its tests run" },
     Command { name: "fire", arguments: Arguments::MeasureRest, summary: "lets tshark with sanitizers read mutated captures (2000, or as many as told), and looks for leaks" },
     Command { name: "fuzz", arguments: Arguments::MeasureRest, summary: "runs the fuzz targets, 30 minutes each or as many seconds as told" },
@@ -82,6 +82,9 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
         return help();
     };
+    if let "--help" | "-h" = name.as_str() {
+        return help();
+    }
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
         bail!("there is no command `{name}`; `cargo xtask help` lists them");
     };
