@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections import Counter
@@ -134,6 +135,12 @@ def run(arguments: argparse.Namespace) -> None:
     local = not is_remote(os.fsencode(arguments.out))
     if not (on_spark or local):
         raise Refused(f"{arguments.out} is no local folder: only Spark writes there")
+    if not all((arguments.out, *arguments.inputs)):
+        raise Refused("a name is empty")
+    if re.search("[\ud800-\udfff]", os.path.abspath(arguments.out)):
+        raise Refused("OUT has bytes that are no UTF-8, which Arrow does not write to")
+    if found := re.search(r"[][{}*?\\]", os.path.abspath(arguments.out)):
+        raise Refused(f"{arguments.out} cannot be OUT: readers of tables take {found[0]} for a pattern of names")
     store = Store(arguments.out)
     with store.locked() if local else nullcontext():
         engine: Engine
