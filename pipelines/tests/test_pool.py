@@ -141,7 +141,18 @@ def test_what_cannot_be_done_is_said_in_a_sentence(folder: Path, captures: Path)
     with (out / "_lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "another run writes to" in frames(out, captures, status=1)
+    assert "a name is empty" in frames(out, "", status=1)
+    assert "take [ for a pattern" in frames(folder / "out[1]", captures, status=1)
+    assert "no UTF-8" in frames(bytes(folder) + b"/\xff", captures, status=1)
+    assert "the key log /no/keys is not there" in frames(out, captures, "-o", "mmtls.keylog_file:/no/keys", status=1)
+    key = "00112233445566778899aabbccddeeff"
+    assert key not in frames(out, captures, "-o", f"wechat.no_such_key:{key}", status=1)
     assert not list(out.glob("wave=*"))
+    # A folder that is to be called "bundle" does not overwrite a capture.
+    capture = captures / "sample0.pcap"
+    before = capture.read_bytes()
+    assert "has to end in .tar.gz" in frames("bundle", capture, home=None, status=1)
+    assert capture.read_bytes() == before
 
 
 def test_a_full_disk_is_said_and_is_no_captures_fault(folder: Path, originals: Path) -> None:
