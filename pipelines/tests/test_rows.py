@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 from decimal import Decimal
@@ -274,6 +275,17 @@ def test_what_cannot_be_dealt_is_read_whole(folder: Path) -> None:
     subprocess.run(["gzip", "-k", folder / "bench.pcap"], check=True)
     (packed,) = discover([str(folder / "bench.pcap.gz")], 1000)
     assert packed.parts == 1 and len(dissected(packed)["frames"]) == 600
+
+
+def test_parts_of_a_machine_without_tcpdump_fail(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate("bench", folder / "bench.pcap", "--frames", 100)
+    for name in ("tshark", "prlimit", "setpriv"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(folder))
+    # Elsewhere the other part may be dealt: to read all here would double its rows.
+    for part in parts_of(folder / "bench.pcap", 2):
+        (about,) = part["captures"]
+        assert about["status"] == "failed" and "tcpdump" in about["message"] and not part["frames"]
 
 
 def test_parts_keep_nanoseconds_and_go_through_two_passes(folder: Path) -> None:

@@ -259,9 +259,8 @@ def _dissect(
             if dealer is not None and dealer.stdout is not None:
                 dealer.stdout.close()  # so that the dealer learns of tshark's end
             status = child.wait(max(0.0, deadline - time.monotonic()))
-        if dealer is not None and dealer.wait(max(0.1, deadline - time.monotonic())) != 0 and status == 0:
-            return 2  # what tcpdump cannot deal is not "ok, no rows"
-        return status
+        # What tcpdump has not dealt to its end is not "ok".
+        return status or (0 if dealer is None else dealer.wait(max(0.1, deadline - time.monotonic())))
 
 
 @contextmanager
@@ -366,6 +365,10 @@ def _undealable(packets: IO[bytes], settings: Settings, deadline: float) -> tupl
     return why, tags
 
 
+_UNREADABLE = 1
+"""Status of tcpdump for a capture or a filter that it cannot take."""
+
+
 def _looked_for_odd(packets: IO[bytes], settings: Settings, deadline: float, tags: int) -> str | None:
     look = ["tcpdump", "-r", "-", "-w", "-", "-c", "1", _tagged(_ODD, tags)]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -373,6 +376,10 @@ def _looked_for_odd(packets: IO[bytes], settings: Settings, deadline: float, tag
             status = looker.wait(max(0.0, deadline - time.monotonic()))
         packets.seek(0)
         err.seek(0)
+        said = _said(err.read(8000))
+        if status == _UNREADABLE:
+            return f"tcpdump cannot read it: {said}"
         if status != 0:
-            return f"tcpdump cannot read it: {_said(err.read(8000))}"
+            # The machine's fault, not the capture's: the other parts may find something else.
+            raise OSError(f"tcpdump, which deals large captures, ended with the status {status}: {said}")
         return "it has IP fragments" if out.seek(0, os.SEEK_END) > len(_NO_PACKETS) else None
