@@ -144,7 +144,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(folder: Path, captures: Path)
     assert "a name is empty" in frames(out, "", status=1)
     assert "take [ for a pattern" in frames(folder / "out[1]", captures, status=1)
     assert "no UTF-8" in frames(bytes(folder) + b"/\xff", captures, status=1)
-    assert "the key log /no/keys is not there" in frames(out, captures, "-o", "mmtls.keylog_file:/no/keys", status=1)
+    assert "the key log /no/keys is no file" in frames(out, captures, "-o", "mmtls.keylog_file:/no/keys", status=1)
     key = "00112233445566778899aabbccddeeff"
     assert key not in frames(out, captures, "-o", f"wechat.no_such_key:{key}", status=1)
     assert not list(out.glob("wave=*"))

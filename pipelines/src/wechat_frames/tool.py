@@ -198,8 +198,8 @@ def _answer(command: list[str], settings: Settings) -> "subprocess.CompletedProc
 
 def _check_readable(name: str, value: str = "") -> None:
     """A file that a preference names and tshark's user cannot read would only be missed."""
-    if name.endswith(".keylog_file") and value and not os.path.exists(value):
-        raise Refused(f"the key log {value} is not there")
+    if name.endswith(".keylog_file") and value and not os.path.isfile(value):
+        raise Refused(f"the key log {value} is no file that is there")
     if os.geteuid() != 0 or not os.path.isfile(value):
         return
     user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
