@@ -16,7 +16,7 @@ import pytest
 
 from conftest import HOME, REPOSITORY, generate, packets, read, write_pcap
 from wechat_frames import rows, schema, tool
-from wechat_frames.inputs import Input, discover
+from wechat_frames.inputs import Input, discover, remote
 from wechat_frames.tool import NOBODY, Settings
 
 SETTINGS = Settings(plugin=str(HOME))
@@ -177,12 +177,25 @@ def test_what_is_no_path_is_spooled_and_not_without_limit(originals: Path, folde
     assert {one.path for one in listed} == {
         os.fsencode(path.as_uri()) for path in originals.iterdir() if path.suffix == ".pcap"
     }
+    blank = folder / "a b%"
+    blank.mkdir()
+    shutil.copyfile(originals / "sample.pcap", blank / "ü c%20.pcap")
+    (one,) = discover([blank.as_uri()], 1 << 30)
+    assert one == discover([blank.as_uri() + "/%C3%BC%20c%2520.pcap"], 1 << 30)[0]
+    assert len(dissected(one)["frames"]) == 56
     generate("bench", folder / "large.pcap", "--frames", 4000)
     (large,) = discover([(folder / "large.pcap").as_uri()], 1 << 30)
     (about,) = dissected(large, Settings(plugin=str(HOME), spool=1))["captures"]
     assert about["status"] == "failed" and "--spool" in about["message"]
     (gone,) = discover([folder.as_uri() + "/gone.pcap"], 1 << 30)
     assert dissected(gone)["captures"][0]["status"] == "failed"
+
+
+def test_passwords_of_uris_are_not_shown() -> None:
+    assert Input(b"s3://user:secret@bucket/a.pcap", 1, 1).text == "s3://bucket/a.pcap"
+    with pytest.raises(OSError, match=r"^nosuch://x/y.pcap cannot be opened: ") as raised:
+        remote(b"nosuch://user:secret@x/y.pcap")
+    assert "secret" not in str(raised.value)
 
 
 def test_two_passes_read_what_only_root_can(originals: Path, folder: Path) -> None:
