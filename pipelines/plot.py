@@ -52,4 +52,8 @@ def main(out: str, picture: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if len(sys.argv) != 3:
+        sys.exit("usage: plot.py OUT PICTURE.png")
+    if not any(Path(sys.argv[1]).glob("wave=*")):
+        sys.exit(f"plot.py: {sys.argv[1]} has no tables of wechat-frames")
+    main(*sys.argv[1:])

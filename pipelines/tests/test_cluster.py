@@ -195,7 +195,7 @@ def waves(out: Path) -> int:
 def test_a_killed_driver_leaves_whole_captures(
     cluster: Cluster, folder: Path, captures: Path, on_the_pool: Path
 ) -> None:
-    out = folder / "out"
+    out = folder / "out ü"
     run = cluster.start(out, captures, "-2", "--wave", 5, *HASH)
     # In the second wave, then at the moment at which one becomes visible.
     wait_until(lambda: waves(out) == 1 and (out / "_staging").exists(), 120)

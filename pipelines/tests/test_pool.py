@@ -7,6 +7,7 @@ import pty
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -141,7 +142,18 @@ def test_what_cannot_be_done_is_said_in_a_sentence(folder: Path, captures: Path)
     with (out / "_lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "another run writes to" in frames(out, captures, status=1)
+    assert "a name is empty" in frames(out, "", status=1)
+    assert "take [ for a pattern" in frames(folder / "out[1]", captures, status=1)
+    assert "no UTF-8" in frames(bytes(folder) + b"/\xff", captures, status=1)
+    assert "the key log /no/keys is no file" in frames(out, captures, "-o", "mmtls.keylog_file:/no/keys", status=1)
+    key = "00112233445566778899aabbccddeeff"
+    assert key not in frames(out, captures, "-o", f"wechat.no_such_key:{key}", status=1)
     assert not list(out.glob("wave=*"))
+    # A folder that is to be called "bundle" does not overwrite a capture.
+    capture = captures / "sample0.pcap"
+    before = capture.read_bytes()
+    assert "has to end in .tar.gz" in frames("bundle", capture, home=None, status=1)
+    assert capture.read_bytes() == before
 
 
 def test_a_full_disk_is_said_and_is_no_captures_fault(folder: Path, originals: Path) -> None:
@@ -213,7 +225,10 @@ def test_a_killed_run_leaves_whole_captures_and_no_process(folder: Path, capture
     assert not (out / "_staging").exists()
 
 
-def test_ctrl_c_stops_at_once_and_says_so(folder: Path, captures: Path, originals: Path, fake: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_at_once_and_says_so(folder: Path, originals: Path, fake: Path, number: signal.Signals) -> None:
+    captures = folder / "captures"
+    captures.mkdir()
     asking(originals / "sample.pcap", captures / "hanging.pcap", 77)
     mark = folder.name
     run = subprocess.Popen(
@@ -222,9 +237,13 @@ def test_ctrl_c_stops_at_once_and_says_so(folder: Path, captures: Path, original
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    wait_until(lambda: bool(processes_with(str(fake).encode(), "cmdline")))
-    time.sleep(1)
-    os.killpg(run.pid, 2)
+    # Not before a worker waits for tshark; those that only ask it what it can do are before there are workers.
+    hanging = bytes(fake) + b"\0-n\0-q\0"
+    wait_until(lambda: bool(workers(mark) and processes_with(hanging, "cmdline")))
+    if number == signal.SIGINT:
+        os.killpg(run.pid, number)
+    else:
+        run.send_signal(number)
     _, said = run.communicate(timeout=20)
     assert run.returncode == 130 and said.decode().strip() == "wechat-frames: stopped; what is committed stays"
     wait_until(lambda: not processes_with(f"WECHAT_TEST_MARK={mark}".encode()))

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 from decimal import Decimal
@@ -15,7 +16,7 @@ import pytest
 
 from conftest import HOME, REPOSITORY, generate, packets, read, write_pcap
 from wechat_frames import rows, schema, tool
-from wechat_frames.inputs import Input, discover
+from wechat_frames.inputs import Input, discover, remote
 from wechat_frames.tool import NOBODY, Settings
 
 SETTINGS = Settings(plugin=str(HOME))
@@ -176,12 +177,25 @@ def test_what_is_no_path_is_spooled_and_not_without_limit(originals: Path, folde
     assert {one.path for one in listed} == {
         os.fsencode(path.as_uri()) for path in originals.iterdir() if path.suffix == ".pcap"
     }
+    blank = folder / "a b%"
+    blank.mkdir()
+    shutil.copyfile(originals / "sample.pcap", blank / "ü c%20.pcap")
+    (one,) = discover([blank.as_uri()], 1 << 30)
+    assert one == discover([blank.as_uri() + "/%C3%BC%20c%2520.pcap"], 1 << 30)[0]
+    assert len(dissected(one)["frames"]) == 56
     generate("bench", folder / "large.pcap", "--frames", 4000)
     (large,) = discover([(folder / "large.pcap").as_uri()], 1 << 30)
     (about,) = dissected(large, Settings(plugin=str(HOME), spool=1))["captures"]
     assert about["status"] == "failed" and "--spool" in about["message"]
     (gone,) = discover([folder.as_uri() + "/gone.pcap"], 1 << 30)
     assert dissected(gone)["captures"][0]["status"] == "failed"
+
+
+def test_passwords_of_uris_are_not_shown() -> None:
+    assert Input(b"s3://user:secret@bucket/a.pcap", 1, 1).text == "s3://bucket/a.pcap"
+    with pytest.raises(OSError, match=r"^nosuch://x/y.pcap cannot be opened: ") as raised:
+        remote(b"nosuch://user:secret@x/y.pcap")
+    assert "secret" not in str(raised.value)
 
 
 def test_two_passes_read_what_only_root_can(originals: Path, folder: Path) -> None:
@@ -218,6 +232,11 @@ def ethernet_as(kind: str, packet: bytes) -> list[bytes]:
     if kind == "two tags":
         return [ethernet + b"\x88\xa8\x00\x07\x81\x00\x00\x08" + rest]
     ip, tcp = packet[14:34], packet[34:]
+    if kind == "even ports":
+        ports = [port if port == 8080 else 2 * port for port in struct.unpack_from(">HH", tcp)]
+        return [packet[:34] + struct.pack(">HH", *ports) + tcp[4:]]
+    if kind == "cooked":
+        return [struct.pack(">HHH8s", 0, 1, 6, packet[6:12]) + rest]
     if kind == "ipv6":
         ends = b"".join(bytes.fromhex("20010db8") + bytes(8) + address for address in (ip[12:16], ip[16:20]))
         return [ethernet + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(tcp), 6, 64) + ends + tcp]
@@ -232,15 +251,21 @@ def ethernet_as(kind: str, packet: bytes) -> list[bytes]:
     return [packet]
 
 
-@pytest.mark.parametrize("kind", ["plain", "vlan", "two tags", "ipv6"])
+COOKED = 113
+"""Link type of `tcpdump -i any`, which has no VLAN tags."""
+
+
+@pytest.mark.parametrize("kind", ["plain", "vlan", "two tags", "ipv6", "even ports", "cooked"])
 def test_connections_stay_together(folder: Path, kind: str) -> None:
     generate("bench", folder / "bench.pcap", "--frames", 600, "--connections", 12)
     header, some = packets(folder / "bench.pcap")
     capture = folder / f"{kind}.pcap"
+    if kind == "cooked":
+        header = header[:20] + struct.pack("<I", COOKED)
     write_pcap(capture, header, [(s, f, made) for s, f, packet in some for made in ethernet_as(kind, packet)])
-    whole, dealt = only(capture), parts_of(capture, 3)
+    whole, dealt = only(capture), parts_of(capture, 4)
     assert len(whole["frames"]) == 600
-    assert sum(len(part["frames"]) > 0 for part in dealt) == 3
+    assert all(part["frames"] and part["captures"][0]["message"] is None for part in dealt)
     assert multiset([row for part in dealt for row in part["frames"]]) == multiset(whole["frames"])
     ports = [{frozenset((row["src_port"], row["dst_port"])) for row in part["frames"]} for part in dealt]
     assert sum(map(len, ports)) == len(set.union(*ports)) == 12
@@ -263,6 +288,17 @@ def test_what_cannot_be_dealt_is_read_whole(folder: Path) -> None:
     subprocess.run(["gzip", "-k", folder / "bench.pcap"], check=True)
     (packed,) = discover([str(folder / "bench.pcap.gz")], 1000)
     assert packed.parts == 1 and len(dissected(packed)["frames"]) == 600
+
+
+def test_parts_of_a_machine_without_tcpdump_fail(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate("bench", folder / "bench.pcap", "--frames", 100)
+    for name in ("tshark", "prlimit", "setpriv"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(folder))
+    # Elsewhere the other part may be dealt: to read all here would double its rows.
+    for part in parts_of(folder / "bench.pcap", 2):
+        (about,) = part["captures"]
+        assert about["status"] == "failed" and "tcpdump" in about["message"] and not part["frames"]
 
 
 def test_parts_keep_nanoseconds_and_go_through_two_passes(folder: Path) -> None:

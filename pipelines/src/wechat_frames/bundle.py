@@ -36,6 +36,9 @@ def bundle(words: Sequence[str]) -> None:
     parser.add_argument("--tshark", metavar="PROGRAM", default="tshark", help="another tshark")
     parser.add_argument("--plugin-only", action="store_true", help="the machines have tshark")
     arguments = parser.parse_args(words)
+    if not arguments.archive.endswith((".tar.gz", ".tgz")):
+        # By its name Spark knows how to unpack it; and no capture is overwritten by mistake.
+        raise Refused(f"{arguments.archive} is no name for the archive: it has to end in .tar.gz or .tgz")
     below = Path(".local/lib/wireshark/plugins")
     plugins = sorted(Path(arguments.plugin).glob(f"{below}/*/epan/wechat.so"))
     if not plugins:

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pyarrow.fs as fs
 
@@ -19,6 +20,7 @@ _NAMES = re.compile(rb"\.(pcap|pcapng|cap)\d*(\.(gz|zst|lz4))?$", re.IGNORECASE)
 """What a folder's captures are called; tcpdump's `-C` puts a number behind."""
 
 _PACKED = re.compile(rb"\.(gz|zst|lz4)$", re.IGNORECASE)
+_SECRET = re.compile(r"(?<=://)[^/@]*:[^/@]*@")
 _REMOTE = re.compile(rb"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
@@ -48,8 +50,9 @@ class Input:
 
     @property
     def text(self) -> str:
-        """The path as text; bytes that are no UTF-8 as a backslash, an x and two digits."""
-        return self.path.decode("utf-8", "backslashreplace")
+        """The path as text, without a URI's password; bytes that are no UTF-8 as a backslash, an x and two digits."""
+        text = self.path.decode("utf-8", "backslashreplace")
+        return _SECRET.sub("", text) if self.remote else text
 
     @property
     def modified(self) -> datetime:
@@ -78,7 +81,8 @@ def remote(path: bytes) -> tuple[fs.FileSystem, str]:
     try:
         system, inner = fs.FileSystem.from_uri(path.decode())
     except (UnicodeDecodeError, ValueError, OSError) as error:
-        raise OSError(f"{path.decode(errors='backslashreplace')} cannot be opened: {error}") from error
+        said = f"{path.decode(errors='backslashreplace')} cannot be opened: {error}"
+        raise OSError(_SECRET.sub("", said)) from error
     return system, inner
 
 
@@ -124,10 +128,10 @@ def _remote_files(path: bytes) -> Iterator[Input]:
         system, inner = remote(path)
         about = system.get_file_info(inner)
         if about.type == fs.FileType.Directory:
-            before = path.removesuffix(inner.encode())  # scheme, and a host where the path in it does not begin with it
             listed = sorted(system.get_file_info(fs.FileSelector(inner, recursive=True)), key=lambda one: one.path)
-            files = [(before + one.path.encode(), one) for one in listed if one.is_file]
-            files = [(uri, one) for uri, one in files if _NAMES.search(uri)]
+            listed = [one for one in listed if one.is_file and _NAMES.search(one.path.encode())]
+            # The path in the system has a blank where the URI has %20.
+            files = [(path + quote(one.path.removeprefix(inner.rstrip("/"))).encode(), one) for one in listed]
         else:
             files = [(path, about)]
     except OSError as error:

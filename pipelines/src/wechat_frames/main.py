@@ -2,7 +2,10 @@
 """The command line."""
 
 import argparse
+import multiprocessing
 import os
+import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -134,6 +137,12 @@ def run(arguments: argparse.Namespace) -> None:
     local = not is_remote(os.fsencode(arguments.out))
     if not (on_spark or local):
         raise Refused(f"{arguments.out} is no local folder: only Spark writes there")
+    if not all((arguments.out, *arguments.inputs)):
+        raise Refused("a name is empty")
+    if re.search("[\ud800-\udfff]", os.path.abspath(arguments.out)):
+        raise Refused("OUT has bytes that are no UTF-8, which Arrow does not write to")
+    if found := re.search(r"[][{}*?\\]", os.path.abspath(arguments.out)):
+        raise Refused(f"{arguments.out} cannot be OUT: readers of tables take {found[0]} for a pattern of names")
     store = Store(arguments.out)
     with store.locked() if local else nullcontext():
         engine: Engine
@@ -160,9 +169,18 @@ def run(arguments: argparse.Namespace) -> None:
         progress.end(all_statuses, len(inputs) - len(left))
 
 
+def _stop(_number: int, _frame: object) -> None:
+    """Workers die, and their tshark with them: there is nothing to wait for."""
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    raise KeyboardInterrupt
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """The exit status: 0 if all inputs have a row, also failed ones."""
     words = sys.argv[1:] if words is None else words
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         if words and words[0] == "bundle":
             from .bundle import bundle
@@ -175,6 +193,5 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("\nwechat-frames: stopped; what is committed stays", file=sys.stderr, flush=True)
-        # Workers die with this process, and their tshark with them: there is nothing to wait for.
-        os._exit(130)
+        return 130
     return 0

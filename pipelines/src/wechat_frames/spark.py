@@ -90,7 +90,7 @@ class Spark:
             .getOrCreate()
         )
         self._settings = settings
-        self._out = out if is_remote(os.fsencode(out)) else Path(os.path.abspath(out)).as_uri()
+        self._out = out if is_remote(os.fsencode(out)) else f"file://{os.path.abspath(out)}"  # Hadoop decodes no %20
         jvm: Any = self._spark.sparkContext._jvm
         self._path: Any = jvm.org.apache.hadoop.fs.Path
         conf: Any = self._spark.sparkContext._jsc
@@ -110,11 +110,13 @@ class Spark:
 
     def tried(self) -> Iterator[tuple[str, str]]:
         """Identity and status of each input that was read."""
-        place = f"{self._out}/wave=*/dataset=captures"
-        if not self._files.globStatus(self._path(place)):
+        found = self._files.globStatus(self._path(f"{self._out}/wave=*/dataset=captures"))
+        # Names, not the pattern: Spark warns of that with a page of Java.
+        places = [one.getPath().toString() for one in found or ()]
+        if not places:
             return
         reader = self._spark.read.schema(from_arrow_schema(TABLES["captures"])).option("basePath", self._out)
-        captures = reader.parquet(place)
+        captures = reader.parquet(*places)
         for row in captures.select("input", "status").toLocalIterator():
             yield row[0], row[1]
 

@@ -107,8 +107,8 @@ def _program(settings: Settings) -> str:
     if settings.tshark is not None:
         # A bare name is looked for in PATH, as a shell does.
         return _folder(settings.tshark) if os.sep in settings.tshark else settings.tshark
-    bundled = f"{_home(settings)}/bin/tshark"
-    return bundled if os.path.isfile(bundled) else "tshark"
+    home = _home(settings)
+    return f"{home}/bin/tshark" if home is not None and os.path.isfile(f"{home}/bin/tshark") else "tshark"
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -137,16 +137,22 @@ def _tshark(settings: Settings, *arguments: str) -> list[str]:
     return _limited(settings, *words, *arguments)
 
 
+_GREETINGS = ("reading from file -", "Warning: interface names might be incorrect")
+
+
 def _said(text: bytes) -> str | None:
-    """What a program wrote to stderr, at most 2000 characters."""
-    return text[:8000].decode(errors="replace").replace("\0", "").strip()[:2000] or None
+    """What a program wrote to stderr, at most 2000 characters, without tcpdump's greeting."""
+    lines = text[:8000].decode(errors="replace").replace("\0", "").strip().splitlines()
+    return "\n".join(line for line in lines if not line.startswith(_GREETINGS))[:2000] or None
 
 
 @functools.cache
 def probe(settings: Settings) -> Versions:
     """Versions of tshark and the plugin; refused, in tshark's words, if one is missing or takes no such preference."""
     for preference in settings.preferences:
-        _check_readable(preference.partition(":")[2])
+        _check_readable(*preference.split(":", 1))
+    if any(not os.fstat(folder).st_mode & stat.S_IXOTH for folder in _inherited(settings)):
+        raise Refused(f"of root, tshark runs as user {NOBODY}, who cannot enter {settings.plugin}")
     program = _program(settings)
     for needed in (program, "prlimit", "setpriv"):
         if shutil.which(needed) is None:
@@ -161,7 +167,11 @@ def probe(settings: Settings) -> Versions:
     if tried.returncode != 0:
         lines = (_said(tried.stderr) or f"it ended with the status {tried.returncode}").splitlines()
         words = " ".join(line.strip() for line in lines if not line.startswith((" ", "\t")))
+        for preference in settings.preferences:
+            words = words.replace(preference, preference.partition(":")[0])  # its value may be a key
         lacks = " and has no WeChat plugin" if "Invalid -z argument" in words else ""
+        if lacks and os.geteuid() == 0 and settings.plugin is None:
+            lacks += f" that user {NOBODY} can read, as whom it runs"
         raise Refused(f"{program} cannot be used{lacks}: {words.removesuffix('; it must be one of:')}")
     rows = [line.split("\t") for line in plugins.stdout.decode(errors="replace").splitlines()]
     ours = [row[1].strip() for row in rows if len(row) > 1 and row[0].strip().startswith("wechat.")]
@@ -180,12 +190,16 @@ def _answer(command: list[str], settings: Settings) -> "subprocess.CompletedProc
             timeout=120,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as error:
+        raise Refused(f"{_program(settings)} cannot be used: it is not done after {error.timeout:g} s") from error
+    except OSError as error:
         raise Refused(f"{_program(settings)} cannot be used: {error}") from error
 
 
-def _check_readable(value: str) -> None:
+def _check_readable(name: str, value: str = "") -> None:
     """A file that a preference names and tshark's user cannot read would only be missed."""
+    if name.endswith(".keylog_file") and value and not os.path.isfile(value):
+        raise Refused(f"the key log {value} is no file that is there")
     if os.geteuid() != 0 or not os.path.isfile(value):
         return
     user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
@@ -202,12 +216,12 @@ def run(one: Input, settings: Settings, out: IO[bytes]) -> Ended:
         note = None
         try:
             if one.parts > 1:
-                why = _undealable(packets, settings, deadline)
-                packets.seek(0)
+                why, tags = _undealable(packets, settings, deadline)
                 if why is not None and one.part > 0:
                     return Ended(0, f"not dealt, part 0 has all: {why}")
                 note = why and f"not dealt: {why}"
-            ended = _dissect(one, settings, packets, out, err, deadline, dealt=one.parts > 1 and note is None)
+            filtered = deal_filter(one.part, one.parts, tags) if one.parts > 1 and note is None else None
+            ended = _dissect(filtered, settings, packets, out, err, deadline)
         except subprocess.TimeoutExpired:
             ended = None
         err.seek(0)
@@ -218,19 +232,12 @@ def run(one: Input, settings: Settings, out: IO[bytes]) -> Ended:
 
 
 def _dissect(
-    one: Input,
-    settings: Settings,
-    packets: IO[bytes],
-    out: IO[bytes],
-    err: IO[bytes],
-    deadline: float,
-    *,
-    dealt: bool,
+    filtered: str | None, settings: Settings, packets: IO[bytes], out: IO[bytes], err: IO[bytes], deadline: float
 ) -> int:
     with ExitStack() as stack:
         dealer = None
-        if dealt:
-            deal = ["tcpdump", "--nano", "-r", "-", "-w", "-", deal_filter(one.part, one.parts)]
+        if filtered is not None:
+            deal = ["tcpdump", "--nano", "-r", "-", "-w", "-", filtered]
             pipe: int | IO[bytes] = subprocess.PIPE
             if settings.two_passes:
                 pipe = stack.enter_context(tempfile.TemporaryFile())
@@ -252,9 +259,8 @@ def _dissect(
             if dealer is not None and dealer.stdout is not None:
                 dealer.stdout.close()  # so that the dealer learns of tshark's end
             status = child.wait(max(0.0, deadline - time.monotonic()))
-        if dealer is not None and dealer.wait(max(0.1, deadline - time.monotonic())) != 0 and status == 0:
-            return 2  # what tcpdump cannot deal is not "ok, no rows"
-        return status
+        # What tcpdump has not dealt to its end is not "ok".
+        return status or (0 if dealer is None else dealer.wait(max(0.1, deadline - time.monotonic())))
 
 
 @contextmanager
@@ -329,31 +335,51 @@ _ODD = "(ip proto 6 and ip[6:2] & 0x3fff != 0) or (ip6 and (ip6[6] = 44 or ip6[6
 """Fragments, and headers between IPv6 and TCP: a segment whose ports are not where the filter looks."""
 
 
-def _tagged(test: str, tags: int = _TAGS) -> str:
+def _tagged(test: str, tags: int) -> str:
     """The same also behind VLAN tags: the word `vlan` moves the offsets of all that stands behind it."""
     return test if tags == 0 else f"({test}) or (vlan and ({_tagged(test, tags - 1)}))"
 
 
-def deal_filter(part: int, parts: int) -> str:
-    """What tcpdump keeps for a part: connections by the sum of their ports. Part 0 has the rest, too."""
-    four, six = "(tcp[0:2] + tcp[2:2])", "(ip6[40:2] + ip6[42:2])"
+def deal_filter(part: int, parts: int, tags: int) -> str:
+    """What tcpdump keeps for a part: connections by half the sum of their ports. Part 0 has the rest, too.
+
+    Half, because Linux gives clients even ports only, as long as it has some.
+    """
+    four, six = "((tcp[0:2] + tcp[2:2]) / 2)", "((ip6[40:2] + ip6[42:2]) / 2)"
 
     def both(test: str) -> str:
-        return _tagged(f"(ip and tcp and {four} % {parts} {test}) or (ip6 and tcp and {six} % {parts} {test})")
+        return _tagged(f"(ip and tcp and {four} % {parts} {test}) or (ip6 and tcp and {six} % {parts} {test})", tags)
 
     return f"not ({both('!= 0')})" if part == 0 else both(f"= {part}")
 
 
-def _undealable(packets: IO[bytes], settings: Settings, deadline: float) -> str | None:
-    """Why the capture cannot be dealt by ports, if it cannot: every part finds the same."""
-    look = ["tcpdump", "-r", "-", "-w", "-", "-c", "1", _tagged(_ODD)]
+def _undealable(packets: IO[bytes], settings: Settings, deadline: float) -> tuple[str | None, int]:
+    """Why the capture cannot be dealt by ports, if it cannot, and how many tags may be looked behind.
+
+    Every part finds the same.
+    """
+    why, tags = _looked_for_odd(packets, settings, deadline, _TAGS), _TAGS
+    if why is not None and "no VLAN support" in why:
+        # Not Ethernet: what `tcpdump -i any` writes, or IP alone.
+        why, tags = _looked_for_odd(packets, settings, deadline, 0), 0
+    return why, tags
+
+
+_UNREADABLE = 1
+"""Status of tcpdump for a capture or a filter that it cannot take."""
+
+
+def _looked_for_odd(packets: IO[bytes], settings: Settings, deadline: float, tags: int) -> str | None:
+    look = ["tcpdump", "-r", "-", "-w", "-", "-c", "1", _tagged(_ODD, tags)]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        try:
-            with _running(_limited(settings, *look), settings, packets, out, err) as looker:
-                status = looker.wait(max(0.0, deadline - time.monotonic()))
-        except FileNotFoundError:
-            status = 127
+        with _running(_limited(settings, *look), settings, packets, out, err) as looker:
+            status = looker.wait(max(0.0, deadline - time.monotonic()))
+        packets.seek(0)
         err.seek(0)
+        said = _said(err.read(8000))
+        if status == _UNREADABLE:
+            return f"tcpdump cannot read it: {said}"
         if status != 0:
-            return f"tcpdump cannot read it: {_said(err.read(8000))}"
+            # The machine's fault, not the capture's: the other parts may find something else.
+            raise OSError(f"tcpdump, which deals large captures, ended with the status {status}: {said}")
         return "it has IP fragments" if out.seek(0, os.SEEK_END) > len(_NO_PACKETS) else None
