@@ -15,6 +15,11 @@ die() {
     exit 1
 }
 
+# WORD for a line that is pasted into a shell.
+quote() {
+    printf "'%s'\n" "$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")"
+}
+
 # Is FILE our plugin?
 is_ours() {
     LC_ALL=C grep -q wechat_dissector_new "$1" 2>/dev/null
@@ -83,7 +88,7 @@ done
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 scratch=$(mktemp -d) || die "there is no folder for temporary files; set TMPDIR to one"
 trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'die interrupted' HUP INT TERM
 words=$scratch/words
 
 # 1. Which Wireshark?
@@ -111,7 +116,7 @@ while IFS=$tab read -r _ program; do
         die "there are two Wiresharks $release, $chosen and $program; name one with --tshark"
     fi
     folder=$one
-    chosen=$program
+    chosen=${chosen:-$program}
 done <<END
 $fitting
 END
@@ -127,7 +132,7 @@ if [ -n "$uninstall" ]; then
     # What was made for it; folders with something in them stay.
     if [ "$label" = 'Personal Plugins' ]; then
         empty=$folder
-        while [ "$empty" != "${HOME:-/}" ] && rmdir "$empty" 2>/dev/null; do empty=$(dirname "$empty"); done
+        while [ "$empty" != "${empty%/.local*}" ] && rmdir "$empty" 2>/dev/null; do empty=$(dirname "$empty"); done
     fi
     echo "Removed $target"
     exit 0
@@ -143,7 +148,7 @@ if [ "$label" = 'Personal Plugins' ]; then
     system=$(plugin_folder "$chosen" 'Global Plugins')/$file
     if is_ours "$system"; then
         remove=$(owner "$system")
-        die "$system is installed for all users, and Wireshark takes that one; first: ${remove:-sudo rm $system}"
+        die "$system is installed for all users, and Wireshark takes that one; first: ${remove:-sudo rm $(quote "$system")}"
     fi
 fi
 
@@ -156,31 +161,38 @@ while [ ! -e "$step" ]; do
     step=$(dirname "$step")
 done
 if [ ! -d "$step" ] || [ ! -w "$step" ] || [ ! -x "$step" ]; then die "you may not write to $step"; fi
+old=
+put=
 take_back() {
-    rm -f "$target.new" 2>/dev/null || :
-    printf '%s' "$made" | while IFS= read -r step; do rmdir "$step" 2>/dev/null || :; done
+    {
+        if [ -n "$old" ]; then
+            cp -p "$old" "$target.new" && mv -f "$target.new" "$target"
+        elif [ -n "$put" ]; then
+            rm -f "$target"
+        fi
+        rm -f "$target.new"
+        printf '%s' "$made" | while IFS= read -r step; do rmdir "$step"; done
+    } 2>/dev/null || :
 }
 umask 022
-trap 'take_back; exit 1' HUP INT TERM
-old=
+trap 'take_back; die interrupted' HUP INT TERM
 if ! {
     mkdir -p "$folder" && cp "$here/$file" "$target.new" && chmod 644 "$target.new" &&
         { [ ! -e "$target" ] || { cp -p "$target" "$scratch/old" && old=$scratch/old; }; } &&
-        mv -f "$target.new" "$target"
+        put=yes && mv -f "$target.new" "$target"
 } 2>"$words"; then
     take_back
     die "$folder cannot be written to: $(head -n 1 "$words")"
 fi
 if ! "$chosen" -G plugins 2>"$words" | grep -qF "$tab$target"; then
-    if [ -n "$old" ]; then cp -p "$old" "$target.new" && mv -f "$target.new" "$target"; else rm -f "$target"; fi
     take_back
     why=$(grep -F "$file" "$words" | head -n 1)
     die "$chosen does not load the plugin: ${why:-it does not say why}"
 fi
-trap - HUP INT TERM
+trap 'exit 1' HUP INT TERM
 echo "Installed $target${old:+ again}"
 profiles=$(folder_of "$chosen" 'Personal configuration')/profiles
 if [ -d "$here/profile" ] && [ "$label" = 'Personal Plugins' ] && [ "$profiles" != /profiles ]; then
-    echo "Its profile, if you want it: mkdir -p '$profiles' && cp -R '$here/profile/.' '$profiles'"
+    echo "Its profile, if you want it: mkdir -p $(quote "$profiles") && cp -R $(quote "$here/profile/.") $(quote "$profiles")"
 fi
 echo "Try it: $chosen -r YOUR.pcap -Y 'wechat or mmtls'"

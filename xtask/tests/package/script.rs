@@ -300,6 +300,17 @@ fn what_does_not_load_is_taken_back() {
 }
 
 #[test]
+fn an_interruption_takes_it_back() {
+    let machine = Machine::new();
+    // Whoever stops the script does so while it asks whether the plugin loads.
+    let stop = "$(kill -TERM $PPID)";
+    machine.tshark("tshark", &machine.release, Some(stop));
+    assert_eq!(machine.refuses(&[]), "interrupted");
+    plant(&machine.personal(), OLDER);
+    assert_eq!(machine.refuses(&[]), "interrupted");
+}
+
+#[test]
 fn other_peoples_files_are_left_alone() {
     let machine = Machine::new();
     machine.tshark("tshark", &machine.release, None);
@@ -326,7 +337,7 @@ fn what_a_package_owns_is_the_packages() {
     plant(&global, OLDER);
     let path = global.display();
     let words =
-        format!("{path} is installed for all users, and Wireshark takes that one; first: sudo rm {path}");
+        format!("{path} is installed for all users, and Wireshark takes that one; first: sudo rm '{path}'");
     assert_eq!(machine.refuses(&[]), words);
     machine.script("dpkg-query", &format!("[ \"$2\" = '{path}' ] && echo \"some-package:amd64: $2\""));
     let words = format!(
