@@ -81,6 +81,7 @@ fn read(arguments: &[String]) -> Result<Folders> {
     let libraries = prefix.join(libraries.unwrap_or_else(|| "lib".into()));
     ensure!(prefix.is_absolute(), "the prefix {} does not begin with /", prefix.display());
     let destdir = destdir.with_context(|| format!("{USAGE}; for the running system: --destdir /"))?;
+    ensure!(!destdir.as_os_str().is_empty(), "--destdir is empty; the running system is --destdir /");
     Ok(Folders { destdir, prefix, libraries })
 }
 
@@ -134,6 +135,7 @@ mod tests {
             (&[][..], "--destdir FOLDER"),
             (&["--destdir", "/d", "--prefix", "usr"], "does not begin with /"),
             (&["--destdir"], "usage: "),
+            (&["--destdir", ""], "is empty"),
         ] {
             assert!(read(words).expect_err("refused").to_string().contains(why), "{words:?}");
         }

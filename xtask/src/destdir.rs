@@ -64,6 +64,7 @@ fn read(words: &[&str]) -> Result<Asked> {
     }
     let destdir =
         destdir.context("this wants --destdir as well: without it the running system is installed to")?;
+    ensure!(!destdir.as_os_str().is_empty(), "--destdir is empty; the running system is --destdir /");
     if let Some(prefix) = &prefix {
         ensure!(prefix.is_absolute(), "the prefix {} does not begin with /", prefix.display());
     }
@@ -101,6 +102,7 @@ mod tests {
             (&["--prefix", "/usr"][..], "wants --destdir"),
             (&["--destdir", "/d", "--prefix", "usr"], "does not begin with /"),
             (&["--destdir"], "usage: "),
+            (&["--destdir", ""], "is empty"),
             (&["--destination", "/d"], "usage: "),
         ] {
             let error = read(words).expect_err("refused").to_string();
