@@ -365,7 +365,8 @@ fn a_record_is_a_head_and_values_and_statistics_are_made_of_it() {
         };
         let side = if answers { ffi::wechat_side::Server } else { ffi::wechat_side::Client };
         assert_eq!((sentence.side, sentence.label), (side, name));
-        let line = if answers { c"Send message response seq=1" } else { c"Send message request seq=1" };
+        let line =
+            if answers { c"Send message response seq=1 → 1.0 s" } else { c"Send message request seq=1" };
         assert_eq!(text(sentence.line), line);
         let mut ticks = [ffi::wechat_tick { part: ptr::null(), amount: 0, node: 0, how: 0 }; 2];
         // SAFETY: the library's record, and room for two ticks.

@@ -27,7 +27,11 @@ def out(originals: Path) -> Iterator[Path]:
     log = made / "keys"
     shutil.copyfile(originals / "phone.keys", log)
     log.chmod(0o644)
-    frames(made / "out", "-2", grown)
+    gone = made / "gone.pcap"
+    shutil.copyfile(originals / "sample.pcap", gone)
+    frames(made / "out", "-2", grown, gone)
+    gone.unlink()
+    frames(made / "out", gone)
     shutil.copyfile(originals / "exchanges.pcap", grown)
     (made / "broken.pcap").write_bytes(b"no capture")
     some = [originals / "sample.pcap", originals / "phone.pcap", originals / "web.pcap", grown, made / "broken.pcap"]
@@ -38,17 +42,19 @@ def out(originals: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def rows(out: Path) -> Rows:
-    """The rows that hold: of the capture that has grown, the newer."""
+    """The rows that hold: of the capture that has grown, the newer; of the one that is gone, those it had."""
     found = read(out)
     grown = [row for row in found["captures"] if row["capture"].endswith("grown.pcap")]
     assert len(grown) == 2
     old = min(grown, key=lambda row: row["size"])["input"]
-    return {dataset: [row for row in some if row["input"] != old] for dataset, some in found.items()}
+    nowhere = {row["input"] for row in found["captures"] if row["size"] < 0}
+    assert len(nowhere) == 1
+    return {dataset: [row for row in some if row["input"] not in {old, *nowhere}] for dataset, some in found.items()}
 
 
 def test_captures(out: Path, rows: Rows) -> None:
     answer = on_duckdb(out, "captures")
-    assert [(row[0], row[2]) for row in answer] == [("ok", 4), ("failed", 1)]
+    assert [(row[0], row[2]) for row in answer] == [("ok", 5), ("failed", 1)]
     assert answer[0][3] == len(rows["frames"])
 
 

@@ -682,15 +682,14 @@ impl Report {
         let Self { items, texts, .. } = self;
         let start = texts.len();
         let from = start.min(text as usize);
-        let mut briefs = items
+        let briefs = items
             .iter()
             .filter(|item| item.kind == ItemKind::Note)
             .filter_map(|note| row(note.field))
             .map(|row| row.brief)
             .filter(|brief| !brief.is_empty())
-            .enumerate()
-            .peekable();
-        if briefs.peek().is_none() {
+            .enumerate();
+        if briefs.clone().next().is_none() {
             return text;
         }
         let length = texts.iter().skip(from).take_while(|byte| **byte != 0).count();
@@ -698,11 +697,9 @@ impl Report {
         if length > 0 {
             texts.push(b' ');
         }
-        let list = texts.len();
-        for (place, brief) in briefs {
-            let said = texts.get(list..).unwrap_or_default();
+        for (place, brief) in briefs.clone() {
             // There are few.
-            if said.windows(brief.len()).any(|part| part == brief.as_bytes()) {
+            if briefs.clone().take(place).any(|(_, said)| said == brief) {
                 continue;
             }
             texts.extend_from_slice(if place == 0 { b"[" } else { b", " });
@@ -816,6 +813,31 @@ impl Write for Printable<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::rows::{Group, Severity};
+
+    #[test]
+    fn what_is_wrong_stands_once_behind_the_words() {
+        fn row(note: u16) -> Option<&'static Note> {
+            const fn one(brief: &'static str) -> Note {
+                Note { filter: c"", summary: c"", group: Group::Protocol, severity: Severity::Warning, brief }
+            }
+            static ROWS: [Note; 3] = [one("JSON cut"), one("cut"), one("")];
+            ROWS.get(usize::from(note))
+        }
+        let mut report = Report::default();
+        report.begin(0, Wanted { columns: true, ..Wanted::default() }, 8);
+        report.set_info("a → b");
+        report.put_briefs(row);
+        assert_eq!(report.text(report.info()), "a → b");
+        for note in [0, 1, 2, 0] {
+            report.note(note, 0..1, format_args!("words"));
+        }
+        report.put_briefs(row);
+        assert_eq!(report.text(report.info()), "a → b [JSON cut, cut]");
+        report.leave_info();
+        report.put_briefs(row);
+        assert_eq!(report.text(report.info()), "[JSON cut, cut]");
+    }
 
     #[test]
     fn texts_hold_no_control_characters() {
