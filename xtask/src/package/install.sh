@@ -3,7 +3,8 @@
 # install.sh [--uninstall] [--tshark FILE]
 #
 # Puts the plugin beside this script where Wireshark looks: in the folder of the user who runs it, or, run by root, in
-# that of all users. With --uninstall it is removed again. Nothing is changed unless all can be.
+# that of all users. With --uninstall it is removed again, also where that Wireshark was upgraded or is gone. Nothing is
+# changed unless all can be.
 set -eu
 
 release=@RELEASE@
@@ -70,6 +71,34 @@ plugin_folder() {
     echo "$found/epan"
 }
 
+# Where plugins of all versions are: beside those of the Wiresharks that are here, and where they are as a rule.
+plugin_folders() {
+    printf '%s\n' "$found" | while IFS=$tab read -r _ program; do
+        one=
+        [ -z "$program" ] || one=$(folder_of "$program" "$label")
+        [ -z "$one" ] || dirname "$one"
+    done
+    if [ "$label" = 'Personal Plugins' ]; then
+        [ -z "${HOME:-}" ] || echo "$HOME/.local/lib/wireshark/plugins"
+        return
+    fi
+    for one in /usr/lib*/wireshark/plugins /usr/lib/*/wireshark/plugins \
+        /usr/local/lib*/wireshark/plugins /usr/local/lib/*/wireshark/plugins; do
+        echo "$one"
+    done
+}
+
+# The folders in which a Wireshark of this release that is gone has left a plugin of this name, each once.
+left_behind() {
+    known=
+    plugin_folders | while IFS= read -r one; do
+        one=$one/$release/epan
+        case $known in *"$tab$one$tab"*) continue ;; esac
+        known=$known$tab$one$tab
+        if [ -e "$one/$file" ]; then echo "$one"; fi
+    done
+}
+
 uninstall=
 chosen=
 while [ $# -gt 0 ]; do
@@ -98,43 +127,62 @@ if [ -n "$chosen" ]; then
 else
     found=$(tsharks)
 fi
-# The window's program does not say where its plugins are.
-[ -n "$found" ] || die "there is no tshark here to ask where plugins belong; install tshark $release first"
 fitting=$(printf '%s\n' "$found" | grep "^$release$tab" || :)
-if [ -z "$fitting" ]; then
+if [ -z "$fitting" ] && [ -z "$uninstall" ]; then
+    # The window's program does not say where its plugins are.
+    [ -n "$found" ] || die "there is no tshark here to ask where plugins belong; install tshark $release first"
     die "this plugin is for Wireshark $release, and here is $(printf '%s\n' "$found" |
         sed "s/^$tab/one that names no version$tab/; s/\(.*\)$tab\(.*\)/\1 (\2)/" | paste -sd, -); take the archive for that version"
 fi
 
 # 2. Which folder?
 label='Personal Plugins'
-if [ "$(id -u)" = 0 ] || [ "$(id -g)" = 0 ]; then label='Global Plugins'; fi
-folder=
-while IFS=$tab read -r _ program; do
-    one=$(plugin_folder "$program" "$label")
-    if [ -n "$folder" ] && [ "$folder" != "$one" ]; then
-        die "there are two Wiresharks $release, $chosen and $program; name one with --tshark"
-    fi
-    folder=$one
-    chosen=${chosen:-$program}
-done <<END
+where="your folder of plugins"
+if [ "$(id -u)" = 0 ] || [ "$(id -g)" = 0 ]; then
+    label='Global Plugins'
+    where="the folders of all users"
+fi
+if [ -z "$fitting" ]; then
+    folders=$(left_behind)
+    [ -n "$folders" ] || die "there is nothing to remove: no Wireshark $release is here, and none has left a $file in $where"
+else
+    folder=
+    while IFS=$tab read -r _ program; do
+        one=$(plugin_folder "$program" "$label")
+        if [ -n "$folder" ] && [ "$folder" != "$one" ]; then
+            die "there are two Wiresharks $release, $chosen and $program; name one with --tshark"
+        fi
+        folder=$one
+        chosen=${chosen:-$program}
+    done <<END
 $fitting
 END
-target=$folder/$file
+    folders=$folder
+fi
 
 # 3. What is there?
-remove=$(owner "$target")
-[ -z "$remove" ] || die "$target belongs to a package; first: $remove"
-if [ -n "$uninstall" ]; then
+while IFS= read -r folder; do
+    target=$folder/$file
+    remove=$(owner "$target")
+    [ -z "$remove" ] || die "$target belongs to a package; first: $remove"
+    [ -n "$uninstall" ] || continue
     [ -e "$target" ] || die "there is nothing to remove: there is no $target"
     is_ours "$target" || die "$target is another plugin, which stays"
-    rm -f "$target" 2>/dev/null || die "you may not remove $target"
-    # What was made for it; folders with something in them stay.
-    if [ "$label" = 'Personal Plugins' ]; then
-        empty=$folder
-        while [ "$empty" != "${empty%/.local*}" ] && rmdir "$empty" 2>/dev/null; do empty=$(dirname "$empty"); done
-    fi
-    echo "Removed $target"
+    [ -w "$folder" ] || die "you may not remove $target"
+done <<END
+$folders
+END
+if [ -n "$uninstall" ]; then
+    while IFS= read -r folder; do
+        target=$folder/$file
+        rm -f "$target" 2>/dev/null || die "you may not remove $target"
+        echo "Removed $target"
+        # What was made for it; folders with something in them stay.
+        [ "$label" = 'Personal Plugins' ] || continue
+        while [ "$folder" != "${folder%/.local*}" ] && rmdir "$folder" 2>/dev/null; do folder=$(dirname "$folder"); done
+    done <<END
+$folders
+END
     exit 0
 fi
 [ -f "$here/$file" ] || die "there is no $file beside this script"
