@@ -7,6 +7,7 @@
 //! | `tree.rs` | which files a package has |
 //! | `deb.rs` | Debian's package |
 //! | `archive.rs` | the archive, with `install.sh` |
+//! | `links.rs` | that links in documents lead somewhere |
 //! | `licences.rs` | on which terms the linked crates are |
 //! | `bill.rs` | the bill of materials |
 //! | `sums.rs` | sums, and their signature |
@@ -15,6 +16,7 @@ mod archive;
 mod bill;
 mod deb;
 mod licences;
+mod links;
 mod place;
 mod sums;
 mod tree;

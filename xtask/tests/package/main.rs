@@ -158,6 +158,48 @@ fn debians_package_puts_the_plugin_where_wireshark_looks() {
     }
 }
 
+/// Every Markdown file below a folder, and each target of a link in it that names a file.
+fn links(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut links = Vec::new();
+    for name in package::files(folder).expect("listed") {
+        if name.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(folder.join(&name)).expect("text");
+        // Every other piece is in a fence.
+        let prose: String = text.split("\n```").step_by(2).collect();
+        for (begin, end) in [("](", ')'), ("href=\"", '"'), ("src=\"", '"'), ("]: ", '\n')] {
+            let targets = prose.split(begin).skip(1).filter_map(|rest| rest.split(end).next());
+            let targets = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+            links.extend(targets.map(|target| (name.clone(), target.to_owned())));
+        }
+    }
+    links
+}
+
+#[test]
+fn every_link_in_packed_documents_leads_to_a_packed_file() {
+    let mut folders = vec![packages().unpacked.clone()];
+    let unpacked = folders::open();
+    if let Some(deb) = deb() {
+        process::output(Command::new("dpkg-deb").arg("--extract").arg(deb).arg(unpacked.path()))
+            .expect("unpacked");
+        folders.push(unpacked.path().join("usr/share/doc").join(NAME));
+    }
+    for folder in folders {
+        let links = links(&folder);
+        for (file, target) in &links {
+            let path = folder.join(file).parent().expect("a folder").join(target.split('#').next().unwrap());
+            assert!(path.exists(), "{}: {target}", file.display());
+        }
+        let from_readme = links.iter().filter(|(file, _)| file == Path::new("README.md")).count();
+        assert!(from_readme > 10 && links.len() > 50, "{links:?}");
+        // What leads nowhere is still said.
+        let readme = fs::read_to_string(folder.join("README.md")).expect("text");
+        assert!(readme.contains("CONTRIBUTING.md") && !readme.contains("](CONTRIBUTING.md"), "{readme}");
+    }
+}
+
 #[test]
 fn lintian_finds_nothing() {
     let Some(deb) = deb() else { return };
