@@ -43,7 +43,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let libraries = package::below(&folders.destdir, &folders.libraries);
     let headers = package::below(&folders.destdir, &folders.prefix.join("include"));
     for folder in [&libraries.join("pkgconfig"), &headers] {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        files::create_missing_folders(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let built = target.join("release");
     for (from, to) in [
@@ -61,7 +61,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     symlink(&shared, &link).with_context(|| format!("cannot install {}", link.display()))?;
     println!("Installed {}", link.display());
     let module = libraries.join(format!("pkgconfig/{MODULE}.pc"));
-    fs::write(&module, description(&folders, &system))?;
+    package::write(&module, &description(&folders, &system))?;
     println!("Installed {}", module.display());
     Ok(())
 }
@@ -88,8 +88,12 @@ fn read(arguments: &[String]) -> Result<Folders> {
 /// Builds it without Wireshark, as a shared library of this name and as a static one, and returns what the compiler says.
 fn build(target: &Path, shared: &str) -> Result<String> {
     let mut rustc = cargo::cargo("rustc");
-    rustc.args(["--release", "--lib", "--package", PLUGIN_PACKAGE, "--no-default-features", "--target-dir"]);
-    rustc.arg(target).args(["--crate-type=cdylib,staticlib", "--", "--print=native-static-libs"]);
+    rustc.args(["--release", "--locked", "--lib", "--package", PLUGIN_PACKAGE, "--no-default-features"]);
+    rustc.arg("--target-dir").arg(target).args([
+        "--crate-type=cdylib,staticlib",
+        "--",
+        "--print=native-static-libs",
+    ]);
     let output = process::output(rustc.args(["-C", &format!("link-arg=-Wl,-soname,{shared}")]))?;
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }

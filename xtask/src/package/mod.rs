@@ -30,9 +30,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use place::{Place, Wireshark};
 pub use sums::write as write_sums;
-pub use tree::{below, files, lay_out};
+pub use tree::{below, files, lay_out, write};
 
-use crate::root::{Root, SUITES};
+use crate::root::{self, Root, SUITES};
 use crate::wireshark::Release;
 use crate::{cargo, process};
 
@@ -72,13 +72,16 @@ pub fn run(arguments: &[String]) -> Result<()> {
         }
         None => None,
     };
+    if let Some(unknown) = words.iter().find(|word| !is_known(word) && words != ["here"]) {
+        bail!("there is no `{unknown}` to make packages for, but {} and, alone, here", root::releases());
+    }
     let out = out()?;
     let made = match words.as_slice() {
         ["here"] => vec![make(&Place::Here, OURS, &out)?],
         [] => for_releases(&SUITES.map(|(release, _)| release), &out)?,
         releases => for_releases(releases, &out)?,
     };
-    sums::write(&out)?;
+    sums::write(&out, &made)?;
     if let Some(key) = key {
         sums::sign(&out, &key)?;
     }
@@ -91,6 +94,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     println!("Their sums: {}", out.join("SHA256SUMS").display());
     Ok(())
+}
+
+fn is_known(release: &str) -> bool {
+    SUITES.iter().any(|(known, _)| *known == release)
 }
 
 /// Where packages are put.
