@@ -41,14 +41,18 @@ static void print_item(const wechat_tables *tables, const wechat_report *report,
 int main(void)
 {
     size_t length = fread(bytes, 1, sizeof bytes, stdin), at = 0;
+    uint16_t link = 0; /* the protocol, by its place in the tables */
+
+    if (wechat_abi_version() != WECHAT_ABI_VERSION)
+        return 1; /* another library than the header that this was compiled with */
     wechat_registry *registry = wechat_registry_new();
     const wechat_tables *tables = wechat_tables_get(registry);
     wechat_dissector *dissector = wechat_dissector_new(NULL);
-    uint16_t link = 0; /* the protocol, by its place in the tables */
 
-    if (wechat_abi_version() != WECHAT_ABI_VERSION || tables == NULL || dissector == NULL)
+    if (tables == NULL || dissector == NULL)
         return 1;
-    while (strcmp(tables->protocols[link].fields[0].filter, "wechat") != 0 || !tables->protocols[link].on_streams)
+    while (link < tables->protocol_count && !(tables->protocols[link].on_streams &&
+                                              strcmp(tables->protocols[link].fields[0].filter, "wechat") == 0))
         link++;
     for (uint32_t packet = 1; at < length; packet++) {
         wechat_segment segment;

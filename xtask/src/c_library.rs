@@ -43,7 +43,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let libraries = package::below(&folders.destdir, &folders.libraries);
     let headers = package::below(&folders.destdir, &folders.prefix.join("include"));
     for folder in [&libraries.join("pkgconfig"), &headers] {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        files::create_missing_folders(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let built = target.join("release");
     for (from, to) in [
@@ -61,7 +61,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     symlink(&shared, &link).with_context(|| format!("cannot install {}", link.display()))?;
     println!("Installed {}", link.display());
     let module = libraries.join(format!("pkgconfig/{MODULE}.pc"));
-    fs::write(&module, description(&folders, &system))?;
+    package::write(&module, &description(&folders, &system))?;
     println!("Installed {}", module.display());
     Ok(())
 }
@@ -81,14 +81,19 @@ fn read(arguments: &[String]) -> Result<Folders> {
     let libraries = prefix.join(libraries.unwrap_or_else(|| "lib".into()));
     ensure!(prefix.is_absolute(), "the prefix {} does not begin with /", prefix.display());
     let destdir = destdir.with_context(|| format!("{USAGE}; for the running system: --destdir /"))?;
+    ensure!(!destdir.as_os_str().is_empty(), "--destdir is empty; the running system is --destdir /");
     Ok(Folders { destdir, prefix, libraries })
 }
 
 /// Builds it without Wireshark, as a shared library of this name and as a static one, and returns what the compiler says.
 fn build(target: &Path, shared: &str) -> Result<String> {
     let mut rustc = cargo::cargo("rustc");
-    rustc.args(["--release", "--lib", "--package", PLUGIN_PACKAGE, "--no-default-features", "--target-dir"]);
-    rustc.arg(target).args(["--crate-type=cdylib,staticlib", "--", "--print=native-static-libs"]);
+    rustc.args(["--release", "--locked", "--lib", "--package", PLUGIN_PACKAGE, "--no-default-features"]);
+    rustc.arg("--target-dir").arg(target).args([
+        "--crate-type=cdylib,staticlib",
+        "--",
+        "--print=native-static-libs",
+    ]);
     let output = process::output(rustc.args(["-C", &format!("link-arg=-Wl,-soname,{shared}")]))?;
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }
@@ -134,6 +139,7 @@ mod tests {
             (&[][..], "--destdir FOLDER"),
             (&["--destdir", "/d", "--prefix", "usr"], "does not begin with /"),
             (&["--destdir"], "usage: "),
+            (&["--destdir", ""], "is empty"),
         ] {
             assert!(read(words).expect_err("refused").to_string().contains(why), "{words:?}");
         }

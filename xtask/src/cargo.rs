@@ -77,7 +77,7 @@ pub fn plugin_path() -> Result<PathBuf> {
 
 /// Builds the plugin in release mode and returns its path.
 pub fn build_plugin() -> Result<PathBuf> {
-    process::run(cargo("build").args(["--release", "--package", PLUGIN_PACKAGE]))?;
+    process::run(cargo("build").args(["--release", "--locked", "--package", PLUGIN_PACKAGE]))?;
     let plugin = plugin_path()?;
     ensure!(plugin.is_file(), "cargo built no plugin at {}", plugin.display());
     Ok(plugin)

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use xtask::cargo;
 use xtask::library::{self, Library};
 use xtask::package::{self, Place, Wireshark};
+use xtask::{cargo, files};
 
 const USAGE: &str =
     "usage: cargo xtask install [--dry-run] [--profile | --destdir FOLDER [--prefix FOLDER] [--plugin FILE]]";
@@ -35,18 +35,18 @@ pub fn run(words: &[&str]) -> Result<()> {
     }
     let plugin = plugin.map_or_else(cargo::build_plugin, Ok)?;
     check(&plugin, &wireshark)?;
-    fs::create_dir_all(&destdir).with_context(|| format!("cannot make {}", destdir.display()))?;
+    files::create_missing_folders(&destdir).with_context(|| format!("cannot make {}", destdir.display()))?;
     // Somewhere else first, so that a failure leaves nothing half-way.
     let folder = tempfile::tempdir_in(&destdir)?;
     package::lay_out(folder.path(), &plugin, &wireshark, &prefix)?;
-    let files = package::files(folder.path())?;
-    for file in &files {
+    let laid_out = package::files(folder.path())?;
+    for file in &laid_out {
         let target = destdir.join(file);
-        target.parent().map_or(Ok(()), fs::create_dir_all)?;
+        target.parent().map_or(Ok(()), files::create_missing_folders)?;
         fs::rename(folder.path().join(file), &target)
             .with_context(|| format!("cannot install {}", target.display()))?;
     }
-    tell("Installed", &destdir, &files);
+    tell("Installed", &destdir, &laid_out);
     Ok(())
 }
 
@@ -64,6 +64,7 @@ fn read(words: &[&str]) -> Result<Asked> {
     }
     let destdir =
         destdir.context("this wants --destdir as well: without it the running system is installed to")?;
+    ensure!(!destdir.as_os_str().is_empty(), "--destdir is empty; the running system is --destdir /");
     if let Some(prefix) = &prefix {
         ensure!(prefix.is_absolute(), "the prefix {} does not begin with /", prefix.display());
     }
@@ -101,6 +102,7 @@ mod tests {
             (&["--prefix", "/usr"][..], "wants --destdir"),
             (&["--destdir", "/d", "--prefix", "usr"], "does not begin with /"),
             (&["--destdir"], "usage: "),
+            (&["--destdir", ""], "is empty"),
             (&["--destination", "/d"], "usage: "),
         ] {
             let error = read(words).expect_err("refused").to_string();

@@ -24,6 +24,17 @@ pub fn create_open_folder(base: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Creates `folder` and the way down as far as it is missing, open to all whatever the umask; what is there stays as it is.
+pub fn create_missing_folders(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|step| !step.exists()).collect();
+    fs::create_dir_all(folder)?;
+    // The last step of a relative path is empty, and is the current folder.
+    missing
+        .into_iter()
+        .filter(|step| !step.as_os_str().is_empty())
+        .try_for_each(|step| fs::set_permissions(step, Permissions::from_mode(0o755)))
+}
+
 /// Whether every user can enter `folder`.
 pub fn is_open_to_all(folder: &Path) -> bool {
     let enterable = |step: &Path| fs::metadata(step).is_ok_and(|m| m.permissions().mode() & 0o001 != 0);
@@ -54,5 +65,20 @@ mod tests {
         assert!(!is_open_to_all(outer.path()));
         create_open_folder(outer.path(), &outer.path().join("a/b")).expect("created");
         assert!(is_open_to_all(&outer.path().join("a/b")));
+    }
+
+    #[test]
+    fn only_missing_folders_are_opened() {
+        let outer = tempfile::tempdir().expect("a folder");
+        let (there, missing) = (outer.path().join("a"), outer.path().join("a/b/c"));
+        fs::create_dir(&there).expect("created");
+        fs::set_permissions(&there, Permissions::from_mode(0o2770)).expect("set");
+        create_missing_folders(&missing).expect("created");
+        create_missing_folders(&missing).expect("there");
+        let mode = |folder: &Path| fs::metadata(folder).expect("there").permissions().mode() & 0o7777;
+        assert_eq!(mode(&there), 0o2770);
+        // Below a folder that hands on its group, others hand it on too.
+        assert_eq!(mode(&missing) & 0o777, 0o755);
+        assert_eq!(mode(&there.join("b")) & 0o777, 0o755);
     }
 }

@@ -61,6 +61,7 @@ pub const DEBIAN: &[Need] = &[
 pub const PACKAGE: &[Need] = &[
     Need { probe: Probe::Program("shellcheck"), apt: "shellcheck", dnf: "ShellCheck", pacman: "shellcheck", brew: "shellcheck" },
     Need { probe: Probe::Program("valgrind"), apt: "valgrind", dnf: "valgrind", pacman: "valgrind", brew: "valgrind" },
+    Need { probe: Probe::Program("rpmspec"), apt: "rpm", dnf: "rpm-build", pacman: "rpm-tools", brew: "rpm" },
     Need { probe: Probe::Program("c++"), apt: "g++", dnf: "gcc-c++", pacman: "gcc", brew: "gcc" },
 ];
 

@@ -17,7 +17,9 @@ fn installed() -> &'static Path {
     static INSTALLED: OnceLock<TempDir> = OnceLock::new();
     let folder = INSTALLED.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut install = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let mut install = Command::new("sh");
+        // Modes are not those of who builds it.
+        install.args(["-c", "umask 077; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_xtask")]);
         install.args(["c-library", "--", "--prefix", PREFIX, "--destdir"]).arg(folder.path());
         install.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("c-library"));
         for (name, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16")] {
@@ -105,6 +107,14 @@ fn the_static_library_needs_nothing_else_of_ours() {
     let needed = process::stdout(Command::new("ldd").arg(&program)).expect("ldd");
     assert!(!needed.contains("wechat"), "{needed}");
     run(Command::new(program));
+}
+
+#[test]
+fn all_may_read_it_whatever_the_umask() {
+    let folder = installed().join("opt");
+    let modes = process::stdout(Command::new("find").arg(folder).args(["-printf", "%y %m\n"])).expect("find");
+    assert_eq!(modes.lines().filter(|mode| mode.starts_with('f')).count(), 4, "{modes}");
+    assert!(modes.lines().all(|mode| ["d 755", "f 644", "l 777"].contains(&mode)), "{modes}");
 }
 
 #[test]

@@ -59,6 +59,34 @@ fn other_systems_descriptions_name_these_versions() {
     assert!(read("packaging/arch/PKGBUILD").contains(&format!("\npkgver={OURS}\n")));
 }
 
+/// What rpmspec makes of the spec; `environment` is added to that of the test.
+fn spec(environment: &[(&str, &str)]) -> String {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut rpmspec = Command::new("rpmspec");
+    rpmspec
+        .arg("--parse")
+        .arg(cargo::root().expect("a root").join("packaging/rpm/wireshark-plugin-wechat.spec"));
+    rpmspec.env("HOME", home.path()).envs(environment.iter().copied());
+    process::stdout(&mut rpmspec).expect("it parses")
+}
+
+#[test]
+fn the_spec_parses_with_and_without_wireshark() {
+    let version = process::stdout(Command::new("pkg-config").args(["--modversion", "wireshark"]));
+    let version = version.expect("Wireshark's headers");
+    let minor: Vec<&str> = version.split('.').take(2).collect();
+    let bounds = format!(
+        "\nRequires:       wireshark-cli >= {0}\nRequires:       wireshark-cli < {0}.9999\n",
+        minor.join(".")
+    );
+    let here = spec(&[]);
+    assert!(here.contains(&bounds), "{bounds} is not in {here}");
+    // As where a source package is made.
+    let without = spec(&[("PKG_CONFIG_LIBDIR", "/nonexistent"), ("PKG_CONFIG_PATH", "")]);
+    assert!(without.contains(&format!("\nVersion:        {OURS}\n")), "{without}");
+    assert!(!without.contains("\nRequires:"), "{without}");
+}
+
 #[test]
 fn the_shell_in_packaging_is_sound() {
     let mut shellcheck = Command::new("shellcheck");

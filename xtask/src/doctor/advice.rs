@@ -97,8 +97,8 @@ fn window(path: &Path, version: Option<&str>) -> Finding {
 
 /// The plugin that cargo built.
 fn built(facts: &Facts, tshark: Option<&Tshark>) -> Finding {
-    let (path, library) = &facts.built;
-    let path = path.display();
+    let (file, library) = &facts.built;
+    let path = file.display();
     match library {
         None if !facts.owners.is_empty() => {
             fine("The plugin is not built here, and need not be: a package brought it.".to_owned())
@@ -120,12 +120,13 @@ fn built(facts: &Facts, tshark: Option<&Tshark>) -> Finding {
         Some(Library::Foreign) => {
             to_do(format!("{path} is the plain C library and not the plugin."), "cargo xtask build")
         }
-        Some(Library::Closed) => {
-            to_do(format!("You may not read the built plugin {path}."), format!("sudo chmod a+r {path}"))
-        }
+        Some(Library::Closed) => to_do(
+            format!("You may not read the built plugin {path}."),
+            format!("sudo chmod a+r {}", quote(file)),
+        ),
         Some(Library::Damaged(why)) => to_do(
             format!("The built plugin {path} is damaged: {why}."),
-            format!("rm {path} && cargo xtask build"),
+            format!("{} && cargo xtask build", delete(file, false)),
         ),
     }
 }

@@ -3,7 +3,8 @@
 # install.sh [--uninstall] [--tshark FILE]
 #
 # Puts the plugin beside this script where Wireshark looks: in the folder of the user who runs it, or, run by root, in
-# that of all users. With --uninstall it is removed again. Nothing is changed unless all can be.
+# that of all users. With --uninstall it is removed again, also where that Wireshark was upgraded or is gone. Nothing is
+# changed unless all can be.
 set -eu
 
 release=@RELEASE@
@@ -13,6 +14,11 @@ tab=$(printf '\t')
 die() {
     printf 'install.sh: %s\n' "$*" >&2
     exit 1
+}
+
+# WORD for a line that is pasted into a shell.
+quote() {
+    printf "'%s'\n" "$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")"
 }
 
 # Is FILE our plugin?
@@ -65,6 +71,34 @@ plugin_folder() {
     echo "$found/epan"
 }
 
+# Where plugins of all versions are: beside those of the Wiresharks that are here, and where they are as a rule.
+plugin_folders() {
+    printf '%s\n' "$found" | while IFS=$tab read -r _ program; do
+        one=
+        [ -z "$program" ] || one=$(folder_of "$program" "$label")
+        [ -z "$one" ] || dirname "$one"
+    done
+    if [ "$label" = 'Personal Plugins' ]; then
+        [ -z "${HOME:-}" ] || echo "$HOME/.local/lib/wireshark/plugins"
+        return
+    fi
+    for one in /usr/lib*/wireshark/plugins /usr/lib/*/wireshark/plugins \
+        /usr/local/lib*/wireshark/plugins /usr/local/lib/*/wireshark/plugins; do
+        echo "$one"
+    done
+}
+
+# The folders in which a Wireshark of this release that is gone has left a plugin of this name, each once.
+left_behind() {
+    known=
+    plugin_folders | while IFS= read -r one; do
+        one=$one/$release/epan
+        case $known in *"$tab$one$tab"*) continue ;; esac
+        known=$known$tab$one$tab
+        if [ -e "$one/$file" ]; then echo "$one"; fi
+    done
+}
+
 uninstall=
 chosen=
 while [ $# -gt 0 ]; do
@@ -83,7 +117,7 @@ done
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 scratch=$(mktemp -d) || die "there is no folder for temporary files; set TMPDIR to one"
 trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'die interrupted' HUP INT TERM
 words=$scratch/words
 
 # 1. Which Wireshark?
@@ -93,43 +127,62 @@ if [ -n "$chosen" ]; then
 else
     found=$(tsharks)
 fi
-# The window's program does not say where its plugins are.
-[ -n "$found" ] || die "there is no tshark here to ask where plugins belong; install tshark $release first"
 fitting=$(printf '%s\n' "$found" | grep "^$release$tab" || :)
-if [ -z "$fitting" ]; then
+if [ -z "$fitting" ] && [ -z "$uninstall" ]; then
+    # The window's program does not say where its plugins are.
+    [ -n "$found" ] || die "there is no tshark here to ask where plugins belong; install tshark $release first"
     die "this plugin is for Wireshark $release, and here is $(printf '%s\n' "$found" |
         sed "s/^$tab/one that names no version$tab/; s/\(.*\)$tab\(.*\)/\1 (\2)/" | paste -sd, -); take the archive for that version"
 fi
 
 # 2. Which folder?
 label='Personal Plugins'
-if [ "$(id -u)" = 0 ] || [ "$(id -g)" = 0 ]; then label='Global Plugins'; fi
-folder=
-while IFS=$tab read -r _ program; do
-    one=$(plugin_folder "$program" "$label")
-    if [ -n "$folder" ] && [ "$folder" != "$one" ]; then
-        die "there are two Wiresharks $release, $chosen and $program; name one with --tshark"
-    fi
-    folder=$one
-    chosen=$program
-done <<END
+where="your folder of plugins"
+if [ "$(id -u)" = 0 ] || [ "$(id -g)" = 0 ]; then
+    label='Global Plugins'
+    where="the folders of all users"
+fi
+if [ -z "$fitting" ]; then
+    folders=$(left_behind)
+    [ -n "$folders" ] || die "there is nothing to remove: no Wireshark $release is here, and none has left a $file in $where"
+else
+    folder=
+    while IFS=$tab read -r _ program; do
+        one=$(plugin_folder "$program" "$label")
+        if [ -n "$folder" ] && [ "$folder" != "$one" ]; then
+            die "there are two Wiresharks $release, $chosen and $program; name one with --tshark"
+        fi
+        folder=$one
+        chosen=${chosen:-$program}
+    done <<END
 $fitting
 END
-target=$folder/$file
+    folders=$folder
+fi
 
 # 3. What is there?
-remove=$(owner "$target")
-[ -z "$remove" ] || die "$target belongs to a package; first: $remove"
-if [ -n "$uninstall" ]; then
+while IFS= read -r folder; do
+    target=$folder/$file
+    remove=$(owner "$target")
+    [ -z "$remove" ] || die "$target belongs to a package; first: $remove"
+    [ -n "$uninstall" ] || continue
     [ -e "$target" ] || die "there is nothing to remove: there is no $target"
     is_ours "$target" || die "$target is another plugin, which stays"
-    rm -f "$target" 2>/dev/null || die "you may not remove $target"
-    # What was made for it; folders with something in them stay.
-    if [ "$label" = 'Personal Plugins' ]; then
-        empty=$folder
-        while [ "$empty" != "${HOME:-/}" ] && rmdir "$empty" 2>/dev/null; do empty=$(dirname "$empty"); done
-    fi
-    echo "Removed $target"
+    [ -w "$folder" ] || die "you may not remove $target"
+done <<END
+$folders
+END
+if [ -n "$uninstall" ]; then
+    while IFS= read -r folder; do
+        target=$folder/$file
+        rm -f "$target" 2>/dev/null || die "you may not remove $target"
+        echo "Removed $target"
+        # What was made for it; folders with something in them stay.
+        [ "$label" = 'Personal Plugins' ] || continue
+        while [ "$folder" != "${folder%/.local*}" ] && rmdir "$folder" 2>/dev/null; do folder=$(dirname "$folder"); done
+    done <<END
+$folders
+END
     exit 0
 fi
 [ -f "$here/$file" ] || die "there is no $file beside this script"
@@ -143,7 +196,7 @@ if [ "$label" = 'Personal Plugins' ]; then
     system=$(plugin_folder "$chosen" 'Global Plugins')/$file
     if is_ours "$system"; then
         remove=$(owner "$system")
-        die "$system is installed for all users, and Wireshark takes that one; first: ${remove:-sudo rm $system}"
+        die "$system is installed for all users, and Wireshark takes that one; first: ${remove:-sudo rm $(quote "$system")}"
     fi
 fi
 
@@ -156,31 +209,38 @@ while [ ! -e "$step" ]; do
     step=$(dirname "$step")
 done
 if [ ! -d "$step" ] || [ ! -w "$step" ] || [ ! -x "$step" ]; then die "you may not write to $step"; fi
+old=
+put=
 take_back() {
-    rm -f "$target.new" 2>/dev/null || :
-    printf '%s' "$made" | while IFS= read -r step; do rmdir "$step" 2>/dev/null || :; done
+    {
+        if [ -n "$old" ]; then
+            cp -p "$old" "$target.new" && mv -f "$target.new" "$target"
+        elif [ -n "$put" ]; then
+            rm -f "$target"
+        fi
+        rm -f "$target.new"
+        printf '%s' "$made" | while IFS= read -r step; do rmdir "$step"; done
+    } 2>/dev/null || :
 }
 umask 022
-trap 'take_back; exit 1' HUP INT TERM
-old=
+trap 'take_back; die interrupted' HUP INT TERM
 if ! {
     mkdir -p "$folder" && cp "$here/$file" "$target.new" && chmod 644 "$target.new" &&
         { [ ! -e "$target" ] || { cp -p "$target" "$scratch/old" && old=$scratch/old; }; } &&
-        mv -f "$target.new" "$target"
+        put=yes && mv -f "$target.new" "$target"
 } 2>"$words"; then
     take_back
     die "$folder cannot be written to: $(head -n 1 "$words")"
 fi
 if ! "$chosen" -G plugins 2>"$words" | grep -qF "$tab$target"; then
-    if [ -n "$old" ]; then cp -p "$old" "$target.new" && mv -f "$target.new" "$target"; else rm -f "$target"; fi
     take_back
     why=$(grep -F "$file" "$words" | head -n 1)
     die "$chosen does not load the plugin: ${why:-it does not say why}"
 fi
-trap - HUP INT TERM
+trap 'exit 1' HUP INT TERM
 echo "Installed $target${old:+ again}"
 profiles=$(folder_of "$chosen" 'Personal configuration')/profiles
 if [ -d "$here/profile" ] && [ "$label" = 'Personal Plugins' ] && [ "$profiles" != /profiles ]; then
-    echo "Its profile, if you want it: mkdir -p '$profiles' && cp -R '$here/profile/.' '$profiles'"
+    echo "Its profile, if you want it: mkdir -p $(quote "$profiles") && cp -R $(quote "$here/profile/.") $(quote "$profiles")"
 fi
 echo "Try it: $chosen -r YOUR.pcap -Y 'wechat or mmtls'"

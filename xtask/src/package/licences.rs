@@ -13,8 +13,10 @@ const TAKEN: [&str; 3] = ["MIT", "Zlib", "0BSD"];
 
 /// Linked by the compiler and in no Cargo.lock.
 const STANDARD_LIBRARY: &str = "\
-The standard library of Rust is linked too: copyright its contributors, MIT or Apache-2.0. It is taken on the terms
-of the licence MIT, whose words are those of the crates below.
+The standard library of Rust is linked too, with crates of its own (addr2line, gimli, hashbrown, miniz_oxide,
+rustc-demangle and others): copyright their contributors, MIT or Apache-2.0. They are taken on the terms of the
+licence MIT, whose words are those of the crates below. The tables of Unicode in it are copyright Unicode, Inc.,
+Unicode-3.0. All of it is listed in COPYRIGHT-library.html, which comes with the compiler.
 ";
 
 /// The text: a line for each crate, and then the words of their licences, those that are the same once.

@@ -7,6 +7,7 @@
 //! | `tree.rs` | which files a package has |
 //! | `deb.rs` | Debian's package |
 //! | `archive.rs` | the archive, with `install.sh` |
+//! | `links.rs` | that links in documents lead somewhere |
 //! | `licences.rs` | on which terms the linked crates are |
 //! | `bill.rs` | the bill of materials |
 //! | `sums.rs` | sums, and their signature |
@@ -15,6 +16,7 @@ mod archive;
 mod bill;
 mod deb;
 mod licences;
+mod links;
 mod place;
 mod sums;
 mod tree;
@@ -28,9 +30,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use place::{Place, Wireshark};
 pub use sums::write as write_sums;
-pub use tree::{below, files, lay_out};
+pub use tree::{below, files, lay_out, write};
 
-use crate::root::{Root, SUITES};
+use crate::root::{self, Root, SUITES};
 use crate::wireshark::Release;
 use crate::{cargo, process};
 
@@ -70,13 +72,16 @@ pub fn run(arguments: &[String]) -> Result<()> {
         }
         None => None,
     };
+    if let Some(unknown) = words.iter().find(|word| !is_known(word) && words != ["here"]) {
+        bail!("there is no `{unknown}` to make packages for, but {} and, alone, here", root::releases());
+    }
     let out = out()?;
     let made = match words.as_slice() {
         ["here"] => vec![make(&Place::Here, OURS, &out)?],
         [] => for_releases(&SUITES.map(|(release, _)| release), &out)?,
         releases => for_releases(releases, &out)?,
     };
-    sums::write(&out)?;
+    sums::write(&out, &made)?;
     if let Some(key) = key {
         sums::sign(&out, &key)?;
     }
@@ -89,6 +94,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     println!("Their sums: {}", out.join("SHA256SUMS").display());
     Ok(())
+}
+
+fn is_known(release: &str) -> bool {
+    SUITES.iter().any(|(known, _)| *known == release)
 }
 
 /// Where packages are put.

@@ -7,19 +7,17 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{NAME, OURS};
+use super::Made;
 use crate::process;
 
 const FILE: &str = "SHA256SUMS";
 
-/// Writes the sums of all packages of this version in the folder.
-pub fn write(folder: &Path) -> Result<()> {
-    let mut names: Vec<String> = fs::read_dir(folder)?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.starts_with(NAME) && name.contains(&format!("{OURS}+ws")))
-        .filter(|name| name.ends_with(".deb") || name.ends_with(".tar.gz"))
-        .collect();
+/// Writes the sums of these packages, which are in the folder. Others there are of earlier sources, perhaps.
+pub fn write<'a>(folder: &Path, made: impl IntoIterator<Item = &'a Made>) -> Result<()> {
+    let files = made.into_iter().flat_map(|made| made.deb.iter().chain([&made.archive]));
+    let mut names = files.map(|file| file.strip_prefix(folder)).collect::<Result<Vec<_>, _>>()?;
     names.sort();
+    names.dedup();
     let text = process::stdout(Command::new("sha256sum").current_dir(folder).arg("--").args(names))?;
     // A signature is of the sums that it was made for.
     for name in [FILE, "SHA256SUMS.minisig"] {

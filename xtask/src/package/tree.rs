@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 
 use super::place::Wireshark;
-use super::{NAME, licences};
+use super::{NAME, licences, links};
 use crate::wireshark::PLUGIN_NAME;
 use crate::{cargo, crates};
 
@@ -43,13 +43,12 @@ pub fn documentation(destdir: &Path, prefix: &Path) -> PathBuf {
 /// Lays out what the archive has: the plugin, its documents and the profile beside each other.
 pub fn lay_out_flat(folder: &Path, plugin: &Path) -> Result<()> {
     copy(plugin, &folder.join(PLUGIN_NAME))?;
-    documents(folder)?;
     let root = cargo::root()?;
     copy(&root.join("LICENSE"), &folder.join("LICENSE"))?;
     if root.join(PROFILE).exists() {
         copy(&root.join(PROFILE), &folder.join(PROFILE))?;
     }
-    Ok(())
+    documents(folder)
 }
 
 fn documents(folder: &Path) -> Result<()> {
@@ -57,7 +56,8 @@ fn documents(folder: &Path) -> Result<()> {
     for name in DOCUMENTS.into_iter().filter(|name| root.join(name).exists()) {
         copy(&root.join(name), &folder.join(name))?;
     }
-    write(&folder.join("LICENSES.txt"), &licences::text(&crates::linked()?)?)
+    write(&folder.join("LICENSES.txt"), &licences::text(&crates::linked()?)?)?;
+    links::keep_those_that_lead(folder)
 }
 
 /// An absolute path, seen from below another root folder.
@@ -81,10 +81,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file and the folders to it.
+/// Writes a file that all may read, and the folders to it.
 pub fn write(path: &Path, text: &str) -> Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(fs::set_permissions(path, Permissions::from_mode(0o644))?)
 }
 
 /// Gives all below `folder` one time, and modes that depend on no umask.

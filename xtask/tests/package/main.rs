@@ -158,6 +158,48 @@ fn debians_package_puts_the_plugin_where_wireshark_looks() {
     }
 }
 
+/// Every Markdown file below a folder, and each target of a link in it that names a file.
+fn links(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut links = Vec::new();
+    for name in package::files(folder).expect("listed") {
+        if name.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(folder.join(&name)).expect("text");
+        // Every other piece is in a fence.
+        let prose: String = text.split("\n```").step_by(2).collect();
+        for (begin, end) in [("](", ')'), ("href=\"", '"'), ("src=\"", '"'), ("]: ", '\n')] {
+            let targets = prose.split(begin).skip(1).filter_map(|rest| rest.split(end).next());
+            let targets = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+            links.extend(targets.map(|target| (name.clone(), target.to_owned())));
+        }
+    }
+    links
+}
+
+#[test]
+fn every_link_in_packed_documents_leads_to_a_packed_file() {
+    let mut folders = vec![packages().unpacked.clone()];
+    let unpacked = folders::open();
+    if let Some(deb) = deb() {
+        process::output(Command::new("dpkg-deb").arg("--extract").arg(deb).arg(unpacked.path()))
+            .expect("unpacked");
+        folders.push(unpacked.path().join("usr/share/doc").join(NAME));
+    }
+    for folder in folders {
+        let links = links(&folder);
+        for (file, target) in &links {
+            let path = folder.join(file).parent().expect("a folder").join(target.split('#').next().unwrap());
+            assert!(path.exists(), "{}: {target}", file.display());
+        }
+        let from_readme = links.iter().filter(|(file, _)| file == Path::new("README.md")).count();
+        assert!(from_readme > 10 && links.len() > 50, "{links:?}");
+        // What leads nowhere is still said.
+        let readme = fs::read_to_string(folder.join("README.md")).expect("text");
+        assert!(readme.contains("CONTRIBUTING.md") && !readme.contains("](CONTRIBUTING.md"), "{readme}");
+    }
+}
+
 #[test]
 fn lintian_finds_nothing() {
     let Some(deb) = deb() else { return };
@@ -169,13 +211,35 @@ fn lintian_finds_nothing() {
 
 #[test]
 fn sums_are_those_of_the_packages() {
-    let Made { archive, deb, .. } = &packages().made;
+    let made = &packages().made;
+    let Made { archive, deb, .. } = made;
     let folder = archive.parent().expect("a folder");
-    package::write_sums(folder).expect("written");
+    // What another run left is none of these.
+    let name = archive.file_name().and_then(|name| name.to_str()).expect("a name");
+    let left = folder.join(name.replace(&made.release.to_string(), "9.8"));
+    fs::write(&left, "left").expect("written");
+    package::write_sums(folder, [made]).expect("written");
+    fs::remove_file(left).expect("removed");
     let sums = fs::read_to_string(folder.join("SHA256SUMS")).expect("the sums");
     assert_eq!(sums.lines().count(), 1 + usize::from(deb.is_some()), "{sums}");
     process::output(Command::new("sha256sum").current_dir(folder).args(["-c", "SHA256SUMS"]))
         .expect("they hold");
+}
+
+#[test]
+fn an_unknown_wireshark_is_refused_before_a_folder_is_made() {
+    let target = folders::open();
+    for (words, unknown) in
+        [(&["9.8"][..], "9.8"), (&["4.0", "--sing"], "--sing"), (&["here", "4.0"], "here")]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["package", "--"]).args(words).env("CARGO_TARGET_DIR", target.path());
+        let output = command.output().expect("started");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(!output.status.success() && output.stdout.is_empty(), "{said}");
+        assert!(said.starts_with(&format!("xtask: there is no `{unknown}` ")), "{said}");
+        assert_eq!(fs::read_dir(target.path()).expect("listed").count(), 0, "{said}");
+    }
 }
 
 #[test]
@@ -194,7 +258,8 @@ fn making_them_again_changes_no_byte() {
 fn an_installation_for_a_package_stays_below_its_folder() {
     let folder = folders::open();
     let install = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 077; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_xtask")]);
         command.args(["install", "--prefix", "/opt/w s", "--destdir"]).arg(folder.path().join("de st"));
         command.arg("--plugin").arg(&packages().made.plugin);
         process::stdout(command.args(words)).expect("installed")
@@ -214,4 +279,9 @@ fn an_installation_for_a_package_stays_below_its_folder() {
     assert_eq!(plugins.len(), 1, "{files:?}");
     let library = library::inspect(&folder.path().join(plugins[0]));
     assert_eq!(library, Some(Library::Ours(packages().made.release)));
+    // Whatever the umask of who builds a package.
+    let modes =
+        process::stdout(Command::new("find").arg(folder.path().join("de st")).args(["-printf", "%y %m\n"]));
+    let modes = modes.expect("find");
+    assert!(modes.lines().all(|mode| ["d 755", "f 644"].contains(&mode)), "{modes}");
 }

@@ -26,11 +26,17 @@ struct Machine {
     folder: TempDir,
     /// The release that the archive is for.
     release: String,
+    /// What is run.
+    install: PathBuf,
 }
 
 impl Machine {
     fn new() -> Self {
-        let machine = Self { folder: folders::open(), release: packages().made.release.to_string() };
+        let machine = Self {
+            folder: folders::open(),
+            release: packages().made.release.to_string(),
+            install: packages().unpacked.join("install.sh"),
+        };
         fs::create_dir_all(machine.home()).expect("a home");
         fs::create_dir_all(machine.path("bin")).expect("a folder");
         for tool in TOOLS {
@@ -99,6 +105,18 @@ impl Machine {
         self.script("id", "echo 0");
     }
 
+    /// From now on the script takes a folder of the test for `/usr`, which is returned.
+    fn move_usr(&mut self) -> PathBuf {
+        let usr = self.path("usr");
+        let text = fs::read_to_string(&self.install).expect("the script");
+        let moved = text.replace(" /usr/", &format!(" '{}'/", usr.display()));
+        assert_ne!(moved, text);
+        self.install = self.path("install.sh");
+        fs::write(&self.install, moved).expect("written");
+        fs::set_permissions(&self.install, Permissions::from_mode(0o755)).expect("allowed");
+        usr
+    }
+
     /// Runs the script as an ordinary user.
     fn run(&self, arguments: &[&str]) -> Output {
         let mut path = self.path("bin").into_os_string();
@@ -109,7 +127,7 @@ impl Machine {
                 path.push(entry);
             }
         }
-        let mut command = Command::new(packages().unpacked.join("install.sh"));
+        let mut command = Command::new(&self.install);
         command.args(arguments).env_clear().env("PATH", path).env("HOME", self.home());
         if process::is_root() {
             process::output(Command::new("chown").args(["-R", "65534:65534"]).arg(self.folder.path()))
@@ -209,7 +227,10 @@ fn without_a_tshark_it_says_so() {
     let expected =
         format!("there is no tshark here to ask where plugins belong; install tshark {release} first");
     assert_eq!(machine.refuses(&[]), expected);
-    assert_eq!(machine.refuses(&["--uninstall"]), expected);
+    let expected_too = format!(
+        "there is nothing to remove: no Wireshark {release} is here, and none has left a wechat.so in your folder of plugins"
+    );
+    assert_eq!(machine.refuses(&["--uninstall"]), expected_too);
     // The window's program alone does not say where plugins belong.
     machine.tshark("wireshark", release, None);
     assert_eq!(machine.refuses(&[]), expected);
@@ -227,6 +248,77 @@ fn another_version_is_named_and_refused() {
         other.display()
     );
     assert_eq!(machine.refuses(&[]), expected);
+}
+
+#[test]
+fn what_an_upgraded_wireshark_left_is_removed() {
+    let machine = Machine::new();
+    machine.tshark("tshark", &machine.release, None);
+    let before = machine.contents();
+    machine.does(&[]);
+    // The new one comes in place of the old, and has a plugin of its own.
+    let newer = machine.tshark("tshark", "9.8", None);
+    let beside = machine.home().join(".local/lib/wireshark/plugins/9.8/epan/wechat.so");
+    plant(&beside, OLDER);
+    let removed = format!("Removed {}\n", machine.personal().display());
+    assert_eq!(machine.does(&["--uninstall"]), removed);
+    assert!(beside.is_file() && !machine.personal().exists());
+    assert!(machine.refuses(&["--uninstall"]).starts_with("there is nothing to remove: "));
+    // It is named, and then there is none at all.
+    plant(&machine.personal(), OLDER);
+    assert_eq!(machine.does(&["--uninstall", "--tshark", newer.to_str().expect("text")]), removed);
+    fs::remove_dir_all(machine.home().join(".local")).expect("removed");
+    plant(&machine.personal(), OLDER);
+    fs::remove_file(&newer).expect("removed");
+    assert_eq!(machine.does(&["--uninstall"]), removed);
+    machine.tshark("tshark", &machine.release, None);
+    let without = |mut all: Vec<(PathBuf, Vec<u8>)>| {
+        all.retain(|(path, _)| path != &newer);
+        all
+    };
+    assert_eq!(without(machine.contents()), without(before));
+    // Another plugin of that name is none of ours.
+    fs::remove_file(&newer).expect("removed");
+    plant(&machine.personal(), "another plugin");
+    assert_eq!(
+        machine.refuses(&["--uninstall"]),
+        format!("{} is another plugin, which stays", machine.personal().display())
+    );
+}
+
+#[test]
+fn what_an_upgraded_wireshark_left_for_all_users_is_removed() {
+    let mut machine = Machine::new();
+    let usr = machine.move_usr();
+    machine.become_root();
+    let words = machine.refuses(&["--uninstall"]);
+    assert!(words.ends_with(" left a wechat.so in the folders of all users"), "{words}");
+    // One of a prefix of its own is found beside that of the Wireshark that came after it.
+    let own = machine.path("system").join(&machine.release).join("epan/wechat.so");
+    machine.tshark("tshark", "9.8", None);
+    let places = ["lib", "lib64", "lib/x86_64-linux-gnu", "local/lib", "local/lib/x86_64-linux-gnu"];
+    let places = places
+        .map(|place| usr.join(place).join("wireshark/plugins").join(&machine.release).join("epan/wechat.so"));
+    let beside = usr.join("lib/wireshark/plugins/9.8/epan/wechat.so");
+    for path in places.iter().chain([&own, &beside, &machine.personal()]) {
+        plant(path, OLDER);
+    }
+    // Nothing is removed if one may not be.
+    machine
+        .script("dpkg-query", &format!("[ \"$2\" = '{}' ] && echo \"a-package: $2\"", places[1].display()));
+    let words = machine.refuses(&["--uninstall"]);
+    assert_eq!(words, format!("{} belongs to a package; first: apt remove a-package", places[1].display()));
+    fs::remove_file(machine.path("bin/dpkg-query")).expect("removed");
+
+    let said = machine.does(&["--uninstall"]);
+    let mut said: Vec<&str> = said.lines().collect();
+    said.sort_unstable();
+    let mut expected: Vec<String> =
+        places.iter().chain([&own]).map(|path| format!("Removed {}", path.display())).collect();
+    expected.sort();
+    assert_eq!(said, expected);
+    assert!(places.iter().chain([&own]).all(|path| !path.exists()));
+    assert!(beside.is_file() && machine.personal().is_file());
 }
 
 #[test]
@@ -300,6 +392,17 @@ fn what_does_not_load_is_taken_back() {
 }
 
 #[test]
+fn an_interruption_takes_it_back() {
+    let machine = Machine::new();
+    // Whoever stops the script does so while it asks whether the plugin loads.
+    let stop = "$(kill -TERM $PPID)";
+    machine.tshark("tshark", &machine.release, Some(stop));
+    assert_eq!(machine.refuses(&[]), "interrupted");
+    plant(&machine.personal(), OLDER);
+    assert_eq!(machine.refuses(&[]), "interrupted");
+}
+
+#[test]
 fn other_peoples_files_are_left_alone() {
     let machine = Machine::new();
     machine.tshark("tshark", &machine.release, None);
@@ -326,7 +429,7 @@ fn what_a_package_owns_is_the_packages() {
     plant(&global, OLDER);
     let path = global.display();
     let words =
-        format!("{path} is installed for all users, and Wireshark takes that one; first: sudo rm {path}");
+        format!("{path} is installed for all users, and Wireshark takes that one; first: sudo rm '{path}'");
     assert_eq!(machine.refuses(&[]), words);
     machine.script("dpkg-query", &format!("[ \"$2\" = '{path}' ] && echo \"some-package:amd64: $2\""));
     let words = format!(

@@ -33,7 +33,7 @@ pub fn run(releases: &[&str]) -> Result<()> {
     let out = package::out()?;
     let subjects: Vec<Subject> =
         releases.iter().map(|release| Subject::new(release, &out, older.path())).collect::<Result<_>>()?;
-    package::write_sums(&out)?;
+    package::write_sums(&out, subjects.iter().map(|subject| &subject.made))?;
     subjects.iter().try_for_each(|subject| {
         let others = subjects.iter().filter(|other| other.made.release != subject.made.release);
         subject.try_all(&others.collect::<Vec<_>>())
