@@ -185,6 +185,9 @@ $folders
 END
     exit 0
 fi
+# At its end, read leaves nothing in the variable. To install there is one folder.
+folder=$folders
+target=$folder/$file
 [ -f "$here/$file" ] || die "there is no $file beside this script"
 if [ -e "$target" ] && ! is_ours "$target"; then die "$target is another plugin; move it away first"; fi
 for other in "$folder"/*.so; do
