@@ -960,7 +960,7 @@ fn follow_has_a_line_for_each_frame_of_both_sides() {
     let frames: Vec<&[&str]> = body[..body.len() - 1].chunks(3).collect();
     assert_eq!(frames.len(), expected);
     assert_eq!(frames[0], ["43", "4  0.050000  Identify request seq=identify", ""]);
-    assert_eq!(frames[1], ["\t54", "6  0.095000  Identify response seq=identify -> 45 ms", ""]);
+    assert_eq!(frames[1], ["\t53", "6  0.095000  Identify response seq=identify -> 45 ms", ""]);
     let infos: Vec<String> = opened
         .values("wechat.stream == 0", &["frame.number", "frame.time_relative", "_ws.col.Info"])
         .iter()
