@@ -9,8 +9,12 @@ use xtask::library::{self, Library};
 use xtask::package::{self, Place, Wireshark};
 use xtask::{cargo, files};
 
-const USAGE: &str =
-    "usage: cargo xtask install [--dry-run] [--profile | --destdir FOLDER [--prefix FOLDER] [--plugin FILE]]";
+/// What may follow the command's name.
+pub const OPTIONS: &str = " [--dry-run] [--profile | --destdir FOLDER [--prefix FOLDER] [--plugin FILE]]";
+
+fn usage() -> String {
+    format!("usage: cargo xtask install{OPTIONS}")
+}
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,10 +60,10 @@ fn read(words: &[&str]) -> Result<Asked> {
     while let Some(word) = words.next() {
         match *word {
             "--dry-run" => dry_run = true,
-            "--destdir" => destdir = Some(PathBuf::from(words.next().context(USAGE)?)),
-            "--prefix" => prefix = Some(PathBuf::from(words.next().context(USAGE)?)),
-            "--plugin" => plugin = Some(PathBuf::from(words.next().context(USAGE)?)),
-            _ => bail!(USAGE),
+            "--destdir" => destdir = Some(PathBuf::from(words.next().with_context(usage)?)),
+            "--prefix" => prefix = Some(PathBuf::from(words.next().with_context(usage)?)),
+            "--plugin" => plugin = Some(PathBuf::from(words.next().with_context(usage)?)),
+            _ => bail!(usage()),
         }
     }
     let destdir =

@@ -116,7 +116,7 @@ impl Arguments {
         match self {
             Self::None(_) | Self::Measure => "",
             Self::DryRun(_) => " [--dry-run]",
-            Self::Install(_) => " [OPTIONS]",
+            Self::Install(_) => destdir::OPTIONS,
             Self::Rest(_) | Self::MeasureRest => " [-- ARGUMENTS]",
         }
     }
