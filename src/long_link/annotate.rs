@@ -60,20 +60,24 @@ fn in_bodies() -> impl Iterator<Item = u16> {
     (0..).map_while(|row| FIELDS.get(usize::from(row)).map(|_| row)).chain(F::PUSH_FLAGS..F::SKIPPED)
 }
 
-/// Whether there is to be anything of what is in bodies, of which a key has opened one.
-fn wants_bodies(report: &Report, is_open: bool) -> bool {
+/// Whether what is in a body is to be read, whoever looks at its items.
+fn reads_body(wanted: Wanted<'_>, known: &Known<'_>) -> bool {
+    let Wanted { columns, record, inside, objects, .. } = wanted;
+    let is_open = known.opened.is_some_and(|body| body.opened.is_ok());
+    // A note on a body is told in the record and the Info column too. A packet that nobody opened has none.
+    let may_be_wrong = known.layout != Layout::Business || known.opened.is_some();
+    record || columns && may_be_wrong || objects || inside && is_open
+}
+
+/// Whether there are to be items of what is in bodies.
+fn wants_bodies(report: &Report) -> bool {
     let wanted = report.wanted();
-    // A note on a body is told in the record and the Info column too.
-    wanted.record
-        || wanted.columns
-        || wanted.objects
-        || wanted.inside && is_open
-        || wanted.items && (wanted.fields.is_none() || in_bodies().any(|field| report.wants(field)))
+    wanted.items && (wanted.fields.is_none() || in_bodies().any(|field| report.wants(field)))
 }
 
 /// Shows a frame.
 pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
-    let Wanted { items, columns, record, inside, objects, .. } = report.wanted();
+    let Wanted { items, columns, inside, .. } = report.wanted();
     // Notes, which are there in any case, name no operation.
     let name = if items || columns { Name::of(known, settings) } else { Name::none(known.meaning) };
     let sentence = Sentence { known, name: &name };
@@ -90,11 +94,9 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
         if items {
             sync(report, known);
         }
-        // A note on a body is told in the record and the Info column too. A packet that nobody opened has none.
-        let columns = columns && (known.layout != Layout::Business || known.opened.is_some());
-        let is_open = known.opened.is_some_and(|body| body.opened.is_ok());
-        if !body.is_empty() && (items || columns || record || objects || inside && is_open) {
-            show_body(report, known, settings, body.clone());
+        let reads = reads_body(report.wanted(), known);
+        if !body.is_empty() && (items || reads) {
+            show_body(report, known, settings, body.clone(), reads);
         }
     });
     if inside && body.start < known.data.len() && !body.is_empty() {
@@ -112,13 +114,13 @@ pub fn frame(report: &mut Report, known: &Known<'_>, settings: &Settings) {
     }
 }
 
-fn show_body(report: &mut Report, known: &Known<'_>, settings: &Settings, body: Range<usize>) {
+/// Shows a body; what is in it only if it is to be read, or somebody looks.
+fn show_body(report: &mut Report, known: &Known<'_>, settings: &Settings, body: Range<usize>, reads: bool) {
     let mut length = itoa::Buffer::new();
     let words = [" (", length.format(body.len()), " bytes)"];
     report.subtree(F::BODY, body.clone(), words, |report| {
         // A body whose end is not known has no layout to be held to.
-        let is_open = known.opened.is_some_and(|body| body.opened.is_ok());
-        if !known.wrong_length && wants_bodies(report, is_open) {
+        if !known.wrong_length && (reads || wants_bodies(report)) {
             let context = body::Context {
                 meaning: known.meaning,
                 growth: known.facts.growth,
