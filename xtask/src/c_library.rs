@@ -8,9 +8,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use xtask::cargo::{self, PLUGIN_PACKAGE};
 use xtask::{files, package, process};
+
+use crate::destdir::ensure_folders;
 
 const USAGE: &str = "usage: cargo xtask c-library -- --destdir FOLDER [--prefix FOLDER] [--libdir FOLDER]";
 
@@ -79,9 +81,8 @@ fn read(arguments: &[String]) -> Result<Folders> {
         }
     }
     let libraries = prefix.join(libraries.unwrap_or_else(|| "lib".into()));
-    ensure!(prefix.is_absolute(), "the prefix {} does not begin with /", prefix.display());
     let destdir = destdir.with_context(|| format!("{USAGE}; for the running system: --destdir /"))?;
-    ensure!(!destdir.as_os_str().is_empty(), "--destdir is empty; the running system is --destdir /");
+    ensure_folders(&destdir, Some(&prefix))?;
     Ok(Folders { destdir, prefix, libraries })
 }
 

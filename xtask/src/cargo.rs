@@ -32,7 +32,7 @@ pub fn nightly(subcommand: &str) -> Command {
 
 /// Takes away what cargo told this process of its own package. Build scripts ask to run again when such a
 /// variable changes (ring's does), and it would be there in our builds and missing in the user's.
-fn forget_ourselves(command: &mut Command) {
+pub fn forget_ourselves(command: &mut Command) {
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(is_of_a_package) {
             command.env_remove(name);

@@ -68,11 +68,17 @@ fn read(words: &[&str]) -> Result<Asked> {
     }
     let destdir =
         destdir.context("this wants --destdir as well: without it the running system is installed to")?;
+    ensure_folders(&destdir, prefix.as_deref())?;
+    Ok(Asked { destdir, prefix, plugin, dry_run })
+}
+
+/// What holds of the folders of an installation for a package, whatever is installed.
+pub fn ensure_folders(destdir: &Path, prefix: Option<&Path>) -> Result<()> {
     ensure!(!destdir.as_os_str().is_empty(), "--destdir is empty; the running system is --destdir /");
-    if let Some(prefix) = &prefix {
+    if let Some(prefix) = prefix {
         ensure!(prefix.is_absolute(), "the prefix {} does not begin with /", prefix.display());
     }
-    Ok(Asked { destdir, prefix, plugin, dry_run })
+    Ok(())
 }
 
 fn check(plugin: &Path, wireshark: &Wireshark) -> Result<()> {

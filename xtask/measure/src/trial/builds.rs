@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Copies of the sources, built in ways that tests of one checkout cannot see.
 
-use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -41,12 +40,7 @@ impl Copy {
     fn command(&self, program: &str, home: Option<&Path>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.sources).env_remove("CARGO_TARGET_DIR").env_remove("CARGO");
-        for (name, _) in env::vars_os() {
-            let text = name.to_string_lossy();
-            if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| text.starts_with(prefix)) {
-                command.env_remove(&name);
-            }
-        }
+        cargo::forget_ourselves(&mut command);
         command.env("SOURCE_DATE_EPOCH", "1700000000").env("CARGO_INCREMENTAL", "0");
         if let Some(home) = home {
             // rustup would look for its settings there as well.
