@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a protocol is to the rest: a row of what it offers, and the state of one capture.
 
+use std::collections::BTreeSet;
 use std::ffi::CStr;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::line::Lines;
 use super::record::{ValueRow, View};
@@ -139,6 +140,23 @@ pub struct Packet {
     pub stream: u32,
     /// The same as the host shows it.
     pub shown_stream: u32,
+}
+
+/// Packets that one filter names; more of them would make it unreadable.
+const MOST_PACKETS: usize = 64;
+
+/// A display filter for packets that belong to each other; none for one that is alone.
+pub fn packets_filter(packets: impl Iterator<Item = u32>) -> Option<String> {
+    let packets: BTreeSet<u32> = packets.take(MOST_PACKETS).collect();
+    if packets.len() < 2 {
+        return None;
+    }
+    let mut filter = String::new();
+    for number in packets {
+        let or = if filter.is_empty() { "" } else { " || " };
+        write!(filter, "{or}frame.number == {number}").ok()?;
+    }
+    Some(filter)
 }
 
 /// The first bytes of a stream that may be somebody else's, or the first that the capture has of it.

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Filters that lead from one frame to those that belong to it.
 
-use std::collections::BTreeSet;
 use std::ffi::CStr;
-use std::fmt::Write;
 
 use super::fields::{F, FIELDS};
 use super::session::Session;
-use crate::kernel::protocol::Packet;
+use crate::kernel::protocol::{Packet, packets_filter};
 use crate::kernel::rows::row_of;
 
 type Build = fn(&Session, Packet) -> Option<String>;
@@ -17,9 +15,6 @@ pub static TITLES: &[&CStr] = &[c"WeChat: this request and its answer", c"WeChat
 /// The filters, in the order of their titles.
 const FILTERS: [Build; 2] = [exchange, link];
 
-/// Packets that one filter names; more of them would make it unreadable.
-const MOST_PACKETS: usize = 64;
-
 /// A filter of the table for a packet, if it has anything to show.
 pub fn packet_filter(session: &Session, filter: usize, packet: Packet) -> Option<String> {
     (FILTERS.get(filter)?)(session, packet)
@@ -27,16 +22,7 @@ pub fn packet_filter(session: &Session, filter: usize, packet: Packet) -> Option
 
 /// The frames of the packet, and what answers or acknowledges them, or is answered by them.
 fn exchange(session: &Session, packet: Packet) -> Option<String> {
-    let packets: BTreeSet<u32> = session.exchange(packet.stream, packet.number).take(MOST_PACKETS).collect();
-    if packets.len() < 2 {
-        return None;
-    }
-    let mut filter = String::new();
-    for number in packets {
-        let or = if filter.is_empty() { "" } else { " || " };
-        write!(filter, "{or}frame.number == {number}").ok()?;
-    }
-    Some(filter)
+    packets_filter(session.exchange(packet.stream, packet.number))
 }
 
 fn link(session: &Session, packet: Packet) -> Option<String> {

@@ -6,14 +6,14 @@ use std::fmt;
 use foldhash::HashMap;
 
 use super::annotate::{self, Delivery, Known, Name, Sentence};
-use super::fields::{F, NOTES};
+use super::fields::NOTES;
 use super::session::Fact;
 use super::settings::Settings;
 use crate::kernel::record::{Record, ValueRow, View, duration, mark, number, signed, text};
 use crate::kernel::report::{Report, Words};
-use crate::kernel::rows::{Note, row_of, rows, table_of};
+use crate::kernel::rows::{Note, rows};
 use crate::kernel::segment::Segment;
-use crate::wechat::fields::{NOTES as SHARED_NOTES, S, SN};
+use crate::wechat::fields::{S, SN, note_row};
 use crate::wechat::operation::{self, Kind, OPERATIONS, Sender};
 
 rows! {
@@ -159,8 +159,7 @@ impl Words for RowName<'_> {
 
 /// The row of a note that a report of ours may have.
 fn note(number: u16) -> Option<&'static Note> {
-    let rows = if table_of(number) == table_of(F::WECHAT) { NOTES } else { SHARED_NOTES };
-    rows.get(row_of(number))
+    note_row(NOTES, number)
 }
 
 /// Adds the record of a frame to its report, where one is wanted.

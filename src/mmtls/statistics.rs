@@ -2,7 +2,7 @@
 //! What a tap is told of a record, and what is made of that: counters, a line for each session, a dialogue.
 
 use super::annotate::{Known, What};
-use super::fields::{NOTES, TABLE, TYPES};
+use super::fields::{NOTES, TYPES};
 use super::navigation;
 use super::record::kind;
 use super::session::Flow;
@@ -10,10 +10,10 @@ use crate::kernel::line::{Cell, Column, Fold, Lines};
 use crate::kernel::protocol::{Dialogue, Sentence, Side};
 use crate::kernel::record::{End, ValueRow, View, duration, mark, number, text};
 use crate::kernel::report::Report;
-use crate::kernel::rows::{Note, name_of, row_of, rows, table_of};
+use crate::kernel::rows::{Note, name_of, rows};
 use crate::kernel::tick::{Node, Ticks, Tree, part, top};
 use crate::kernel::time::Seconds;
-use crate::wechat::fields::NOTES as SHARED_NOTES;
+use crate::wechat::fields::note_row;
 use crate::wechat::operation::Sender;
 
 rows! {
@@ -99,8 +99,7 @@ pub fn make(report: &mut Report, known: &Known<'_>, source: Option<u16>, what: &
 
 /// The row of a note that a report of ours may have.
 fn note(number: u16) -> Option<&'static Note> {
-    let rows = if table_of(number) == usize::from(TABLE) { NOTES } else { SHARED_NOTES };
-    rows.get(row_of(number))
+    note_row(NOTES, number)
 }
 
 rows! {

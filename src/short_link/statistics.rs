@@ -6,16 +6,16 @@ use std::ffi::CStr;
 
 use super::annotate::{Known, Sentence, carrier};
 use super::calls::{OTHERS, Part, ROW_COUNT};
-use super::fields::{CN, NOTES, TABLE};
+use super::fields::{CN, NOTES};
 use super::navigation;
 use crate::kernel::line::{Cell, Column, Fold, Lines};
 use crate::kernel::protocol::{self, Dialogue, Side};
 use crate::kernel::record::{End, ValueRow, View, duration, mark, number, signed, text};
 use crate::kernel::report::Report;
-use crate::kernel::rows::{Note, row_of, rows, table_of};
+use crate::kernel::rows::{Note, rows};
 use crate::kernel::tick::{Node, Response, ResponseTimes, Ticks, Tree, part, ranged, top};
 use crate::kernel::time::{MILLISECOND, Seconds};
-use crate::wechat::fields::{NOTES as SHARED_NOTES, S};
+use crate::wechat::fields::{S, note_row};
 
 rows! {
     /// Places of the values of a record.
@@ -97,8 +97,7 @@ pub fn make(report: &mut Report, known: &Known<'_>) {
 
 /// The row of a note that a report of ours may have.
 fn note(number: u16) -> Option<&'static Note> {
-    let rows = if table_of(number) == usize::from(TABLE) { NOTES } else { SHARED_NOTES };
-    rows.get(row_of(number))
+    note_row(NOTES, number)
 }
 
 const TIMES: &[&CStr] =

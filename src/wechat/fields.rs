@@ -3,11 +3,19 @@
 
 use crate::kernel::reader::Faults;
 use crate::kernel::rows::Type::*;
-use crate::kernel::rows::{Field, Group, Note, Severity, Value, bit, field, mark, note, rows};
+use crate::kernel::rows::{
+    Field, Group, Note, Severity, Value, bit, field, mark, note, row_of, rows, table_of,
+};
 use std::ffi::CStr;
 
 /// Number of the table: the rows stand under the long link's name, wherever they lie.
 pub const TABLE: u16 = 0;
+
+/// The row of a note that a report of a protocol may have: one of its `own`, or of those that all share.
+pub fn note_row(own: &'static [Note], number: u16) -> Option<&'static Note> {
+    let rows = if table_of(number) == usize::from(TABLE) { NOTES } else { own };
+    rows.get(row_of(number))
+}
 
 /// A bit of the selector.
 const fn news(mask: u64, filter: &'static CStr, label: &'static CStr) -> Field {
